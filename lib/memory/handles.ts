@@ -1,0 +1,158 @@
+// Shareable objects: views of shared memory (or of a port) that any thread can rebuild from a handle. A shareable has one own
+// enumerable property, its handle, and keeps all else in private fields. Structured clone copies exactly the handle, so that a
+// shareable passes through anybody's postMessage; `revive` then finds the handles in what arrived and rebuilds the objects.
+//
+// A handle is { [HANDLE]: [kind, id, ...parts] }: the kind names the class, the id the object (unique in the process), the
+// parts are what the class rebuilds itself from: SharedArrayBuffers, numbers, strings, MessagePorts.
+import { MessagePort, threadId } from 'node:worker_threads'
+
+const HANDLE = '$manyhands'
+
+type Handle = readonly [kind: string, id: number, ...parts: unknown[]]
+
+/** What a class registers to be shareable. */
+type Rebuild = (handle: Handle) => object
+
+const kinds = new Map<string, Rebuild>()
+
+// One object per id and thread: what is received twice is `===`. Weak, so that being known keeps nothing alive.
+const known = new Map<number, WeakRef<object>>()
+const forgotten = new FinalizationRegistry<number>((id) => {
+  if (known.get(id)?.deref() === undefined) known.delete(id)
+})
+
+let lastNumber = 0
+
+/** Whether any shareable was made or rebuilt in this thread: until then nothing that is sent can contain one. */
+let anyHere = false
+
+/** Register how objects of a kind are rebuilt. Called once, by the module of the class. */
+export function registerShareable(kind: string, rebuild: Rebuild): void {
+  kinds.set(kind, rebuild)
+}
+
+/** Make `object` shareable under a new id. Its class's constructor calls it. */
+export function makeShareable(object: object, kind: string, ...parts: unknown[]): void {
+  remember(object, [kind, threadId * 2 ** 32 + ++lastNumber, ...parts])
+}
+
+/** Give a rebuilt object the handle it was rebuilt from. */
+export function remember(object: object, handle: Handle): void {
+  anyHere = true
+  const id = handle[1]
+  Object.defineProperty(object, HANDLE, { value: handle, enumerable: true })
+  known.set(id, new WeakRef(object))
+  forgotten.register(object, id)
+}
+
+/** A message ready to be posted. */
+export interface Packed {
+  value: unknown
+  /** Whether the receiver has handles to look for. */
+  handles: boolean
+}
+
+/** Make a message of a value; the ports that its shareables are made of are added to `transfer`. */
+export function pack(value: unknown, transfer: unknown[]): Packed {
+  if (!anyHere) return { value, handles: false }
+  let handles = false
+  visit(value, (found) => {
+    handles = true
+    for (const part of found[HANDLE]) if (part instanceof MessagePort && !transfer.includes(part)) transfer.push(part)
+  })
+  return { value, handles }
+}
+
+/** The value of a message, its handles rebuilt. */
+export function unpack({ value, handles }: Packed): unknown {
+  return handles ? revive(value) : value
+}
+
+/**
+ * What a message of the caller's own `postMessage` or `workerData` carried, with the shareable objects in it (at any depth of
+ * plain objects, arrays, Maps and Sets) turned into working ones. The containers are changed in place.
+ * @returns the message, or the shareable itself where the message is one.
+ */
+export function attach<T>(message: T): T {
+  return revive(message) as T
+}
+
+interface HandleObject {
+  [HANDLE]: Handle
+}
+
+/** Whether the object is shareable, or the handle of one. */
+export function isShareable(value: object): boolean {
+  return isHandleObject(value)
+}
+
+function isHandleObject(value: object): value is HandleObject {
+  const handle = (value as Partial<HandleObject>)[HANDLE]
+  return Array.isArray(handle) && typeof handle[0] === 'string' && typeof handle[1] === 'number'
+}
+
+function rebuild(found: HandleObject): object {
+  const handle = found[HANDLE]
+  const [kind, id] = handle
+  const here = known.get(id)?.deref()
+  if (here) return here
+  const make = kinds.get(kind)
+  if (!make) throw new TypeError(`this thread has no class for the shareable kind '${kind}'`)
+  const object = make(handle)
+  remember(object, handle)
+  return object
+}
+
+function revive(value: unknown): unknown {
+  return visit(value, rebuild)
+}
+
+/**
+ * Walk a value through plain objects, arrays, Maps and Sets, cycles included. Wherever a handle object is found, `onHandle` is
+ * called; if it returns an object, that takes the handle object's place.
+ */
+function visit(root: unknown, onHandle: (found: HandleObject) => object | void): unknown {
+  const seen = new Set<object>()
+  const step = (value: unknown): unknown => {
+    if (typeof value !== 'object' || value === null) return value
+    if (isHandleObject(value)) return onHandle(value) ?? value
+    if (seen.has(value)) return value
+    seen.add(value)
+    if (Array.isArray(value)) {
+      for (let i = 0; i < value.length; i++) {
+        const item: unknown = value[i]
+        if (typeof item !== 'object' || item === null) continue
+        const next = step(item)
+        if (next !== item) value[i] = next
+      }
+    } else if (value instanceof Map) {
+      const entries = [...value]
+      const stepped = entries.map(([key, item]) => [step(key), step(item)] as const)
+      if (entries.some(([key, item], i) => key !== stepped[i]![0] || item !== stepped[i]![1])) {
+        value.clear()
+        for (const [key, item] of stepped) value.set(key, item)
+      }
+    } else if (value instanceof Set) {
+      const items = [...value]
+      const stepped = items.map(step)
+      if (items.some((item, i) => item !== stepped[i])) {
+        value.clear()
+        for (const item of stepped) value.add(item)
+      }
+    } else if (isPlain(value)) {
+      for (const key of Object.keys(value)) {
+        const item: unknown = value[key]
+        if (typeof item !== 'object' || item === null) continue
+        const next = step(item)
+        if (next !== item) value[key] = next
+      }
+    }
+    return value
+  }
+  return step(root)
+}
+
+function isPlain(value: object): value is Record<string, unknown> {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
+}

@@ -1,0 +1,110 @@
+// The process that this thread is: the main program, a Process, or a worker of an executor.
+import { isMainThread, threadId } from 'node:worker_threads'
+import { CancelledError, ProcessError } from '../errors.js'
+import { isDead } from '../memory/liveness.js'
+import { load, whenChanged, type Words } from '../memory/atomics.js'
+import type { Identity } from './control.js'
+
+/** The word that asks this thread to stop what it does: a process's for its whole life, a worker's for one task. */
+interface Cancellation {
+  words: Words
+  index: number
+  controller?: AbortController
+}
+
+/** The process in which it is called, as `currentProcess()` gives it. */
+export class CurrentProcess {
+  readonly name: string
+  readonly daemon: boolean
+  /** The thread's id: 0 in the main program. */
+  readonly pid: number = threadId
+  /** `null`: it runs. */
+  readonly exitcode: null = null
+  /** @internal Numbers of the process and its ancestors. */
+  readonly numbers: readonly number[]
+  #cancellation: Cancellation | undefined
+
+  constructor({ name, daemon, numbers }: Pick<Identity, 'name' | 'daemon' | 'numbers'>) {
+    this.name = name
+    this.daemon = daemon
+    this.numbers = numbers
+  }
+
+  /** @internal Watch another word from now on. */
+  watchCancellation(words: Words, index: number): void {
+    this.#cancellation = { words, index }
+  }
+
+  /** Whether this process (in an executor's worker: this task) was asked to stop. Cheap: made for tight loops. */
+  get cancelled(): boolean {
+    const watched = this.#cancellation
+    return watched !== undefined && load(watched.words, watched.index) !== 0
+  }
+
+  /** Aborted, with a CancelledError, when this process (in an executor's worker: this task) is asked to stop. */
+  get signal(): AbortSignal {
+    const watched: Cancellation = (this.#cancellation ??= { words: new Int32Array(new SharedArrayBuffer(4)), index: 0 })
+    if (!watched.controller) {
+      const controller = (watched.controller = new AbortController())
+      const abort = () => controller.abort(new CancelledError(`${this.name} was asked to stop`))
+      whenChanged(watched.words, watched.index, 0, abort)
+    }
+    return watched.controller.signal
+  }
+
+  isAlive(): boolean {
+    return true
+  }
+
+  /** @throws ProcessError always: a process cannot wait for its own end. */
+  join(): Promise<never> {
+    return Promise.reject(this.#cannot('join itself'))
+  }
+
+  /** @throws ProcessError always: a process cannot wait for its own end. */
+  joinSync(): never {
+    throw this.#cannot('join itself')
+  }
+
+  /** @throws ProcessError always: it runs already. */
+  start(): never {
+    throw this.#cannot('be started twice')
+  }
+
+  #cannot(what: string): ProcessError {
+    return new ProcessError(`${this.name} cannot ${what}`)
+  }
+}
+
+/** The process that started this one, as `parentProcess()` gives it. */
+export class ParentProcess {
+  readonly name: string
+  readonly pid: number
+  constructor({ name, pid }: Identity['parent']) {
+    this.name = name
+    this.pid = pid
+  }
+  isAlive(): boolean {
+    return !isDead(this.pid)
+  }
+}
+
+let current = new CurrentProcess({ name: isMainThread ? 'MainProcess' : `Thread-${threadId}`, daemon: false, numbers: [] })
+let parent: ParentProcess | null = null
+
+/** The process in which this is called. The main program is `MainProcess`, with `pid` 0. */
+export function currentProcess(): CurrentProcess {
+  return current
+}
+
+/** The process that started this one; `null` in the main program. */
+export function parentProcess(): ParentProcess | null {
+  return parent
+}
+
+/** Called once, by the entry of a thread that this package started. */
+export function becomeProcess(identity: Identity): CurrentProcess {
+  current = new CurrentProcess(identity)
+  parent = new ParentProcess(identity.parent)
+  return current
+}

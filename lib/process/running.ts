@@ -1,0 +1,149 @@
+// A process that was started: its thread, and what becomes known of its end.
+//
+// What a process leaves behind, it leaves where a blocked parent can read it: its exit code in the control words, the error
+// that ended it in a mailbox that nobody listens to. The end itself is seen by the Worker's 'exit' event or, while this thread
+// is blocked in joinSync, by the reaper; whichever is first calls #finish.
+import { inspect } from 'node:util'
+import { receiveMessageOnPort, type MessagePort, type Worker } from 'node:worker_threads'
+import { TimeoutError } from '../errors.js'
+import { load, notifyAll, store, wait, type Words } from '../memory/atomics.js'
+import { startTimer } from '../memory/deadline.js'
+import { settleWithin } from '../memory/settle.js'
+import { decodeFailure, type Failure } from '../task/failure.js'
+import { CANCELLED, ENDED, EXITING, EXIT_CODE } from './control.js'
+import { markEnded, watchForDeath } from './reaper.js'
+
+export const SIGKILL = 9
+export const SIGTERM = 15
+
+/** No single wait of a blocked thread is longer: a wake-up that got lost costs this much, not for ever. */
+const LONGEST_SLICE_MS = 1000
+
+/** Becomes ready when its process has ended. */
+export class Sentinel {
+  readonly #control: Words
+  constructor(control: Words) {
+    this.#control = control
+  }
+  /** Whether the process has ended. */
+  get ready(): boolean {
+    return load(this.#control, ENDED) !== 0
+  }
+}
+
+interface Started {
+  name: string
+  daemon: boolean
+  worker: Worker
+  control: Words
+  mailbox: MessagePort
+  onEnd: () => void
+}
+
+export class Running {
+  readonly pid: number
+  readonly sentinel: Sentinel
+  exitcode: number | null = null
+  error: unknown = undefined
+  readonly #started: Started
+  readonly #exit: Promise<void>
+  #pendingJoins = 0
+  #stoppedBy = 0
+  #stopGrace = () => {}
+  #watched = false
+  #reported = false
+
+  constructor(started: Started) {
+    const { worker, control, daemon } = started
+    this.#started = started
+    this.pid = worker.threadId
+    this.sentinel = new Sentinel(control)
+    if (!daemon) worker.ref()
+    // Comes before 'exit'; or, after a joinSync, for an error that the process could not tell itself (out of memory).
+    worker.once('error', (thrown: unknown) => {
+      this.#drainMailbox()
+      this.#report(thrown)
+    })
+    this.#exit = new Promise((resolve) => {
+      worker.once('exit', (code) => {
+        markEnded(this.pid, control)
+        this.#finish(code)
+        resolve()
+      })
+    })
+  }
+
+  get ended(): boolean {
+    return this.exitcode !== null
+  }
+
+  async waitForEnd(timeoutMs: number, signal?: AbortSignal): Promise<void> {
+    const { worker, daemon } = this.#started
+    if (this.ended) return
+    // A pending join holds the program open, also when what it waits for does not.
+    if (this.#pendingJoins++ === 0) worker.ref()
+    try {
+      await settleWithin(this.#exit, timeoutMs, signal)
+    } catch (reason) {
+      if (!(reason instanceof TimeoutError)) throw reason
+    } finally {
+      if (--this.#pendingJoins === 0 && daemon) worker.unref()
+    }
+  }
+
+  waitForEndSync(timeoutMs: number): void {
+    const { worker, control } = this.#started
+    if (this.ended) return
+    if (!this.#watched) {
+      this.#watched = true
+      watchForDeath(worker, control)
+    }
+    const endMs = performance.now() + timeoutMs
+    while (load(control, ENDED) === 0) {
+      const leftMs = endMs - performance.now()
+      if (leftMs <= 0) return
+      wait(control, ENDED, 0, Math.min(leftMs, LONGEST_SLICE_MS))
+    }
+    this.#finish(1)
+  }
+
+  stop(signal: number, graceMs: number): void {
+    const { worker, control } = this.#started
+    if (this.ended) return
+    this.#stopGrace()
+    if (graceMs <= 0) {
+      this.#stoppedBy ||= signal
+      void worker.terminate()
+      return
+    }
+    store(control, CANCELLED, 1)
+    notifyAll(control, CANCELLED)
+    this.#stopGrace = startTimer(graceMs, () => this.stop(signal, 0))
+  }
+
+  /** @param code how the thread ended, where it did not say so itself and nobody stopped it */
+  #finish(code: number): void {
+    if (this.ended) return
+    const { control, mailbox, onEnd } = this.#started
+    const byItself = load(control, EXITING) === 1
+    this.exitcode = byItself ? load(control, EXIT_CODE) : this.#stoppedBy ? -this.#stoppedBy : code
+    this.#stopGrace()
+    this.#drainMailbox()
+    mailbox.close()
+    onEnd()
+  }
+
+  #drainMailbox(): void {
+    let failure: Failure | null = null
+    for (let letter; (letter = receiveMessageOnPort(this.#started.mailbox)); ) failure = letter.message as Failure | null
+    if (failure) this.#report(decodeFailure(failure))
+  }
+
+  /** Keep the error and print it, as Node would have printed it at the top level. */
+  #report(thrown: unknown): void {
+    if (this.#reported) return
+    this.#reported = true
+    this.error = thrown
+    process.stderr.write(`Process ${this.#started.name}:\n${inspect(thrown)}\n`)
+  }
+}

@@ -1,0 +1,93 @@
+// Why a value cannot be sent to another thread, and where in it the culprit is. Runs only after sending has failed.
+import { DataCloneError } from '../errors.js'
+import { isShareable } from '../memory/handles.js'
+
+/**
+ * The error to throw for a value whose sending failed.
+ * @param failure what `postMessage` threw
+ * @param root how the value is called in the path: `args`, `result`
+ */
+export function explainCloneFailure(failure: unknown, value: unknown, root: string, transfer: unknown[] = []): DataCloneError {
+  const culprit = findCulprit(value, root, new Set(transfer), new Set())
+  const path = culprit?.path ?? root
+  const why = culprit ? `is ${describe(culprit.value)}` : `cannot be cloned (${messageOf(failure)})`
+  return new DataCloneError(`${path} ${why}, which cannot be sent to another thread`, { path, cause: failure })
+}
+
+function messageOf(failure: unknown): string {
+  return failure instanceof Error ? failure.message : String(failure)
+}
+
+interface Culprit {
+  path: string
+  value: unknown
+}
+
+function findCulprit(value: unknown, path: string, transfer: Set<unknown>, seen: Set<unknown>): Culprit | undefined {
+  if (typeof value === 'function' || typeof value === 'symbol') return { path, value }
+  if (typeof value !== 'object' || value === null) return undefined
+  if (transfer.has(value) || seen.has(value) || isShareable(value)) return undefined
+  seen.add(value)
+  if (isCloneable(value)) return undefined
+  for (const [childPath, child] of children(value, path)) {
+    const culprit = findCulprit(child, childPath, transfer, seen)
+    if (culprit) return culprit
+  }
+  return hasTransferred(value, transfer) ? undefined : { path, value }
+}
+
+function isCloneable(value: unknown): boolean {
+  try {
+    structuredClone(value)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** A container that only fails here because what is in it would be transferred is not the culprit. */
+function hasTransferred(value: object, transfer: Set<unknown>): boolean {
+  if (transfer.size === 0) return false
+  for (const [, child] of children(value, ''))
+    if (transfer.has(child) || (typeof child === 'object' && child !== null && isShareable(child))) return true
+  return false
+}
+
+function* children(value: object, path: string): Generator<[path: string, child: unknown]> {
+  if (value instanceof Map) {
+    let index = 0
+    for (const [key, item] of value) {
+      yield [`${path}.keys()[${index++}]`, key]
+      yield [`${path}.get(${literal(key)})`, item]
+    }
+  } else if (value instanceof Set) {
+    let index = 0
+    for (const item of value) yield [`${path}.values()[${index++}]`, item]
+  } else {
+    for (const key of Object.keys(value)) {
+      const childPath = Array.isArray(value) && /^\d+$/.test(key) ? `${path}[${key}]` : path + member(key)
+      let child: unknown
+      try {
+        child = (value as Record<string, unknown>)[key]
+      } catch {
+        child = Symbol('a getter that throws')
+      }
+      yield [childPath, child]
+    }
+  }
+}
+
+function member(key: string): string {
+  return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`
+}
+
+function literal(key: unknown): string {
+  return typeof key === 'string' ? JSON.stringify(key) : typeof key === 'object' ? '…' : String(key)
+}
+
+function describe(value: unknown): string {
+  if (typeof value === 'function') return `a function (${value.name || 'anonymous'})`
+  if (typeof value === 'symbol') return `a symbol (${value.description ?? ''})`
+  const { name } = (value as object).constructor ?? {}
+  return name && name !== 'Object' ? `a ${name}` : 'an object'
+}

@@ -1,0 +1,99 @@
+// From what the caller wants run to what a worker is told, and back to a function in the worker.
+import { BootstrapError, TaskNotFoundError } from '../errors.js'
+import { importFrom, type Exports } from './import.js'
+import { adviseOnReferenceError, compileSource, describeSource, type SourceDefinition } from './source.js'
+import { definitionOfTask, registeredTasks, type ModuleDefinition, type Target } from './task.js'
+
+/** What a worker is told to run. */
+export type Definition = ModuleDefinition | SourceDefinition
+
+/**
+ * Describe a target for a worker.
+ * @throws TypeError not a function, or one that cannot be sent.
+ */
+export function define(target: Target): Definition {
+  if (typeof target !== 'function')
+    throw new TypeError(`a target must be a task or a function, not ${target === null ? 'null' : typeof target}`)
+  return definitionOfTask(target) ?? describeSource(target)
+}
+
+/** The module of a task could not be imported: no task of it can ever run in this thread. */
+export class ImportFailure {
+  readonly reason: unknown
+  constructor(reason: unknown) {
+    this.reason = reason
+  }
+}
+
+const loaded = new Map<string, Function>()
+
+/**
+ * The function that a definition means, in the thread that is to run it.
+ * @throws ImportFailure the module cannot be imported; TaskNotFoundError it has no such task.
+ */
+export async function loadTarget(definition: Definition): Promise<Function> {
+  const key = definition.kind === 'source' ? definition.source : `${definition.kind} ${definition.module} ${definition.name}`
+  let fn = loaded.get(key)
+  if (!fn) {
+    fn = definition.kind === 'source' ? compileSource(definition) : await findInModule(definition)
+    loaded.set(key, fn)
+  }
+  return fn
+}
+
+/** Run a loaded target. A promise that it returns is awaited. */
+export async function runTarget(definition: Definition, fn: Function, args: unknown[]): Promise<unknown> {
+  try {
+    return await fn(...args)
+  } catch (thrown) {
+    if (definition.kind === 'source') adviseOnReferenceError(thrown, definition)
+    throw thrown
+  }
+}
+
+async function findInModule({ kind, module, name }: ModuleDefinition): Promise<Function> {
+  let fn: unknown = kind === 'task' ? registeredTasks(module).get(name) : undefined
+  if (fn === undefined) {
+    const exports = await importModule(module)
+    const tasks = kind === 'task' ? registeredTasks(module) : functionsOf(exports)
+    fn = tasks.get(name)
+    if (fn === undefined) {
+      const has = tasks.size > 0 ? `it has ${[...tasks.keys()].join(', ')}` : 'it has none'
+      const what = kind === 'task' ? 'task' : 'exported function'
+      throw new TaskNotFoundError(`${module} has no ${what} of the name ${name}; ${has}`)
+    }
+  }
+  return fn as Function
+}
+
+function functionsOf(exports: Exports): Map<string, Function> {
+  const functions = Object.entries(exports).filter((entry): entry is [string, Function] => typeof entry[1] === 'function')
+  return new Map(functions)
+}
+
+/** The modules that this thread is importing on behalf of somebody else. */
+const importing = new Set<string>()
+
+async function importModule(module: string): Promise<Exports> {
+  importing.add(module)
+  try {
+    return await importFrom(module)
+  } catch (reason) {
+    throw new ImportFailure(reason)
+  } finally {
+    importing.delete(module)
+  }
+}
+
+/**
+ * A worker imports the module that started it. If the module starts work as it is imported, the worker would start workers that
+ * import it in turn, without end.
+ * @throws BootstrapError
+ */
+export function refuseDuringImport(what: string): void {
+  for (const module of importing)
+    throw new BootstrapError(
+      `cannot ${what} while this worker is still importing ${module}:` +
+        ' that module runs again in every worker, so its main part must stand inside if (isMainThread) { … }',
+    )
+}

@@ -1,0 +1,56 @@
+// The thread of one Process. It boots, waits for its start message, runs the target, and ends when the target has settled and
+// the event loop has nothing left.
+import { parentPort, type MessagePort } from 'node:worker_threads'
+import { store } from '../lib/memory/atomics.js'
+import { unpack } from '../lib/memory/handles.js'
+import { CANCELLED, EXITING, EXIT_CODE, type ProcessMessage } from '../lib/process/control.js'
+import { becomeProcess } from '../lib/process/current.js'
+import { postOutputAtOnce } from '../lib/process/output.js'
+import { encodeFailure } from '../lib/task/failure.js'
+import { ImportFailure, loadTarget, runTarget } from '../lib/task/target.js'
+
+const port = parentPort!
+const lifelines: MessagePort[] = []
+
+postOutputAtOnce()
+
+port.on('message', (message: ProcessMessage) => {
+  switch (message.kind) {
+    case 'start':
+      void run(message)
+      break
+    case 'lifeline':
+      lifelines.push(message.port)
+      break
+    default:
+      message satisfies never
+  }
+})
+
+async function run({ identity, control, target, args, mailbox, env }: ProcessMessage & { kind: 'start' }): Promise<void> {
+  if (env) replaceEnvironment(env)
+  becomeProcess(identity).watchCancellation(control, CANCELLED)
+  process.once('exit', (code) => {
+    store(control, EXIT_CODE, code)
+    store(control, EXITING, 1) // publishes the code; pairs with load(EXITING) in the parent
+  })
+  process.on('uncaughtExceptionMonitor', (thrown) => {
+    mailbox.postMessage(encodeFailure(thrown))
+    // If the program's own handler saves the thread, this takes it back.
+    setImmediate(() => mailbox.postMessage(null)).unref()
+  })
+  try {
+    await runTarget(target, await loadTarget(target), unpack(args) as unknown[])
+  } catch (thrown) {
+    // On a turn of its own, where nothing catches it: it ends the thread as any uncaught error does.
+    process.nextTick(() => {
+      throw thrown instanceof ImportFailure ? thrown.reason : thrown
+    })
+  }
+  port.unref()
+}
+
+function replaceEnvironment(env: NodeJS.ProcessEnv): void {
+  for (const key of Object.keys(process.env)) if (!(key in env)) delete process.env[key]
+  Object.assign(process.env, env)
+}
