@@ -1,11 +1,16 @@
-// A thread that is booted and waiting, so that `start()` is a message and not a boot. A thread takes 25 to 50 ms to boot and
-// less than a millisecond to begin. A thread that has run a process is never used again.
+// Threads that are booted and waiting, so that `start()` is a message and not a boot. A thread takes 25 to 50 ms of a core to
+// boot, and 2 ms to begin when booted. A thread that has run a process is never used again.
+//
+// One thread is kept; after a burst of starts as many as the burst would have used, up to MOST.
 import { Worker, type ResourceLimits } from 'node:worker_threads'
 
 const ENTRY = new URL('./worker-process.js', import.meta.url)
 
-/** Booting competes with the process just started for the cores: wait until nothing was started for this long. */
+/** Booting competes with the processes just started for the cores: wait until none has begun for this long. */
 const REFILL_AFTER_MS = 30
+
+/** An idle thread costs a few megabytes; the next in a burst costs its boot. */
+const MOST = 8
 
 interface Reserved {
   worker: Worker
@@ -15,43 +20,60 @@ interface Reserved {
   release(): void
 }
 
-let reserved: Reserved | undefined
+const reserve = new Set<Reserved>()
+let booting = 0
+let startsSinceRefill = 0
 let refill: NodeJS.Timeout | undefined
 
 /** What a Process may ask of its thread. */
 export interface ThreadOptions {
-  /** @default a copy of the parent's `process.env` */
+  /** Replaces the environment. @default a copy of the parent's `process.env` */
   env?: NodeJS.ProcessEnv | undefined
+  /** Limits of the thread's heap and stack, as of `worker_threads`. @default none */
   resourceLimits?: ResourceLimits | undefined
 }
 
 /** A thread for one process, and the environment that has yet to be given to it. */
-export function takeThread({ env, resourceLimits }: ThreadOptions): { worker: Worker; env: NodeJS.ProcessEnv | undefined } {
-  refill ??= setTimeout(fill, REFILL_AFTER_MS).unref()
-  refill.refresh()
-  if (!reserved || env || resourceLimits) return { worker: boot({ env, resourceLimits }), env: undefined }
-  const { worker, env: bootedWith, release } = reserved
-  release()
-  return { worker, env: sameEnvironment(bootedWith, process.env) ? undefined : { ...process.env } }
+export function takeThread(options: ThreadOptions): { worker: Worker; env: NodeJS.ProcessEnv | undefined } {
+  startsSinceRefill++
+  refillSoon()
+  const [reserved] = reserve
+  if (!reserved || options.env || options.resourceLimits) return { worker: boot(options), env: undefined }
+  reserved.release()
+  return { worker: reserved.worker, env: sameEnvironment(reserved.env, process.env) ? undefined : { ...process.env } }
 }
 
-function boot(options: ThreadOptions): Worker {
-  return new Worker(ENTRY, {
-    ...(options.env && { env: options.env }),
-    ...(options.resourceLimits && { resourceLimits: options.resourceLimits }),
-  })
+function boot({ env, resourceLimits }: ThreadOptions): Worker {
+  const worker = new Worker(ENTRY, { ...(env && { env }), ...(resourceLimits && { resourceLimits }) })
+  booting++
+  const booted = () => {
+    worker.off('message', booted).off('exit', booted)
+    if (--booting === 0) refillSoon()
+  }
+  return worker.once('message', booted).once('exit', booted)
+}
+
+function refillSoon(): void {
+  clearTimeout(refill)
+  refill = setTimeout(fill, REFILL_AFTER_MS).unref()
 }
 
 function fill(): void {
-  refill = undefined
-  if (reserved) return
+  if (booting > 0) return // Whoever boots last comes back here.
+  const wanted = Math.min(startsSinceRefill, MOST)
+  startsSinceRefill = 0
+  while (reserve.size < wanted) add()
+}
+
+function add(): void {
   const worker = boot({})
-  const release = () => {
-    reserved = undefined
+  const reserved: Reserved = { worker, env: { ...process.env }, release }
+  function release(): void {
+    reserve.delete(reserved)
     worker.off('exit', release).off('error', release)
   }
   worker.once('exit', release).once('error', release).unref()
-  reserved = { worker, env: { ...process.env }, release }
+  reserve.add(reserved)
 }
 
 function sameEnvironment(a: NodeJS.ProcessEnv, b: NodeJS.ProcessEnv): boolean {
