@@ -14,6 +14,20 @@ export {
   WorkerDiedError,
 } from './errors.js'
 export type { WaitOptions } from './memory/deadline.js'
+export type { CallOptions, Executor, ExecutorStats, ShutdownOptions } from './executor/executor.js'
+export { Future } from './executor/future.js'
+export { InlineExecutor } from './executor/inline.js'
+export type { MapOptions, MapProgress, MapResult } from './executor/map.js'
+export { ProcessPoolExecutor, type ProcessPoolOptions } from './executor/pool-executor.js'
+export {
+  ALL_COMPLETED,
+  asCompleted,
+  FIRST_COMPLETED,
+  FIRST_EXCEPTION,
+  wait,
+  type ReturnWhen,
+  type WaitForOptions,
+} from './executor/waiting.js'
 export { attach } from './memory/handles.js'
 export { currentProcess, parentProcess, type CurrentProcess, type ParentProcess } from './process/current.js'
 export { activeChildren, cpuCount, Process, type ProcessOptions } from './process/process.js'

@@ -32,7 +32,14 @@ port.postMessage(null) // booted: see lib/process/reserve.ts
 // With nothing to do by then, this thread is in reserve: load what a task's module is going to import.
 const preload = setTimeout(() => void import('../lib/index.js'), 20)
 
-async function run({ identity, control, target, args, mailbox, env }: ProcessMessage & { kind: 'start' }): Promise<void> {
+async function run({
+  identity,
+  control,
+  target,
+  args,
+  mailbox,
+  env,
+}: ProcessMessage & { kind: 'start' }): Promise<void> {
   clearTimeout(preload)
   if (env) replaceEnvironment(env)
   becomeProcess(identity).watchCancellation(control, CANCELLED)

@@ -1,6 +1,8 @@
 // How long to wait: what callers may write, in one place. Time is milliseconds everywhere; Infinity waits for ever, zero and
 // less does not wait.
 
+import { inspect } from 'node:util'
+
 /** Options of everything that waits without blocking. A plain number is the `timeout`. */
 export type WaitOptions =
   | number
@@ -12,12 +14,13 @@ export type WaitOptions =
     }
 
 /** The longest time that Node's timers take; a longer one is waited for in parts. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1
+export const LONGEST_TIMER_MS: number = 2 ** 31 - 1
 
 /** Check a time given by a caller. @throws TypeError not a number; RangeError NaN. */
 export function checkTimeout(timeout: unknown, name = 'timeout'): number {
   if (timeout === undefined) return Infinity
-  if (typeof timeout !== 'number') throw new TypeError(`${name} must be a number of milliseconds, not ${typeof timeout}`)
+  if (typeof timeout !== 'number')
+    throw new TypeError(`${name} must be a number of milliseconds, not ${typeof timeout}`)
   if (Number.isNaN(timeout)) throw new RangeError(`${name} must be a number of milliseconds or Infinity, not NaN`)
   return timeout
 }
@@ -35,7 +38,7 @@ export function checkWaitOptions(options: WaitOptions | undefined): { timeoutMs:
 /** Check an AbortSignal given by a caller. @throws TypeError */
 export function checkSignal(signal: unknown): AbortSignal | undefined {
   if (signal === undefined || signal instanceof AbortSignal) return signal
-  throw new TypeError(`signal must be an AbortSignal, not ${String(signal)}`)
+  throw new TypeError(`signal must be an AbortSignal, not ${inspect(signal)}`)
 }
 
 /** A timer of any length, Infinity included. It holds the event loop as long as it runs. Returns what stops it. */
@@ -44,7 +47,8 @@ export function startTimer(timeoutMs: number, onTime: () => void): () => void {
   const endMs = performance.now() + timeoutMs
   const arm = () => {
     const leftMs = endMs - performance.now()
-    timer = leftMs > LONGEST_TIMER_MS ? setTimeout(arm, LONGEST_TIMER_MS) : setTimeout(onTime, Math.ceil(Math.max(leftMs, 0)))
+    timer =
+      leftMs > LONGEST_TIMER_MS ? setTimeout(arm, LONGEST_TIMER_MS) : setTimeout(onTime, Math.ceil(Math.max(leftMs, 0)))
   }
   arm()
   return () => clearTimeout(timer)

@@ -2,14 +2,19 @@
 import { isMainThread, threadId } from 'node:worker_threads'
 import { CancelledError, ProcessError } from '../errors.js'
 import { isDead } from '../memory/liveness.js'
-import { load, whenChanged, type Words } from '../memory/atomics.js'
+import { load, notifyAll, whenChanged, type Words } from '../memory/atomics.js'
 import type { Identity } from './control.js'
 
 /** The word that asks this thread to stop what it does: a process's for its whole life, a worker's for one task. */
 interface Cancellation {
   words: Words
   index: number
+  over: boolean
   controller?: AbortController
+}
+
+function neverAsked(): Cancellation {
+  return { words: new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)), index: 0, over: false }
 }
 
 /** The process in which it is called, as `currentProcess()` gives it. */
@@ -32,7 +37,17 @@ export class CurrentProcess {
 
   /** @internal Watch another word from now on. */
   watchCancellation(words: Words, index: number): void {
-    this.#cancellation = { words, index }
+    this.#cancellation = { words, index, over: false }
+  }
+
+  /** @internal What it watched asks for nothing any more. */
+  forgetCancellation(): void {
+    const watched = this.#cancellation
+    this.#cancellation = undefined
+    if (!watched?.controller) return
+    // A waiter that nobody notifies would stay for ever.
+    watched.over = true
+    notifyAll(watched.words, watched.index)
   }
 
   /** Whether this process (in an executor's worker: this task) was asked to stop. Cheap: made for tight loops. */
@@ -43,10 +58,12 @@ export class CurrentProcess {
 
   /** Aborted, with a CancelledError, when this process (in an executor's worker: this task) is asked to stop. */
   get signal(): AbortSignal {
-    const watched: Cancellation = (this.#cancellation ??= { words: new Int32Array(new SharedArrayBuffer(4)), index: 0 })
+    const watched: Cancellation = (this.#cancellation ??= neverAsked())
     if (!watched.controller) {
       const controller = (watched.controller = new AbortController())
-      const abort = () => controller.abort(new CancelledError(`${this.name} was asked to stop`))
+      const abort = () => {
+        if (!watched.over) controller.abort(new CancelledError(`${this.name} was asked to stop`))
+      }
       whenChanged(watched.words, watched.index, 0, abort)
     }
     return watched.controller.signal
@@ -89,7 +106,11 @@ export class ParentProcess {
   }
 }
 
-let current = new CurrentProcess({ name: isMainThread ? 'MainProcess' : `Thread-${threadId}`, daemon: false, numbers: [] })
+let current = new CurrentProcess({
+  name: isMainThread ? 'MainProcess' : `Thread-${threadId}`,
+  daemon: false,
+  numbers: [],
+})
 let parent: ParentProcess | null = null
 
 /** The process in which this is called. The main program is `MainProcess`, with `pid` 0. */

@@ -57,7 +57,8 @@ export class Process<A extends unknown[] = any[]> {
     const { target, args = [], name, daemon, env, resourceLimits, transfer = [] } = options
     this.#target = define(target)
     if (!Array.isArray(args)) throw new TypeError(`args must be an array, not ${inspect(args)}`)
-    if (name !== undefined && typeof name !== 'string') throw new TypeError(`name must be a string, not ${inspect(name)}`)
+    if (name !== undefined && typeof name !== 'string')
+      throw new TypeError(`name must be a string, not ${inspect(name)}`)
     if (daemon !== undefined && typeof daemon !== 'boolean')
       throw new TypeError(`daemon must be true or false, not ${inspect(daemon)}`)
     const creator = currentProcess()
@@ -155,7 +156,8 @@ export class Process<A extends unknown[] = any[]> {
   /** Give up the object of a process that has ended; from then on its use is an error. Closing twice is harmless. @throws ProcessError not started, or still running. */
   close(): void {
     if (this.#closed) return
-    if (!this.#started('close').ended) throw new ProcessError(`${this.name} cannot be closed while it runs; join or terminate it first`)
+    if (!this.#started('close').ended)
+      throw new ProcessError(`${this.name} cannot be closed while it runs; join or terminate it first`)
     this.#closed = true
   }
 

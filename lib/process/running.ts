@@ -135,7 +135,7 @@ export class Running {
 
   #drainMailbox(): void {
     let failure: Failure | null = null
-    for (let letter; (letter = receiveMessageOnPort(this.#started.mailbox)); ) failure = letter.message as Failure | null
+    for (let letter; (letter = receiveMessageOnPort(this.#started.mailbox));) failure = letter.message as Failure | null
     if (failure) this.#report(decodeFailure(failure))
   }
 

@@ -1,4 +1,5 @@
 // Why a value cannot be sent to another thread, and where in it the culprit is. Runs only after sending has failed.
+import { inspect } from 'node:util'
 import { DataCloneError } from '../errors.js'
 import { isShareable } from '../memory/handles.js'
 
@@ -7,7 +8,12 @@ import { isShareable } from '../memory/handles.js'
  * @param failure what `postMessage` threw
  * @param root how the value is called in the path: `args`, `result`
  */
-export function explainCloneFailure(failure: unknown, value: unknown, root: string, transfer: unknown[] = []): DataCloneError {
+export function explainCloneFailure(
+  failure: unknown,
+  value: unknown,
+  root: string,
+  transfer: unknown[] = [],
+): DataCloneError {
   const culprit = findCulprit(value, root, new Set(transfer), new Set())
   const path = culprit?.path ?? root
   const why = culprit ? `is ${describe(culprit.value)}` : `cannot be cloned (${messageOf(failure)})`
@@ -82,7 +88,7 @@ function member(key: string): string {
 }
 
 function literal(key: unknown): string {
-  return typeof key === 'string' ? JSON.stringify(key) : typeof key === 'object' ? '…' : String(key)
+  return typeof key === 'object' ? '…' : inspect(key)
 }
 
 function describe(value: unknown): string {

@@ -60,13 +60,19 @@ function encodeError(error: Error, depth: number): Failure {
   return {
     kind: 'error',
     class: classOf(error),
-    name: quietly(() => String(error.name)) ?? 'Error',
-    message: quietly(() => String(error.message)) ?? '',
-    stack: quietly(() => String(error.stack)) ?? '',
+    name: text(() => error.name) ?? 'Error',
+    message: text(() => error.message) ?? '',
+    stack: text(() => error.stack) ?? '',
     properties: pack(properties, []),
     ...(goDeeper && Object.hasOwn(error, 'cause') && { cause: encodeFailure(error.cause, depth + 1) }),
     ...(goDeeper && Array.isArray(errors) && { errors: errors.map((one) => encodeFailure(one, depth + 1)) }),
   }
+}
+
+/** Errors of others may have getters that throw, and fields of other types. */
+function text(read: () => unknown): string | undefined {
+  const value = quietly(read)
+  return typeof value === 'string' ? value : undefined
 }
 
 function quietly<T>(read: () => T): T | undefined {
@@ -98,7 +104,12 @@ export function decodeFailure(failure: Failure, submitted?: string): unknown {
   hide(error, 'stack', stack)
   if (error.name !== name) hide(error, 'name', name)
   if (cause) hide(error, 'cause', decodeFailure(cause))
-  if (errors) hide(error, 'errors', errors.map((one) => decodeFailure(one)))
+  if (errors)
+    hide(
+      error,
+      'errors',
+      errors.map((one) => decodeFailure(one)),
+    )
   return Object.assign(error, unpack(failure.properties))
 }
 

@@ -23,7 +23,9 @@ export function describeSource(fn: Function): SourceDefinition {
   const source = Function.prototype.toString.call(fn)
   const name = fn.name || 'anonymous'
   if (/\{\s*\[native code\]\s*\}$/.test(source))
-    throw new TypeError(`${name} is a native or bound function, whose source cannot be sent to a worker; wrap it in a function, or use task()`)
+    throw new TypeError(
+      `${name} is a native or bound function, whose source cannot be sent to a worker; wrap it in a function, or use task()`,
+    )
   if (/^class\b/.test(source)) throw new TypeError(`${name} is a class, not a function that a worker could call`)
   const definition: SourceDefinition = { kind: 'source', name, source, form: formOf(source, name) }
   described.set(fn, definition)
@@ -32,7 +34,9 @@ export function describeSource(fn: Function): SourceDefinition {
 
 function formOf(source: string, name: string): SourceDefinition['form'] {
   for (const form of ['expression', 'member'] as const) if (parses(wrap(source, form))) return form
-  throw new TypeError(`the source of ${name} cannot stand alone (a private method, or one that uses super?); use task() for it`)
+  throw new TypeError(
+    `the source of ${name} cannot stand alone (a private method, or one that uses super?); use task() for it`,
+  )
 }
 
 function parses(code: string): boolean {

@@ -32,7 +32,8 @@ const loaded = new Map<string, Function>()
  * @throws ImportFailure the module cannot be imported; TaskNotFoundError it has no such task.
  */
 export async function loadTarget(definition: Definition): Promise<Function> {
-  const key = definition.kind === 'source' ? definition.source : `${definition.kind} ${definition.module} ${definition.name}`
+  const key =
+    definition.kind === 'source' ? definition.source : `${definition.kind} ${definition.module} ${definition.name}`
   let fn = loaded.get(key)
   if (!fn) {
     fn = definition.kind === 'source' ? compileSource(definition) : await findInModule(definition)
@@ -67,7 +68,9 @@ async function findInModule({ kind, module, name }: ModuleDefinition): Promise<F
 }
 
 function functionsOf(exports: Exports): Map<string, Function> {
-  const functions = Object.entries(exports).filter((entry): entry is [string, Function] => typeof entry[1] === 'function')
+  const functions = Object.entries(exports).filter(
+    (entry): entry is [string, Function] => typeof entry[1] === 'function',
+  )
   return new Map(functions)
 }
 

@@ -44,7 +44,10 @@ export function task<A extends unknown[], R>(
   if (typeof fn !== 'function') throw new TypeError(`task needs a function, not ${fn === null ? 'null' : typeof fn}`)
   const href = moduleHref(module)
   const { name } = fn
-  if (!name) throw new TypeError(`a task needs a name, by which workers find it in ${href}: task(import.meta.url, function square(n) { … })`)
+  if (!name)
+    throw new TypeError(
+      `a task needs a name, by which workers find it in ${href}: task(import.meta.url, function square(n) { … })`,
+    )
   let tasks = registry.get(href)
   if (!tasks) registry.set(href, (tasks = new Map()))
   if (tasks.has(name) && tasks.get(name) !== fn) throw new TypeError(`${href} has a task of the name ${name} already`)
@@ -102,6 +105,8 @@ function moduleHref(module: unknown): string {
   if (typeof module !== 'string' || module === '')
     throw new TypeError(`a module is named by a URL, import.meta or an absolute path, not ${String(module)}`)
   if (/^\.{1,2}\//.test(module))
-    throw new TypeError(`a relative module name (${module}) has no base here; write new URL('${module}', import.meta.url)`)
+    throw new TypeError(
+      `a relative module name (${module}) has no base here; write new URL('${module}', import.meta.url)`,
+    )
   return isAbsolute(module) ? pathToFileURL(module).href : module
 }

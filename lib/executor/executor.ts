@@ -1,0 +1,79 @@
+// What all executors have in common: their interface, and the options of a call. After Python's concurrent.futures.Executor.
+import { inspect } from 'node:util'
+import type { Transferable } from 'node:worker_threads'
+import { checkSignal, checkTimeout } from '../memory/deadline.js'
+import type { Target } from '../task/task.js'
+import type { Future } from './future.js'
+import type { Input } from './inputs.js'
+import type { MapOptions, MapResult } from './map.js'
+
+/** Options of what is submitted through `with`. */
+export interface CallOptions {
+  /** Milliseconds from the task's beginning (importing its module included) after which it is stopped: TimeoutError. @default Infinity */
+  timeout?: number | undefined
+  /** Aborting it fails the task with the signal's reason, and stops it if it runs. */
+  signal?: AbortSignal | undefined
+  /** What of the arguments is moved, not cloned. */
+  transfer?: readonly Transferable[] | undefined
+}
+
+export interface ShutdownOptions {
+  /** Whether the promise waits for all work to be done and all workers to have ended. @default true */
+  wait?: boolean | undefined
+  /** Cancel what has not begun. @default false */
+  cancelFutures?: boolean | undefined
+}
+
+export interface ExecutorStats {
+  /** Workers that exist at this moment. */
+  workers: number
+  maxWorkers: number
+  /** Tasks that wait for a worker. */
+  queued: number
+  /** Tasks that a worker has begun. */
+  running: number
+  /** Tasks that returned. */
+  completed: number
+  /** Tasks that threw, or whose worker died. */
+  failed: number
+  cancelled: number
+  /** Workers that died, or were stopped, while they had a task. */
+  workersLost: number
+}
+
+/** An entry of a `map` with `settled: true`. */
+export type SettledOptions = MapOptions & { settled: true }
+
+/** Runs tasks somewhere, and gives futures for their results. */
+export interface Executor extends AsyncDisposable {
+  /** Have the target run with these arguments. @throws ShutdownError; BrokenProcessPool; TypeError the target cannot be sent */
+  submit<A extends unknown[], R>(target: Target<A, R>, ...args: NoInfer<A>): Future<Awaited<R>>
+  /** Run the target once for each item; with several iterables, for each tuple until the shortest ends. Begins at once. */
+  map<T, R>(
+    target: Target<[T], R>,
+    iterable: Input<T>,
+    options: SettledOptions,
+  ): MapResult<PromiseSettledResult<Awaited<R>>>
+  map<T, R>(target: Target<[T], R>, iterable: Input<T>, options?: MapOptions): MapResult<Awaited<R>>
+  map<T, U, R>(target: Target<[T, U], R>, a: Input<T>, b: Input<U>, options?: MapOptions): MapResult<Awaited<R>>
+  map<R>(target: Target<any[], R>, ...iterablesAndOptions: (Input<any> | MapOptions)[]): MapResult<Awaited<R>>
+  /** The same executor, with these options on what is submitted through it. */
+  with(options: CallOptions): Executor
+  /** Take no more work. */
+  shutdown(options?: ShutdownOptions): Promise<void>
+  stats(): ExecutorStats
+}
+
+/** Check what a caller gave to `with`. @throws TypeError, RangeError */
+export function checkCallOptions(options: CallOptions): {
+  timeoutMs: number
+  signal?: AbortSignal
+  transfer: readonly Transferable[]
+} {
+  if (typeof options !== 'object' || options === null)
+    throw new TypeError(`with needs options, { timeout, signal, transfer }, not ${inspect(options)}`)
+  const { timeout, transfer = [] } = options
+  if (!Array.isArray(transfer)) throw new TypeError(`transfer must be an array, not ${inspect(transfer)}`)
+  const signal = checkSignal(options.signal)
+  return { timeoutMs: checkTimeout(timeout), ...(signal && { signal }), transfer }
+}

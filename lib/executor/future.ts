@@ -1,0 +1,194 @@
+// Future: the result of work that runs elsewhere, after Python's concurrent.futures.Future.
+//
+//               setRunningOrNotifyCancel()          setResult(), setException()
+//   PENDING ──────────────────────────────> RUNNING ───────────────────────────> FINISHED
+//      │  cancel()                             │  cancel({ force: true })
+//      └───────────────> CANCELLED <───────────┘
+//
+// An executor settles its futures from PENDING: whether the work runs is asked of the work itself (`begun`), since a worker
+// begins it without a message. FINISHED and CANCELLED are final.
+import { inspect } from 'node:util'
+import { CancelledError, InvalidStateError } from '../errors.js'
+import { checkTimeout, checkWaitOptions, type WaitOptions } from '../memory/deadline.js'
+import { settleWithin } from '../memory/settle.js'
+
+/** What a future asks of the executor that runs its work. */
+export interface Work {
+  /** Whether a worker has begun it. */
+  begun(): boolean
+  /** Take it back before a worker begins it. @returns whether that succeeded: if so, it will never run */
+  withdraw(): boolean
+  /** Stop it while it runs: ask first, and stop its worker `graceMs` later. Resolves when it no longer runs. */
+  stop(graceMs: number): Promise<void>
+}
+
+type State = 'pending' | 'running' | 'cancelled' | 'finished'
+
+/** The result of work that runs elsewhere. Awaiting it gives the result, or throws what the work threw. */
+export class Future<R = unknown> implements PromiseLike<R> {
+  #state: State = 'pending'
+  #value: R | undefined
+  #thrown: unknown
+  #failed = false
+  #work: Work | undefined
+  #callbacks: ((future: Future<R>) => unknown)[] = []
+
+  /** @param work who runs it; without one, the future is settled by hand, as executors and tests do. */
+  constructor(work?: Work) {
+    this.#work = work
+  }
+
+  /**
+   * The result, when it is there. The time limits the waiting only: the work goes on.
+   * @throws what the work threw; CancelledError; TimeoutError (ERR_MANYHANDS_TIMEOUT) not there in time.
+   */
+  async result(options?: WaitOptions): Promise<R> {
+    await this.#wait(options)
+    if (this.#state === 'cancelled') throw cancelled()
+    if (this.#failed) throw this.#thrown
+    return this.#value as R
+  }
+
+  /**
+   * What the work threw, when it is settled; `null` if it returned.
+   * @throws CancelledError; TimeoutError (ERR_MANYHANDS_TIMEOUT) not there in time.
+   */
+  async exception(options?: WaitOptions): Promise<unknown> {
+    await this.#wait(options)
+    if (this.#state === 'cancelled') throw cancelled()
+    return this.#failed ? this.#thrown : null
+  }
+
+  /**
+   * Cancel the work if no worker has begun it.
+   * @returns whether it is cancelled: false once it runs or is done. With `force`, running work is stopped, too: its worker is
+   * asked to stop (`currentProcess().signal`, `.cancelled`) and replaced `grace` milliseconds later; the promise resolves when
+   * it no longer runs, and the future ends in CancelledError.
+   */
+  cancel(options?: { force?: false | undefined }): boolean
+  cancel(options: { force: true; grace?: number | undefined }): Promise<boolean>
+  cancel({ force = false, grace = 0 }: { force?: boolean | undefined; grace?: number | undefined } = {}):
+    boolean | Promise<boolean> {
+    const graceMs = checkTimeout(grace, 'grace')
+    if (this.#state === 'pending' && (this.#work?.withdraw() ?? true)) this.#settle('cancelled')
+    if (!force) return this.#state === 'cancelled'
+    return this.#forceCancel(graceMs)
+  }
+
+  async #forceCancel(graceMs: number): Promise<boolean> {
+    if (!this.done() && this.#work) {
+      // Settled first, so that whatever the work still returns comes too late.
+      this.#settle('cancelled')
+      await this.#work.stop(graceMs)
+    }
+    return this.#state === 'cancelled'
+  }
+
+  /** Whether it was cancelled. */
+  cancelled(): boolean {
+    return this.#state === 'cancelled'
+  }
+
+  /** @internal Whether it ended by throwing. */
+  get failed(): boolean {
+    return this.#failed
+  }
+
+  /** Whether a worker runs it at this moment. Merely queued, or waiting in a worker, is not running. */
+  running(): boolean {
+    return this.#state === 'running' || (this.#state === 'pending' && (this.#work?.begun() ?? false))
+  }
+
+  /** Whether it has returned, thrown, or been cancelled. */
+  done(): boolean {
+    return this.#state === 'finished' || this.#state === 'cancelled'
+  }
+
+  /**
+   * Call `fn` with this future when it is done: at once if it is. Callbacks run in the order in which they were added; one that
+   * throws is printed to stderr and ignored.
+   */
+  addDoneCallback(fn: (future: Future<R>) => unknown): void {
+    if (typeof fn !== 'function') throw new TypeError(`a done callback must be a function, not ${inspect(fn)}`)
+    if (this.done()) this.#call(fn)
+    else this.#callbacks.push(fn)
+  }
+
+  // oxlint-disable-next-line unicorn/no-thenable -- awaiting a future is what it is for
+  then<A = R, B = never>(
+    onResult?: ((value: R) => A | PromiseLike<A>) | null,
+    onError?: ((reason: any) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    return this.result().then(onResult, onError)
+  }
+
+  catch<B = never>(onError?: ((reason: any) => B | PromiseLike<B>) | null): Promise<R | B> {
+    return this.result().catch(onError)
+  }
+
+  finally(onSettled?: (() => void) | null): Promise<R> {
+    return this.result().finally(onSettled)
+  }
+
+  /** For executors: the work begins, unless it was cancelled. @returns false if it was. @throws InvalidStateError it ran before. */
+  setRunningOrNotifyCancel(): boolean {
+    if (this.#state === 'cancelled') return false
+    if (this.#state !== 'pending') throw new InvalidStateError(`a ${this.#state} future cannot begin to run`)
+    this.#state = 'running'
+    return true
+  }
+
+  /** For executors: the work returned. @throws InvalidStateError the future is done already. */
+  setResult(value: R): void {
+    this.#refuseDone()
+    this.#value = value
+    this.#settle('finished')
+  }
+
+  /** For executors: the work threw. @throws InvalidStateError the future is done already. */
+  setException(thrown: unknown): void {
+    this.#refuseDone()
+    this.#thrown = thrown
+    this.#failed = true
+    this.#settle('finished')
+  }
+
+  #refuseDone(): void {
+    if (this.done()) throw new InvalidStateError(`the future is ${this.#state} already`)
+  }
+
+  #settle(state: 'cancelled' | 'finished'): void {
+    this.#state = state
+    const callbacks = this.#callbacks
+    this.#callbacks = []
+    for (const callback of callbacks) this.#call(callback)
+  }
+
+  #call(fn: (future: Future<R>) => unknown): void {
+    try {
+      fn(this)
+    } catch (thrown) {
+      process.stderr.write(`a done callback of a future threw:\n${inspect(thrown)}\n`)
+    }
+  }
+
+  async #wait(options: WaitOptions | undefined): Promise<void> {
+    const { timeoutMs, signal } = checkWaitOptions(options)
+    if (this.done()) return
+    await settleWithin(
+      new Promise<void>((resolve) => this.addDoneCallback(() => resolve())),
+      timeoutMs,
+      signal,
+      () => `the future was not done within ${timeoutMs} ms`,
+    )
+  }
+
+  /** What `console.log` shows of it. */
+  get [Symbol.toStringTag](): string {
+    return `Future ${this.running() ? 'running' : this.#state}`
+  }
+}
+
+function cancelled(): CancelledError {
+  return new CancelledError('the future was cancelled')
+}

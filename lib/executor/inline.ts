@@ -1,0 +1,149 @@
+// InlineExecutor: an executor that runs its tasks in the calling thread, for debugging: breakpoints, profiles and stacks are
+// where one looks for them. Arguments and results are not cloned, and `submit` returns when the task has returned or first
+// awaits. Nobody can stop a task here: a time limit, an abort and a forced cancel settle its future, and the task goes on.
+import { ShutdownError, TimeoutError } from '../errors.js'
+import { startTimer } from '../memory/deadline.js'
+import { define, refuseDuringImport } from '../task/target.js'
+import type { Target } from '../task/task.js'
+import {
+  checkCallOptions,
+  type CallOptions,
+  type Executor,
+  type ExecutorStats,
+  type SettledOptions,
+  type ShutdownOptions,
+} from './executor.js'
+import { Future } from './future.js'
+import type { Input } from './inputs.js'
+import { failedChunk, Mapping, splitMapArguments, type ChunkResult, type MapOptions, type MapResult } from './map.js'
+
+interface Shared {
+  shutDown: boolean
+  running: Set<Promise<unknown>>
+  counts: { completed: number; failed: number; cancelled: number }
+}
+
+/** Runs tasks in the calling thread. */
+export class InlineExecutor implements Executor {
+  readonly #shared: Shared
+  readonly #call: ReturnType<typeof checkCallOptions>
+
+  constructor()
+  /** @internal */
+  constructor(face: { shared: Shared; call: ReturnType<typeof checkCallOptions> })
+  constructor(face?: { shared: Shared; call: ReturnType<typeof checkCallOptions> }) {
+    this.#shared = face?.shared ?? {
+      shutDown: false,
+      running: new Set(),
+      counts: { completed: 0, failed: 0, cancelled: 0 },
+    }
+    this.#call = face?.call ?? checkCallOptions({})
+  }
+
+  submit<A extends unknown[], R>(target: Target<A, R>, ...args: NoInfer<A>): Future<Awaited<R>> {
+    define(target)
+    return this.#run(() => target(...args) as Awaited<R> | Promise<Awaited<R>>)
+  }
+
+  map<T, R>(
+    target: Target<[T], R>,
+    iterable: Input<T>,
+    options: SettledOptions,
+  ): MapResult<PromiseSettledResult<Awaited<R>>>
+  map<T, R>(target: Target<[T], R>, iterable: Input<T>, options?: MapOptions): MapResult<Awaited<R>>
+  map<T, U, R>(target: Target<[T, U], R>, a: Input<T>, b: Input<U>, options?: MapOptions): MapResult<Awaited<R>>
+  map<R>(target: Target<any[], R>, ...iterablesAndOptions: (Input<any> | MapOptions)[]): MapResult<Awaited<R>>
+  map(target: Target, ...iterablesAndOptions: unknown[]): MapResult<any> {
+    define(target)
+    const { inputs, options } = splitMapArguments(iterablesAndOptions)
+    this.#refuse()
+    return new Mapping(inputs, options, 1, (items, settled, onDone) => {
+      const future = this.#run(() => mapInline(target, items, settled))
+      future.addDoneCallback(() => {
+        future.result().then(onDone, (thrown: unknown) => onDone(failedChunk(items.length, settled, thrown)))
+      })
+      return () => future.cancel()
+    })
+  }
+
+  with(options: CallOptions): InlineExecutor {
+    const given = checkCallOptions(options)
+    const timeoutMs = Math.min(this.#call.timeoutMs, given.timeoutMs)
+    return new InlineExecutor({ shared: this.#shared, call: { ...this.#call, ...given, timeoutMs } })
+  }
+
+  async shutdown({ wait = true }: ShutdownOptions = {}): Promise<void> {
+    this.#shared.shutDown = true
+    if (wait) await Promise.allSettled(this.#shared.running)
+  }
+
+  stats(): ExecutorStats {
+    const { counts, running } = this.#shared
+    return { maxWorkers: 1, workers: 1, queued: 0, running: running.size, workersLost: 0, ...counts }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.shutdown()
+  }
+
+  #refuse(): void {
+    refuseDuringImport('submit work to an executor')
+    if (this.#shared.shutDown) throw new ShutdownError('the executor was shut down and takes no more work')
+  }
+
+  #run<R>(perform: () => R | Promise<R>): Future<R> {
+    this.#refuse()
+    const { running, counts } = this.#shared
+    const { timeoutMs, signal } = this.#call
+    let ended: Promise<unknown> = Promise.resolve()
+    const future = new Future<R>({ begun: () => true, withdraw: () => false, stop: async () => void (await ended) })
+    const fail = (thrown: unknown) => {
+      if (!future.done()) future.setException(thrown)
+    }
+    const succeed = (value: R) => {
+      if (!future.done()) future.setResult(value)
+    }
+    future.addDoneCallback(() => counts[future.cancelled() ? 'cancelled' : future.failed ? 'failed' : 'completed']++)
+    if (signal?.aborted) {
+      fail(signal.reason)
+      return future
+    }
+    let result: R | Promise<R>
+    try {
+      result = perform()
+    } catch (thrown) {
+      fail(thrown)
+      return future
+    }
+    if (!(result instanceof Promise)) {
+      succeed(result)
+      return future
+    }
+    const onAbort = () => fail(signal!.reason)
+    const late = () => fail(new TimeoutError(`the task ran for more than ${timeoutMs} ms`))
+    const stopTimer = timeoutMs === Infinity ? () => {} : startTimer(timeoutMs, late)
+    signal?.addEventListener('abort', onAbort)
+    ended = result.then(succeed, fail).finally(() => running.delete(ended))
+    running.add(ended)
+    future.addDoneCallback(() => {
+      stopTimer()
+      signal?.removeEventListener('abort', onAbort)
+    })
+    return future
+  }
+}
+
+async function mapInline(target: Target, items: unknown[][], settled: boolean): Promise<ChunkResult> {
+  const values: unknown[] = []
+  const failures: [number, unknown][] = []
+  for (const args of items) {
+    try {
+      values.push(await target(...args))
+    } catch (thrown) {
+      failures.push([values.length, thrown])
+      if (!settled) break
+      values.push(undefined)
+    }
+  }
+  return { values, failures }
+}

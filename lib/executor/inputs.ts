@@ -1,0 +1,65 @@
+// What `map` is given to map over: one or more iterables, sync or async, read in step like Python's zip.
+
+export type Input<T> = Iterable<T> | AsyncIterable<T>
+
+/** The next tuple of arguments, one of each input; `undefined` when the shortest input has ended. A promise only if an input is async. */
+export interface Inputs {
+  next(): unknown[] | undefined | Promise<unknown[] | undefined>
+  /** Tell the inputs that no more will be read. */
+  close(): void
+  /** How many tuples there are, where the inputs know. */
+  readonly total: number | undefined
+}
+
+export function isInput(value: unknown): value is Input<unknown> {
+  return (
+    value !== null && value !== undefined && (Symbol.iterator in Object(value) || Symbol.asyncIterator in Object(value))
+  )
+}
+
+export function zip(inputs: readonly Input<unknown>[]): Inputs {
+  const iterators = inputs.map((input) =>
+    Symbol.asyncIterator in input ? input[Symbol.asyncIterator]() : input[Symbol.iterator](),
+  )
+  const isAsync = inputs.some((input) => Symbol.asyncIterator in input)
+  let ended = false
+  const close = () => {
+    if (ended) return
+    ended = true
+    for (const iterator of iterators) void closeOne(iterator)
+  }
+  const tuple = (results: IteratorResult<unknown>[]): unknown[] | undefined => {
+    if (ended || results.some(({ done }) => done)) {
+      close()
+      return undefined
+    }
+    return results.map(({ value }) => value)
+  }
+  return {
+    next() {
+      if (ended) return undefined
+      if (isAsync) return Promise.all(iterators.map(async (iterator) => iterator.next())).then(tuple)
+      return tuple(iterators.map((iterator) => iterator.next() as IteratorResult<unknown>))
+    },
+    close,
+    total: inputs.map(lengthOf).reduce(least),
+  }
+}
+
+/** An async input may be in the middle of a step that never ends: it is told, and not waited for. */
+async function closeOne(iterator: Iterator<unknown> | AsyncIterator<unknown>): Promise<void> {
+  try {
+    await iterator.return?.()
+  } catch {
+    // Its cleaning up failed; nobody reads it any more, and its result is not wanted.
+  }
+}
+
+function lengthOf(input: object): number | undefined {
+  const { length, size } = input as { length?: unknown; size?: unknown }
+  return typeof length === 'number' ? length : typeof size === 'number' ? size : undefined
+}
+
+function least(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? undefined : Math.min(a, b)
+}

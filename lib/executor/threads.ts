@@ -1,0 +1,171 @@
+// The worker threads of one executor: a piscina pool, and what an executor needs to know that piscina does not tell: which
+// thread died of what, and whether it ever came up. What of piscina 5.3 must be respected: `minThreads` of 0 lets queued tasks
+// hang after a crash; `atomics: 'sync'` blocks the event loop of idle workers; `close()` kills busy ones; whatever its task
+// function throws or returns must be cloneable, or the worker dies of it.
+import { createRequire } from 'node:module'
+import { inspect } from 'node:util'
+import { fileURLToPath } from 'node:url'
+import type { Transferable, ResourceLimits, Worker } from 'node:worker_threads'
+import type { Piscina } from 'piscina'
+import type { Packed } from '../memory/handles.js'
+import type { Identity } from '../process/control.js'
+import type { Definition } from '../task/target.js'
+import type { Lease, Outcome, WorkerMessage } from './lease.js'
+
+/** What each worker of an executor is told as it boots. */
+export interface WorkerSetup {
+  slots: SharedArrayBuffer
+  creator: Pick<Identity, 'numbers' | 'parent'>
+  initializer: { target: Definition; args: Packed } | undefined
+  /** After so many tasks the worker retires. */
+  maxTasks: number
+}
+
+export interface ThreadsOptions {
+  setup: WorkerSetup
+  maxWorkers: number
+  idleTimeout: number
+  env: NodeJS.ProcessEnv | undefined
+  resourceLimits: ResourceLimits | undefined
+  /** An outcome that came by a message of the worker's own. */
+  onOutcome: (slot: number, outcome: Outcome) => void
+  /** A thread ended before it was ready for its first task: the next would, too. */
+  onBootFailure: (ending: Ending) => void
+}
+
+/** Why a lease's run failed. */
+export class RunFailure {
+  /** Whether the message could not even be sent. */
+  readonly unsent: boolean
+  readonly reason: unknown
+  constructor(unsent: boolean, reason: unknown) {
+    this.unsent = unsent
+    this.reason = reason
+  }
+}
+
+export interface Ending {
+  exitcode: number
+  /** The uncaught error, where there was one. */
+  reason: unknown
+}
+
+export class Threads {
+  readonly #options: ThreadsOptions
+  readonly #known = new Set<Worker>()
+  readonly #ready = new Set<number>()
+  /** Ended by piscina: idle for too long, or with the whole pool. */
+  readonly #destroyed = new Set<number>()
+  /** How threads that were ended on purpose shall appear to have exited. */
+  readonly #stopped = new Map<number, number>()
+  readonly #exits = new Map<number, Promise<Ending>>()
+  #pool: Piscina | undefined
+  #deaths = 0
+
+  constructor(options: ThreadsOptions) {
+    this.#options = options
+  }
+
+  /** How many threads there are. */
+  get size(): number {
+    return this.#pool?.threads.length ?? 0
+  }
+
+  /** Have a thread take the lease. @throws RunFailure */
+  async run(lease: Lease, transfer: readonly Transferable[]): Promise<Outcome> {
+    const deaths = this.#deaths
+    try {
+      const outcome = (this.#pool ??= this.#open()).run(lease, { transferList: transfer as never })
+      this.#meetNewThreads()
+      return (await outcome) as Outcome
+    } catch (reason) {
+      throw new RunFailure(deaths === this.#deaths, reason)
+    }
+  }
+
+  /** End a thread. @param exitcode how it shall appear to have exited */
+  terminate(threadId: number, exitcode: number): void {
+    for (const worker of this.#pool?.threads ?? []) if (worker.threadId === threadId) this.#stop(worker, exitcode)
+  }
+
+  /** End all threads that there are. */
+  terminateAll(exitcode: number): void {
+    for (const worker of this.#pool?.threads ?? []) this.#stop(worker, exitcode)
+  }
+
+  #stop(worker: Worker, exitcode: number): void {
+    this.#stopped.set(worker.threadId, exitcode)
+    void worker.terminate()
+  }
+
+  /** How a thread ended whose run failed, once it has ended. */
+  exitOf(threadId: number): Promise<Ending> {
+    return this.#exits.get(threadId)!
+  }
+
+  /** End all threads. Resolves when they have ended. */
+  async destroy(): Promise<void> {
+    await this.#pool?.destroy()
+  }
+
+  #open(): Piscina {
+    const { setup, maxWorkers, idleTimeout, env, resourceLimits } = this.#options
+    // Loaded with the first task: piscina takes longer to import than the rest of this package together.
+    const { Piscina } = createRequire(import.meta.url)('piscina') as typeof import('piscina')
+    const pool = new Piscina({
+      filename: fileURLToPath(new URL('./worker-pool.js', import.meta.url)),
+      minThreads: 1,
+      maxThreads: maxWorkers,
+      idleTimeout,
+      atomics: 'disabled',
+      recordTiming: false,
+      workerData: setup,
+      ...(env && { env }),
+      ...(resourceLimits && { resourceLimits }),
+    })
+    pool.on('message', (message: WorkerMessage) => {
+      if (message.kind === 'ready') this.#ready.add(message.threadId)
+      else this.#options.onOutcome(message.slot, message.outcome)
+    })
+    pool.on('workerDestroy', ({ id }: { id: number }) => this.#destroyed.add(id))
+    // An error outside of any task, in a timer that a task left behind, say. The thread is replaced.
+    pool.on('error', (thrown: unknown) => process.stderr.write(`An idle worker died:\n${inspect(thrown)}\n`))
+    return pool
+  }
+
+  #meetNewThreads(): void {
+    for (const worker of this.#pool!.threads) if (!this.#known.has(worker)) this.#meet(worker)
+  }
+
+  #meet(worker: Worker): void {
+    const { threadId } = worker
+    let reason: unknown
+    this.#known.add(worker)
+    // Before piscina's own listeners, which count the worker as destroyed.
+    const onBootFailure = (ending: Ending) => {
+      const expected = this.#ready.has(threadId) || this.#destroyed.has(threadId) || this.#stopped.has(threadId)
+      if (!expected) this.#options.onBootFailure(ending)
+    }
+    worker.prependOnceListener('error', (thrown: unknown) => {
+      reason = thrown
+      this.#deaths++
+      onBootFailure({ exitcode: 1, reason })
+    })
+    const exit = new Promise<Ending>((resolve) => {
+      worker.prependOnceListener('exit', (code) => {
+        const ending = { exitcode: this.#stopped.get(threadId) ?? code, reason }
+        this.#deaths++
+        onBootFailure(ending)
+        resolve(ending)
+        this.#known.delete(worker)
+        for (const set of [this.#ready, this.#destroyed, this.#stopped]) set.delete(threadId)
+        // By then the run that failed has asked for it, and piscina has replaced the thread.
+        setImmediate(() => {
+          this.#exits.delete(threadId)
+          this.#meetNewThreads()
+        })
+      })
+    })
+    this.#exits.set(threadId, exit)
+  }
+}

@@ -1,0 +1,115 @@
+// Waiting for several futures at once, after Python's concurrent.futures.wait and as_completed.
+import { inspect } from 'node:util'
+import { TimeoutError } from '../errors.js'
+import { checkTimeout, checkWaitOptions, type WaitOptions } from '../memory/deadline.js'
+import { settleWithin } from '../memory/settle.js'
+import { Future } from './future.js'
+
+/** `wait` returns when any of them is done. */
+export const FIRST_COMPLETED = 'FIRST_COMPLETED'
+/** `wait` returns when any of them has failed, or all are done. */
+export const FIRST_EXCEPTION = 'FIRST_EXCEPTION'
+/** `wait` returns when all are done or cancelled. */
+export const ALL_COMPLETED = 'ALL_COMPLETED'
+
+export type ReturnWhen = typeof FIRST_COMPLETED | typeof FIRST_EXCEPTION | typeof ALL_COMPLETED
+
+export interface WaitForOptions {
+  /** Milliseconds. @default Infinity */
+  timeout?: number | undefined
+  /** @default ALL_COMPLETED */
+  returnWhen?: ReturnWhen | undefined
+}
+
+/**
+ * Wait until some or all of the futures are done, or the time is over (which is no error).
+ * @throws TypeError, RangeError
+ */
+export async function wait<F extends Future<any>>(
+  futures: Iterable<F>,
+  { timeout, returnWhen = ALL_COMPLETED }: WaitForOptions = {},
+): Promise<{ done: Set<F>; notDone: Set<F> }> {
+  const all = checkFutures(futures)
+  const timeoutMs = checkTimeout(timeout)
+  const enough = stopCondition(returnWhen)
+  let pending = [...all].filter((future) => !future.done()).length
+  const reached = new Promise<void>((resolve) => {
+    if (pending === 0) resolve()
+    for (const future of all) {
+      const counted = !future.done()
+      future.addDoneCallback(() => {
+        if (counted) pending--
+        if (pending === 0 || enough(future)) resolve()
+      })
+    }
+  })
+  try {
+    await settleWithin(reached, timeoutMs)
+  } catch (reason) {
+    if (!(reason instanceof TimeoutError)) throw reason
+  }
+  const done = new Set([...all].filter((future) => future.done()))
+  return { done, notDone: new Set([...all].filter((future) => !done.has(future))) }
+}
+
+/** Which future ends the waiting before all are done. */
+function stopCondition(returnWhen: unknown): (future: Future<any>) => boolean {
+  switch (returnWhen) {
+    case ALL_COMPLETED:
+      return () => false
+    case FIRST_COMPLETED:
+      return () => true
+    case FIRST_EXCEPTION:
+      return (future) => future.failed
+    default:
+      throw new TypeError(
+        `returnWhen must be ${ALL_COMPLETED}, ${FIRST_COMPLETED} or ${FIRST_EXCEPTION}, not ${inspect(returnWhen)}`,
+      )
+  }
+}
+
+/**
+ * The futures in the order in which they get done, each once; those that are done already come first.
+ * @throws TimeoutError (ERR_MANYHANDS_TIMEOUT), as iteration goes on, when some are unfinished in time, counted from this call.
+ */
+export function asCompleted<F extends Future<any>>(
+  futures: Iterable<F>,
+  options?: WaitOptions,
+): AsyncIterableIterator<F> {
+  const all = checkFutures(futures)
+  const { timeoutMs, signal } = checkWaitOptions(options)
+  const endMs = performance.now() + timeoutMs
+  const finished: F[] = []
+  let wake = () => {}
+  for (const future of all) {
+    future.addDoneCallback(() => {
+      finished.push(future)
+      wake()
+    })
+  }
+  let yielded = 0
+  // Not a generator: it would await the futures that it yields.
+  return {
+    [Symbol.asyncIterator]() {
+      return this
+    },
+    async next() {
+      if (yielded === all.size) return { done: true, value: undefined }
+      if (finished.length === 0) {
+        const late = () => `${all.size - yielded} (of ${all.size}) futures unfinished`
+        const news = new Promise<void>((resolve) => (wake = resolve))
+        await settleWithin(news, endMs - performance.now(), signal, late)
+      }
+      yielded++
+      return { done: false, value: finished.shift()! }
+    },
+  }
+}
+
+function checkFutures<F extends Future<any>>(futures: Iterable<F>): Set<F> {
+  if (futures === null || futures === undefined || !(Symbol.iterator in Object(futures)))
+    throw new TypeError(`an iterable of futures is needed, not ${inspect(futures)}`)
+  const all = new Set(futures)
+  for (const future of all) if (!(future instanceof Future)) throw new TypeError(`${inspect(future)} is not a Future`)
+  return all
+}
