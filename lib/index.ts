@@ -25,6 +25,7 @@ export {
   FIRST_COMPLETED,
   FIRST_EXCEPTION,
   wait,
+  type Completed,
   type ReturnWhen,
   type WaitForOptions,
 } from './executor/waiting.js'

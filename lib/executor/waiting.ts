@@ -69,13 +69,19 @@ function stopCondition(returnWhen: unknown): (future: Future<any>) => boolean {
 }
 
 /**
+ * A future as `asCompleted` yields it. TypeScript supposes that `for await` awaits what has a `then`, which it does not: to the
+ * types, this one has none. Ask it for its `result()`.
+ */
+export type Completed<F> = F & { readonly then: never }
+
+/**
  * The futures in the order in which they get done, each once; those that are done already come first.
  * @throws TimeoutError (ERR_MANYHANDS_TIMEOUT), as iteration goes on, when some are unfinished in time, counted from this call.
  */
 export function asCompleted<F extends Future<any>>(
   futures: Iterable<F>,
   options?: WaitOptions,
-): AsyncIterableIterator<F> {
+): AsyncIterableIterator<Completed<F>> {
   const all = checkFutures(futures)
   const { timeoutMs, signal } = checkWaitOptions(options)
   const endMs = performance.now() + timeoutMs
@@ -101,7 +107,7 @@ export function asCompleted<F extends Future<any>>(
         await settleWithin(news, endMs - performance.now(), signal, late)
       }
       yielded++
-      return { done: false, value: finished.shift()! }
+      return { done: false, value: finished.shift()! as Completed<F> }
     },
   }
 }
