@@ -1,0 +1,40 @@
+// Measuring contenders side by side: each round runs every contender once, so that what disturbs the machine disturbs all.
+
+export interface Contender {
+  name: string
+  /** One measurement, in the bench's unit. */
+  measure(): Promise<number>
+}
+
+export interface Measured {
+  name: string
+  median: number
+  /** All rounds, sorted. */
+  rounds: number[]
+}
+
+/** Measure all contenders, interleaved. */
+export async function measure(contenders: readonly Contender[], roundCount: number): Promise<Measured[]> {
+  const rounds = contenders.map((): number[] => [])
+  for (let round = 0; round < roundCount; round++)
+    for (const [index, contender] of contenders.entries()) rounds[index]!.push(await contender.measure())
+  return contenders.map(({ name }, index) => {
+    const sorted = rounds[index]!.toSorted((a, b) => a - b)
+    return { name, median: sorted[Math.floor(sorted.length / 2)]!, rounds: sorted }
+  })
+}
+
+/** Print medians, quartiles, and the ratio of each median to that of the contender called `reference`. */
+export function report(measured: readonly Measured[], unit: string, reference: string): void {
+  const base = measured.find(({ name }) => name === reference)
+  const cells = measured.map(({ name, median, rounds }) => {
+    const [low, high] = [rounds[Math.floor(rounds.length / 4)]!, rounds[Math.floor((rounds.length * 3) / 4)]!]
+    const ratio = base ? `${(median / base.median).toFixed(2)} x ${reference}` : ''
+    return { name, [unit]: round(median), quartiles: `${round(low)} – ${round(high)}`, ratio }
+  })
+  console.table(Object.fromEntries(cells.map(({ name, ...rest }) => [name, rest])))
+}
+
+function round(value: number): number {
+  return value >= 100 ? Math.round(value) : Number(value.toPrecision(3))
+}
