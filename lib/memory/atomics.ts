@@ -23,3 +23,29 @@ export function whenChanged(words: Words, index: number, seen: number, callback:
 
 /** Wake whoever waits on the word. */
 export const notifyAll = (words: Words, index: number): number => Atomics.notify(words, index)
+
+/** A view of shared integers: of numbers up to 32 bits, of bigints for 64. */
+export type IntegerView<T extends number | bigint> = T extends bigint
+  ? BigInt64Array<SharedArrayBuffer> | BigUint64Array<SharedArrayBuffer>
+  : | Int8Array<SharedArrayBuffer>
+    | Uint8Array<SharedArrayBuffer>
+    | Int16Array<SharedArrayBuffer>
+    | Uint16Array<SharedArrayBuffer>
+    | Int32Array<SharedArrayBuffer>
+    | Uint32Array<SharedArrayBuffer>
+
+type Change = <T extends number | bigint>(view: IntegerView<T>, index: number, value: T) => T
+
+/** The operations on elements of any width. All but `load` return what was there before. */
+export const elements = Atomics as unknown as {
+  load: <T extends number | bigint>(view: IntegerView<T>, index: number) => T
+  /** Returns the value, unlike the others. */
+  store: Change
+  add: Change
+  sub: Change
+  and: Change
+  or: Change
+  xor: Change
+  exchange: Change
+  compareExchange: <T extends number | bigint>(view: IntegerView<T>, index: number, expected: T, value: T) => T
+}

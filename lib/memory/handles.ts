@@ -36,6 +36,16 @@ export function makeShareable(object: object, kind: string, ...parts: unknown[])
   remember(object, [kind, threadId * 2 ** 32 + ++lastNumber, ...parts])
 }
 
+/**
+ * As `makeShareable`, for views that are made by the million: nobody remembers them, so that each time one is received it is
+ * another object (on the same memory).
+ */
+export function makeShareableView(object: object, kind: string, ...parts: unknown[]): void {
+  anyHere = true
+  const handle: Handle = [kind, threadId * 2 ** 32 + ++lastNumber, ...parts]
+  Object.defineProperty(object, HANDLE, { value: handle, enumerable: true })
+}
+
 /** Give a rebuilt object the handle it was rebuilt from. */
 export function remember(object: object, handle: Handle): void {
   anyHere = true
