@@ -69,6 +69,32 @@ export class DataCloneError extends ManyhandsError {
   }
 }
 
+/** ERR_MANYHANDS_LOCK: a lock misused: released while free, released by another than its owner or too often, notified without holding it. */
+export class LockError extends ManyhandsError {
+  readonly code = 'ERR_MANYHANDS_LOCK'
+}
+
+/** ERR_MANYHANDS_DEADLOCK: the thread would block, waiting for a lock that it holds itself. */
+export class DeadlockError extends ManyhandsError {
+  readonly code = 'ERR_MANYHANDS_DEADLOCK'
+}
+
+/** ERR_MANYHANDS_OWNER_DIED: a thread ended while it held the lock; what the lock protects may be half done. See `recover()`. */
+export class OwnerDiedError extends ManyhandsError {
+  readonly code = 'ERR_MANYHANDS_OWNER_DIED'
+  /** The `pid` (thread id) of the thread that ended. */
+  readonly pid: number
+  constructor(message: string, options: ErrorOptions & { pid: number }) {
+    super(message, options)
+    this.pid = options.pid
+  }
+}
+
+/** ERR_MANYHANDS_BROKEN_BARRIER: the barrier was aborted or reset, a party gave up waiting, or it died. */
+export class BrokenBarrierError extends ManyhandsError {
+  readonly code = 'ERR_MANYHANDS_BROKEN_BARRIER'
+}
+
 /** Every class above by its name: errors that cross threads are rebuilt from it. */
 export const errorClasses: ReadonlyMap<string, Function & { prototype: Error }> = new Map(
   [
@@ -82,6 +108,10 @@ export const errorClasses: ReadonlyMap<string, Function & { prototype: Error }> 
     BrokenProcessPool,
     WorkerDiedError,
     DataCloneError,
+    LockError,
+    DeadlockError,
+    OwnerDiedError,
+    BrokenBarrierError,
   ].map((errorClass) => [errorClass.name, errorClass]),
 )
 

@@ -2,11 +2,15 @@
 export { isMainThread } from 'node:worker_threads'
 export {
   BootstrapError,
+  BrokenBarrierError,
   BrokenProcessPool,
   CancelledError,
   DataCloneError,
+  DeadlockError,
   InvalidStateError,
+  LockError,
   ManyhandsError,
+  OwnerDiedError,
   ProcessError,
   ShutdownError,
   TaskNotFoundError,
@@ -33,4 +37,11 @@ export { attach } from './memory/handles.js'
 export { currentProcess, parentProcess, type CurrentProcess, type ParentProcess } from './process/current.js'
 export { activeChildren, cpuCount, Process, type ProcessOptions } from './process/process.js'
 export type { Sentinel } from './process/running.js'
+export type { Acquirable, Guard } from './sync/guard.js'
+export { Lock, type LockOptions } from './sync/lock.js'
+export { RLock } from './sync/rlock.js'
+export { Array, type ArrayOptions } from './shared/array.js'
+export { Struct, StructArray, type Fields, type RecordOf } from './shared/struct.js'
+export { Value } from './shared/value.js'
+export type { ElementOf, TypeCode, ViewOf } from './memory/typecodes.js'
 export { task, tasksFrom, type Target, type Task, type TasksOf } from './task/task.js'

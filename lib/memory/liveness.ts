@@ -1,33 +1,103 @@
-// Who is dead: one bitmap for the whole process, a bit per threadId. Thread ids are never given out twice, so a bit that is
-// set stays true. A bit is set only after the thread's JavaScript has stopped (its Worker's 'exit' event, or the reaper),
-// never when its end is merely asked for: a lock taken from a thread that still runs would be held by two.
+// Who is dead. A thread counts as dead only after its JavaScript has stopped, never when its end is merely asked for: a lock
+// taken from a thread that still runs would be held by two. Three see the end of a thread:
 //
-// word   bit     written by                      meaning
-//  i     b       whoever saw the end, once       thread i * 32 + b has ended
+//   who                           when                                   whom
+//   its parent's 'exit' event     the parent's event loop turns          every thread
+//   the reaper                    at once, in joinSync                   a Process that is joined (lib/process/reaper.ts)
+//   a blocked thread that asks    within a slice of its wait             every enrolled thread, where the system tells
+//   the system for it
 //
-// The bitmap reaches every thread through the environment data that threads inherit.
-import { getEnvironmentData, setEnvironmentData, type Worker } from 'node:worker_threads'
-import { load, or, type Words } from './atomics.js'
+// The last one is what a thread needs that is blocked by the lock of another: no event reaches it, and whoever could tell it
+// may be blocked, too. A thread enrols when it makes or receives its first lock: it notes which thread of the system it is.
+//
+// word                   written by                 meaning
+//  id >>> 5              whoever saw the end        bit id & 31: thread `id` has ended. Ids are never given out twice: it stays.
+//  ENROLLED + 2 * id     thread `id`, once          its number in the system, plus one; 0: not enrolled
+//  ENROLLED + 2 * id + 1 thread `id`, before that   when the system started it: tells it from a later thread of that number
+//
+// The words reach every thread through the environment data that threads inherit.
+import { readFileSync } from 'node:fs'
+import { getEnvironmentData, setEnvironmentData, threadId as ownId, type Worker } from 'node:worker_threads'
+import { load, or, store, type Words } from './atomics.js'
 
 const KEY = 'manyhands:liveness'
 
-/** Ids beyond it count as alive. 8 MiB of address space, of which the system backs only the pages that are touched. */
-const THREAD_LIMIT = 2 ** 26
+/** Ids beyond it count as alive. Address space only: the system backs the pages that are touched. */
+const ID_LIMIT = 2 ** 20
 
-const bitmap: Words = (() => {
+const ENROLLED = ID_LIMIT / 32
+
+const table: Words = (() => {
   let memory = getEnvironmentData(KEY) as SharedArrayBuffer | undefined
-  if (!memory) setEnvironmentData(KEY, (memory = new SharedArrayBuffer(THREAD_LIMIT / 8)))
+  if (!memory)
+    setEnvironmentData(KEY, (memory = new SharedArrayBuffer((ENROLLED + 2 * ID_LIMIT) * Int32Array.BYTES_PER_ELEMENT)))
   return new Int32Array(memory)
 })()
 
 /** Say that a thread has ended. Only for those who saw its JavaScript stopped. */
 export function markDead(threadId: number): void {
-  if (threadId < THREAD_LIMIT) or(bitmap, threadId >>> 5, 1 << (threadId & 31))
+  if (threadId < ID_LIMIT) or(table, threadId >>> 5, 1 << (threadId & 31))
 }
 
 /** Whether the thread's end was seen. */
 export function isDead(threadId: number): boolean {
-  return threadId < THREAD_LIMIT && (load(bitmap, threadId >>> 5) & (1 << (threadId & 31))) !== 0
+  return threadId < ID_LIMIT && (load(table, threadId >>> 5) & (1 << (threadId & 31))) !== 0
+}
+
+let enrolled = false
+
+/** Note which thread of the system this thread is. Whoever might have to be found dead calls it, before that. */
+export function enrol(): void {
+  if (enrolled || ownId >= ID_LIMIT) return
+  enrolled = true
+  const self = ask('thread-self')
+  if (typeof self === 'string') return
+  store(table, ENROLLED + 2 * ownId + 1, self.startedAt)
+  store(table, ENROLLED + 2 * ownId, self.number + 1)
+}
+
+/** Whether the thread has ended, asking the system where nobody has seen the end yet. Some 20 µs: for those who have waited. */
+export function findDead(threadId: number): boolean {
+  if (isDead(threadId)) return true
+  if (threadId >= ID_LIMIT) return false
+  const number = load(table, ENROLLED + 2 * threadId) - 1
+  if (number < 0) return false
+  const now = ask(`self/task/${number}`)
+  if (now === 'unknown') return false
+  if (now !== 'gone' && now.startedAt === load(table, ENROLLED + 2 * threadId + 1)) return false
+  markDead(threadId)
+  return true
+}
+
+const ASK_EVERY_MS = 5
+let askedMs = 0
+
+/** As `findDead`, for those who look again and again without waiting: asks the system every few milliseconds only. */
+export function isDeadByNow(threadId: number): boolean {
+  if (isDead(threadId)) return true
+  if (performance.now() - askedMs < ASK_EVERY_MS) return false
+  askedMs = performance.now()
+  return findDead(threadId)
+}
+
+interface SystemThread {
+  number: number
+  startedAt: number
+}
+
+/** What Linux knows of a thread of this process. Other systems do not tell: there no thread ever enrols. */
+function ask(who: string): SystemThread | 'gone' | 'unknown' {
+  let text: string
+  try {
+    text = readFileSync(`/proc/${who}/stat`, 'latin1')
+  } catch (failure) {
+    // Not: any failure means gone. Out of file descriptors, say, everybody would seem dead.
+    const { code } = failure as NodeJS.ErrnoException
+    return code === 'ENOENT' || code === 'ESRCH' ? 'gone' : 'unknown'
+  }
+  // "4711 (name) state …": a name may hold anything, spaces and brackets too. Field 22 is the start, in ticks since boot.
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+  return { number: Number.parseInt(text), startedAt: Number(fields[19]) | 0 }
 }
 
 // Sees the threads that others start, too. A thread's id is gone from the Worker by the time it exits: read it now.

@@ -12,7 +12,7 @@ import { lockFor, lockFrom, requireLock, type LockOption } from './locking.js'
 export type Fields = Record<string, TypeCode>
 
 /** The record as a plain object. */
-export type RecordOf<F extends Fields> = { [K in keyof F]: ElementOf<F[K]> }
+export type RecordOf<F extends Fields> = { -readonly [K in keyof F]: ElementOf<F[K]> }
 
 /** A record in shared memory: its fields, and what every record has beside them. */
 export type Struct<F extends Fields = Fields> = RecordOf<F> & RecordView<F>

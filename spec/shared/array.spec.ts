@@ -32,7 +32,14 @@ test('names the index and the length when it is out of range', async () => {
 
 test('fills and slices with the ranges of ordinary arrays', () => {
   const [ours, theirs] = [new SharedArray('i', 6), Array.from({ length: 6 }, () => 0)]
-  for (const [start, end] of [[0, 6], [1, 3], [-2, undefined], [4, -1], [5, 2], [-100, 100]]) {
+  for (const [start, end] of [
+    [0, 6],
+    [1, 3],
+    [-2, undefined],
+    [4, -1],
+    [5, 2],
+    [-100, 100],
+  ]) {
     ours.fill(start!, start, end)
     theirs.fill(start!, start, end)
     assert.equal(ours.slice(), theirs)
@@ -61,8 +68,9 @@ test('shows the plain typed array over the same memory', () => {
 })
 
 test('can be laid on memory that is there already, of a Wasm memory', () => {
-  const wasm = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true })
-  const buffer = wasm.buffer as unknown as SharedArrayBuffer
+  const { Memory } = (globalThis as any).WebAssembly
+  const wasm = new Memory({ initial: 1, maximum: 1, shared: true })
+  const buffer = wasm.buffer as SharedArrayBuffer
   const array = new SharedArray('d', [1, 2], { buffer, byteOffset: 16 })
   assert.equal([...new Float64Array(buffer, 16, 2)], [1, 2])
   array.set(0, 9)
@@ -109,7 +117,7 @@ test('has a lock of its own, which arrives with it', async () => {
   await using executor = new ProcessPoolExecutor({ maxWorkers: 1 })
   const array = new SharedArray('i', [1])
   assert.instance(array.getLock(), RLock)
-  const back = await executor.submit(giveBack<typeof array>, array)
+  const back = (await executor.submit(giveBack, array)) as typeof array
   assert.is(back, array)
   const obj = array.getObj()
   obj.set(0, 5)

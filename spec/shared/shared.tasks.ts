@@ -1,9 +1,12 @@
 // What the specs of shared memory have other threads do.
 import { task, type Array as SharedArray, type Struct, type StructArray, type Value } from 'manyhands'
 
-export const addMany = task(import.meta.url, function addMany(value: Value<'i'> | Value<'d'>, amount: number, times: number) {
-  for (let i = 0; i < times; i++) value.add(amount)
-})
+export const addMany = task(
+  import.meta.url,
+  function addMany(value: Value<'i'> | Value<'d'>, amount: number, times: number) {
+    for (let i = 0; i < times; i++) value.add(amount)
+  },
+)
 
 export const addManyTo = task(
   import.meta.url,
@@ -26,7 +29,7 @@ export const incrementLocked = task(import.meta.url, function incrementLocked(va
 export const casMany = task(import.meta.url, function casMany(value: Value<'d'>, times: number) {
   for (let i = 0; i < times; i++) {
     let seen = value.value
-    for (let was; (was = value.compareExchange(seen, seen + 1)) !== seen; ) seen = was
+    for (let was; (was = value.compareExchange(seen, seen + 1)) !== seen;) seen = was
   }
 })
 
@@ -47,9 +50,12 @@ export const moveAll = task(import.meta.url, function moveAll(points: StructArra
   for (let i = 0; i < points.length; i++) x[i] = i / 2
 })
 
-export const setFields = task(import.meta.url, function setFields(point: Struct<{ x: 'd'; big: 'q'; on: '?'; c: 'c' }>) {
-  point.x = 2.5
-  point.big = 7n
-  point.on = true
-  point.c = 'z'
-})
+export const setFields = task(
+  import.meta.url,
+  function setFields(point: Struct<{ x: 'd'; big: 'q'; on: '?'; c: 'c' }>) {
+    point.x = 2.5
+    point.big = 7n
+    point.on = true
+    point.c = 'z'
+  },
+)

@@ -48,7 +48,7 @@ test('has a lock, and comes back as itself', async () => {
   await using executor = new ProcessPoolExecutor({ maxWorkers: 1 })
   const point = new Struct({ x: 'd' })
   assert.instance(point.getLock(), RLock)
-  assert.is(await executor.submit(giveBack<typeof point>, point), point)
+  assert.is(await executor.submit(giveBack, point), point)
   assert.is((await thrownBy(() => new Struct({ x: 'd' }, {}, { lock: false }).getLock())).code, 'ERR_MANYHANDS_LOCK')
 })
 
@@ -69,7 +69,7 @@ test('keeps many records column by column, and gives live views of each', async 
 test('sends a view of one record on', async () => {
   await using executor = new ProcessPoolExecutor({ maxWorkers: 1 })
   const points = new StructArray({ x: 'd', id: 'i' }, 3)
-  const back = await executor.submit(giveBack<ReturnType<typeof points.get>>, points.get(2))
+  const back = (await executor.submit(giveBack, points.get(2))) as ReturnType<typeof points.get>
   back.x = 4
   assert.equal([...points.column('x')], [0, 0, 4])
 })
@@ -77,7 +77,8 @@ test('sends a view of one record on', async () => {
 test('refuses an index or a length that cannot be, and a column that is not there', async () => {
   const points = new StructArray({ x: 'd' }, 3)
   for (const index of [-1, 3, 0.5]) assert.instance(await thrownBy(() => points.get(index)), RangeError)
-  for (const length of [-1, NaN, 2.5]) assert.instance(await thrownBy(() => new StructArray({ x: 'd' }, length)), RangeError)
+  for (const length of [-1, NaN, 2.5])
+    assert.instance(await thrownBy(() => new StructArray({ x: 'd' }, length)), RangeError)
   assert.match((await thrownBy(() => points.column('y' as 'x'))).message, /y.*x/)
 })
 

@@ -1,0 +1,143 @@
+// The lock word: a mutex that survives the death of its owner, in two words. Used by Lock and RLock, and inside the others.
+// After Drepper's "Futexes are tricky" (mutex 2), with the owner in the word, as in Linux's robust futexes.
+//
+// word   field    meaning
+//  at    LOCK     bits 0-27: the owner's thread id + 1, 0 when free; CONTENDED: somebody may sleep on this word;
+//                 AWAITED: somebody may await the other word
+//  at+1  TURNS    changed when an AWAITED lock is released; only those who await sleep on it: a pending waitAsync that nobody
+//                 wants any more would absorb the wake-up of a thread that is blocked
+//
+//   FREE ──acquire──> HELD ──second comer──> HELD|CONTENDED (or |AWAITED)
+//     ^                │                          │
+//     └────release─────┴──release, wakes one──────┘        any HELD, its owner dead ──recover, or hand over──> HELD by the next
+//
+// Whoever slept on the word takes it as CONTENDED: others may be asleep, of whom only the one who cleared the mark knew.
+import { threadId } from 'node:worker_threads'
+import { OwnerDiedError, DeadlockError } from '../errors.js'
+import { add, compareExchange, load, notifyAll, notifyOne, spinWhile, type Words } from '../memory/atomics.js'
+import { findDead, isDead, isDeadByNow } from '../memory/liveness.js'
+import { AGAIN, DONE, WAIT, type Outcome, type Waiter } from './park.js'
+
+/** This thread as an owner. */
+export const ME: number = threadId + 1
+
+const OWNER = 2 ** 28 - 1
+const AWAITED = 2 ** 28
+const CONTENDED = 2 ** 29
+const TURNS = 1
+
+/** The words that a lock takes. */
+export const LOCK_WORDS = 2
+
+/** What happens to a lock whose owner has died. */
+export type OnOwnerDeath = 'report' | 'handOver'
+
+/** The owner: a thread id + 1; 0: the lock is free. */
+export function ownerOf(words: Words, at: number): number {
+  return load(words, at) & OWNER
+}
+
+/** Somebody who wants the lock and did not get it at once. */
+export class LockWaiter implements Waiter {
+  readonly words: Words
+  readonly at: number
+  readonly index: number
+  readonly blocking: boolean
+  readonly onOwnerDeath: OnOwnerDeath
+  seen = 0
+  probing = false
+  slept = false
+  spun = false
+
+  constructor(words: Words, at: number, blocking: boolean, onOwnerDeath: OnOwnerDeath) {
+    this.words = words
+    this.at = at
+    this.index = blocking ? at : at + TURNS
+    this.blocking = blocking
+    this.onOwnerDeath = onOwnerDeath
+  }
+
+  /** @throws OwnerDiedError, DeadlockError */
+  attempt(): Outcome {
+    const { words, at, blocking } = this
+    // Not after the lock: a release between the two would go unnoticed.
+    const turns = blocking ? 0 : load(words, at + TURNS)
+    const word = load(words, at)
+    const owner = word & OWNER
+    if (owner === 0 || this.#inherits(owner)) {
+      const taken = (word & ~OWNER) | ME | (this.slept ? CONTENDED : 0)
+      return compareExchange(words, at, word, taken) === word ? DONE : AGAIN
+    }
+    if (blocking && owner === ME) throw new DeadlockError('this thread would block for a lock that it holds itself')
+    if (blocking && !this.spun && (word & CONTENDED) === 0) {
+      // Not when it is contended: those who sleep come first, and the lock will not be free in a moment.
+      this.spun = true
+      spinWhile(words, at, word)
+      return AGAIN
+    }
+    const mark = blocking ? CONTENDED : AWAITED
+    if ((word & mark) === 0 && compareExchange(words, at, word, word | mark) !== word) return AGAIN
+    this.seen = blocking ? word | mark : turns
+    this.slept = blocking
+    return WAIT
+  }
+
+  giveUp(): boolean {
+    return false // Its mark stays, and costs the next release a wake-up for nobody.
+  }
+
+  #inherits(owner: number): boolean {
+    if (!(this.probing ? findDead(owner - 1) : isDead(owner - 1))) return false
+    if (this.onOwnerDeath === 'handOver') return true
+    throw ownerDied(owner)
+  }
+}
+
+/** The error for a lock whose owner is dead. */
+export function ownerDied(owner: number): OwnerDiedError {
+  const pid = owner - 1
+  return new OwnerDiedError(`thread ${pid} ended while it held the lock; recover() takes it over`, { pid })
+}
+
+/** Take the lock if that needs no waiting. @throws OwnerDiedError */
+export function tryTake(words: Words, at: number, onOwnerDeath: OnOwnerDeath): boolean {
+  for (;;) {
+    const word = load(words, at)
+    const owner = word & OWNER
+    if (owner !== 0) {
+      if (owner === ME || !isDeadByNow(owner - 1)) return false
+      if (onOwnerDeath === 'report') throw ownerDied(owner)
+    }
+    if (compareExchange(words, at, word, (word & ~OWNER) | ME) === word) return true
+  }
+}
+
+/** Take the lock of an owner who is dead. Whether it was one. */
+export function takeOver(words: Words, at: number): boolean {
+  for (;;) {
+    const word = load(words, at)
+    const owner = word & OWNER
+    if (owner === 0 || !findDead(owner - 1)) return false
+    if (compareExchange(words, at, word, (word & ~OWNER) | ME) === word) return true
+  }
+}
+
+/** Release the lock, whoever of the living holds it, and wake the next. Whether anybody held it. */
+export function giveBack(words: Words, at: number): boolean {
+  return compareExchange(words, at, ME, 0) === ME || giveBackSlowly(words, at)
+}
+
+function giveBackSlowly(words: Words, at: number): boolean {
+  for (;;) {
+    const word = load(words, at)
+    const owner = word & OWNER
+    if (owner === 0 || (owner !== ME && isDead(owner - 1))) return false
+    if (compareExchange(words, at, word, 0) !== word) continue
+    if (word & CONTENDED) notifyOne(words, at)
+    if (word & AWAITED) {
+      add(words, at + TURNS, 1)
+      notifyAll(words, at + TURNS)
+    }
+    return true
+  }
+}
