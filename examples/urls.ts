@@ -5,7 +5,7 @@ import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { asCompleted, isMainThread, ProcessPoolExecutor, task } from 'manyhands'
 
-const TIMEOUT_MS = 1000
+const TIMEOUT_MS = 2000
 
 const load = task(import.meta.url, async function load(url: string, timeoutMs: number) {
   const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs) })

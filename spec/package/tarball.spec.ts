@@ -50,6 +50,18 @@ test('works when required', async () => {
   await prints([file])
 })
 
+// Node.js 22.18 and later strip types by themselves.
+if ('typescript' in process.features && process.features.typescript)
+  test('works from TypeScript that Node.js runs as it is', async () => {
+    const file = write(
+      'stripped.ts',
+      `import { isMainThread, Process, ProcessPoolExecutor, task } from 'manyhands'
+       const square = task(import.meta.url, function square(n: number): number { console.log(n * n); return n * n })
+       ${PROGRAM}`,
+    )
+    await prints(['--disable-warning=ExperimentalWarning', file])
+  })
+
 test('sends plain functions of a TypeScript program, as tsx has rewritten them', async () => {
   const file = write(
     'plain.ts',
