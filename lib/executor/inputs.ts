@@ -39,11 +39,22 @@ export function zip(inputs: readonly Input<unknown>[]): Inputs {
     next() {
       if (ended) return undefined
       if (isAsync) return Promise.all(iterators.map(async (iterator) => iterator.next())).then(tuple)
-      return tuple(iterators.map((iterator) => iterator.next() as IteratorResult<unknown>))
+      return tuple(stepUntilEnd(iterators as Iterator<unknown>[]))
     },
     close,
     total: inputs.map(lengthOf).reduce(least),
   }
+}
+
+/** One step of each; none of those behind the first that has ended, as Python's zip. */
+function stepUntilEnd(iterators: readonly Iterator<unknown>[]): IteratorResult<unknown>[] {
+  const results: IteratorResult<unknown>[] = []
+  for (const iterator of iterators) {
+    const result = iterator.next()
+    results.push(result)
+    if (result.done) break
+  }
+  return results
 }
 
 /** An async input may be in the middle of a step that never ends: it is told, and not waited for. */

@@ -229,14 +229,16 @@ class PoolJob implements Job {
   }
 
   settle(outcome: JobOutcome): void {
-    if (outcome.kind === 'returned' || outcome.kind === 'mapped') {
-      this.future.setResult(this.#orders.decode(outcome))
-    } else {
-      const { submitted } = this.#orders
-      this.future.setException(
-        outcome.kind === 'threw' ? decodeFailure(outcome.failure, submitted.stack) : outcome.error,
-      )
+    const { decode, submitted } = this.#orders
+    let result: unknown
+    try {
+      if (outcome.kind === 'failed') throw outcome.error
+      if (outcome.kind === 'threw') throw decodeFailure(outcome.failure, submitted.stack)
+      result = decode(outcome)
+    } catch (thrown) {
+      return this.future.setException(thrown)
     }
+    this.future.setResult(result)
   }
 
   #onDone(): void {
