@@ -16,6 +16,7 @@ import {
   type CallOptions,
   type Executor,
   type ExecutorStats,
+  type MapArguments,
   type SettledOptions,
   type ShutdownOptions,
 } from './executor.js'
@@ -105,7 +106,7 @@ export class ProcessPoolExecutor implements Executor {
   ): MapResult<PromiseSettledResult<Awaited<R>>>
   map<T, R>(target: Target<[T], R>, iterable: Input<T>, options?: MapOptions): MapResult<Awaited<R>>
   map<T, U, R>(target: Target<[T, U], R>, a: Input<T>, b: Input<U>, options?: MapOptions): MapResult<Awaited<R>>
-  map<R>(target: Target<any[], R>, ...iterablesAndOptions: (Input<any> | MapOptions)[]): MapResult<Awaited<R>>
+  map<A extends unknown[], R>(target: Target<A, R>, ...inputs: MapArguments<A>): MapResult<Awaited<R>>
   map(target: Target, ...iterablesAndOptions: unknown[]): MapResult<any> {
     const submitted = siteOf(this.map)
     const definition = define(target)

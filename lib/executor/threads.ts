@@ -129,7 +129,7 @@ export class Threads {
     // Loaded with the first task: piscina takes longer to import than the rest of this package together.
     const { Piscina } = createRequire(import.meta.url)('piscina') as typeof import('piscina')
     const pool = new Piscina({
-      filename: fileURLToPath(new URL('./worker-pool.js', import.meta.url)),
+      filename: fileURLToPath(new URL('./worker-pool-entry.cjs', import.meta.url)),
       minThreads: 1,
       maxThreads: maxWorkers,
       idleTimeout: idleTimeout > LONGEST_TIMER_MS ? Infinity : idleTimeout,
