@@ -5,6 +5,7 @@ import { ShutdownError, TimeoutError } from '../errors.js'
 import { startTimer } from '../memory/deadline.js'
 import { define, refuseDuringImport } from '../task/target.js'
 import type { Target } from '../task/task.js'
+import { whenAborted } from './abort.js'
 import {
   checkCallOptions,
   type CallOptions,
@@ -123,12 +124,12 @@ export class InlineExecutor implements Executor {
     const onAbort = () => fail(signal!.reason)
     const late = () => fail(new TimeoutError(`the task ran for more than ${timeoutMs} ms`))
     const stopTimer = timeoutMs === Infinity ? () => {} : startTimer(timeoutMs, late)
-    signal?.addEventListener('abort', onAbort)
+    const stopListening = whenAborted(signal, onAbort)
     ended = result.then(succeed, fail).finally(() => running.delete(ended))
     running.add(ended)
     future.addDoneCallback(() => {
       stopTimer()
-      signal?.removeEventListener('abort', onAbort)
+      stopListening()
     })
     return future
   }

@@ -10,6 +10,7 @@ import { explainCloneFailure } from '../task/clone.js'
 import { decodeFailure } from '../task/failure.js'
 import { define, refuseDuringImport } from '../task/target.js'
 import type { Target } from '../task/task.js'
+import { whenAborted } from './abort.js'
 import { Dispatcher, type Job, type JobOutcome } from './dispatcher.js'
 import {
   checkCallOptions,
@@ -222,10 +223,9 @@ class PoolJob implements Job {
       this.future.setException(signal!.reason)
       if (!dispatcher.withdraw(this)) void dispatcher.stop(this, 0)
     }
-    this.#stopListening = () => signal?.removeEventListener('abort', onAbort)
+    this.#stopListening = whenAborted(signal, onAbort)
     pool.jobs.add(this)
     this.future.addDoneCallback(() => this.#onDone())
-    signal?.addEventListener('abort', onAbort)
     if (signal?.aborted) onAbort()
   }
 
@@ -265,6 +265,9 @@ function openPool(options: ProcessPoolOptions): Pool {
   if (!Array.isArray(initargs)) throw new TypeError(`initargs must be an array, not ${inspect(initargs)}`)
   if (checkTimeout(idleTimeout, 'idleTimeout') < 0)
     throw new RangeError(`idleTimeout must not be negative, not ${idleTimeout}`)
+  for (const [what, value] of Object.entries({ env, resourceLimits }))
+    if (value !== undefined && (typeof value !== 'object' || value === null))
+      throw new TypeError(`${what} must be an object, not ${inspect(value)}`)
   const { name, pid, numbers } = currentProcess()
   let end!: () => void
   const pool: Pool = {
