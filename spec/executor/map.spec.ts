@@ -79,7 +79,7 @@ test('unordered gives what is done first, first', async () => {
   }
   const inputs = Array.from({ length: 4 }, () => gate.words)
   const seen: number[] = []
-  for await (const n of executor.map<number>(target, inputs, [0, 1, 2, 3], { ordered: false })) {
+  for await (const n of executor.map(target, inputs, [0, 1, 2, 3], { ordered: false })) {
     seen.push(n)
     if (seen.length === 3) gate.open()
   }
@@ -298,7 +298,7 @@ test('times out, counted from the call, closes the input and cancels', async () 
     for (;;) yield gate.words
   })()
   const error = await thrownBy(async () => {
-    for await (const n of executor.map<number>(target, words, numbers.endless(), { timeout: 300 })) seen.push(n)
+    for await (const n of executor.map(target, words, numbers.endless(), { timeout: 300 })) seen.push(n)
   })
   assert.instance(error, TimeoutError)
   assert.match(error.message, '300 ms')
