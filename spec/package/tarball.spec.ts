@@ -62,6 +62,16 @@ if ('typescript' in process.features && process.features.typescript)
     await prints(['--disable-warning=ExperimentalWarning', file])
   })
 
+test('works from TypeScript under tsx', async () => {
+  const file = write(
+    'program.ts',
+    `import { isMainThread, Process, ProcessPoolExecutor, task } from 'manyhands'
+     const square = task(import.meta.url, function square(n: number): number { console.log(n * n); return n * n })
+     ${PROGRAM}`,
+  )
+  await prints(['--import', import.meta.resolve('tsx'), file])
+})
+
 test('sends plain functions of a TypeScript program, as tsx has rewritten them', async () => {
   const file = write(
     'plain.ts',
