@@ -71,7 +71,7 @@ export class InlineExecutor implements Executor {
   with(options: CallOptions): InlineExecutor {
     const given = checkCallOptions(options)
     const timeoutMs = Math.min(this.#call.timeoutMs, given.timeoutMs)
-    return new InlineExecutor({ shared: this.#shared, call: { ...this.#call, ...given, timeoutMs } })
+    return faceOf(this.#shared, { ...this.#call, ...given, timeoutMs })
   }
 
   async shutdown({ wait = true }: ShutdownOptions = {}): Promise<void> {
@@ -133,6 +133,11 @@ export class InlineExecutor implements Executor {
     })
     return future
   }
+}
+
+// Outside of the class: one that names itself inside is renamed by the bundler.
+function faceOf(shared: Shared, call: ReturnType<typeof checkCallOptions>): InlineExecutor {
+  return new InlineExecutor({ shared, call })
 }
 
 async function mapInline(target: Target, items: unknown[][], settled: boolean): Promise<ChunkResult> {

@@ -131,7 +131,7 @@ export class ProcessPoolExecutor implements Executor {
   with(options: CallOptions): ProcessPoolExecutor {
     const given = checkCallOptions(options)
     const call = { ...this.#call, ...given, timeoutMs: Math.min(this.#call.timeoutMs, given.timeoutMs) }
-    return new ProcessPoolExecutor({}, { pool: this.#pool, call })
+    return faceOf(this.#pool, call)
   }
 
   /**
@@ -185,6 +185,11 @@ export class ProcessPoolExecutor implements Executor {
     if (!job.future.done()) this.#pool.dispatcher.add(job)
     return job.future as Future<R>
   }
+}
+
+// Outside of the class: one that names itself inside is renamed by the bundler.
+function faceOf(pool: Pool, call: ReturnType<typeof checkCallOptions>): ProcessPoolExecutor {
+  return new ProcessPoolExecutor({}, { pool, call })
 }
 
 /** What distinguishes one kind of job from another. */

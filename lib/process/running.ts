@@ -6,7 +6,7 @@
 import { inspect } from 'node:util'
 import { receiveMessageOnPort, type MessagePort, type Worker } from 'node:worker_threads'
 import { TimeoutError } from '../errors.js'
-import { load, notifyAll, store, wait, type Words } from '../memory/atomics.js'
+import { load, notifyAll, store, waitOn, type Words } from '../memory/atomics.js'
 import { startTimer } from '../memory/deadline.js'
 import { settleWithin } from '../memory/settle.js'
 import { decodeFailure, type Failure } from '../task/failure.js'
@@ -106,7 +106,7 @@ export class Running {
       if (leftMs <= 0) return
       // The timer of a grace period stands still while this thread is blocked.
       const graceMs = this.#grace ? this.#grace.endMs - performance.now() : Infinity
-      if (graceMs > 0) wait(control, ENDED, 0, Math.min(leftMs, graceMs, LONGEST_SLICE_MS))
+      if (graceMs > 0) waitOn(control, ENDED, 0, Math.min(leftMs, graceMs, LONGEST_SLICE_MS))
       else this.stop(this.#grace!.signal, 0)
     }
     this.#finish()
