@@ -3,7 +3,7 @@
 // chunk finds the worker entries beside itself. Specs, benches and examples are compiled file by file into .build, each to
 // its own place, because they start themselves and one another by file name.
 import { build } from 'esbuild'
-import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { copyFileSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 
 const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8'))
 const common = { platform: 'node', format: 'esm', target: 'node20', sourcemap: true, logLevel: 'warning' }
@@ -34,3 +34,4 @@ await Promise.all([
     outbase: '.',
   }),
 ])
+copyFileSync('workers/pool-entry.cjs', 'dist/worker-pool-entry.cjs')

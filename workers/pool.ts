@@ -22,20 +22,38 @@ const initialized = initialize()
 let tasksLeft = maxTasks
 
 postOutputAtOnce()
-post({ kind: 'ready', threadId })
+void tellReady()
 
 export default async function runLease({ slot, assignment }: Lease): Promise<Outcome> {
-  if (tasksLeft === 0) return { kind: 'unclaimed' }
   slots.take(slot)
   const broken = await initialized
   if (broken) return broken
   if (!slots.claim(slot)) return { kind: 'unclaimed' }
   worker.watchCancellation(...slots.cancellation(slot))
-  const outcome = await perform(assignment)
+  const outcome = await runClaimed(slot, assignment)
   worker.forgetCancellation()
-  // Retires when the outcome is on its way; what arrives in between is left to others.
-  if (--tasksLeft === 0) setImmediate(() => process.exit(0))
-  return deliver(slot, outcome)
+  if (--tasksLeft === 0) retire(slot, outcome)
+  return outcome
+}
+
+async function runClaimed(slot: number, assignment: Assignment): Promise<Outcome> {
+  try {
+    return deliver(slot, await perform(assignment))
+  } catch (thrown) {
+    // What it returned or threw resists being looked at, as a revoked proxy does.
+    return { kind: 'threw', failure: encodeFailure(thrown) }
+  }
+}
+
+/** Exit before piscina learns that the lease is over and sends another. What is posted here, arrives before the exit. */
+function retire(slot: number, outcome: Outcome): never {
+  if (outcome.kind !== 'posted') post({ kind: 'outcome', slot, outcome })
+  process.exit(0)
+}
+
+/** Whoever ends before that, would always: its successors, too. */
+async function tellReady(): Promise<void> {
+  if (!(await initialized)) post({ kind: 'ready', threadId })
 }
 
 async function initialize(): Promise<Outcome | undefined> {
@@ -90,8 +108,8 @@ function deliverValue(slot: number, outcome: Outcome, packed: Packed): Outcome {
   if ((typeof value !== 'object' || value === null) && typeof value !== 'function' && typeof value !== 'symbol')
     return outcome
   const transfer: Transferable[] = []
-  packed.handles = pack(value, transfer).handles
   try {
+    packed.handles = pack(value, transfer).handles
     post({ kind: 'outcome', slot, outcome }, transfer)
     return { kind: 'posted' }
   } catch (failure) {

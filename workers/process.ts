@@ -7,7 +7,12 @@ import { CANCELLED, EXITING, EXIT_CODE, type ProcessMessage } from '../lib/proce
 import { becomeProcess } from '../lib/process/current.js'
 import { postOutputAtOnce } from '../lib/process/output.js'
 import { encodeFailure } from '../lib/task/failure.js'
+import { inheritLoader } from '../lib/task/loader.js'
 import { ImportFailure, loadTarget, runTarget } from '../lib/task/target.js'
+
+// Node's exit codes of an uncaught error, and of one in a handler of uncaught errors.
+const UNCAUGHT = 1
+const HANDLER_FAILED = 7
 
 const port = parentPort!
 const lifelines: MessagePort[] = []
@@ -29,8 +34,11 @@ port.on('message', (message: ProcessMessage) => {
 
 port.postMessage(null) // booted: see lib/process/reserve.ts
 
-// With nothing to do by then, this thread is in reserve: load what a task's module is going to import.
-const preload = setTimeout(() => void import('../lib/index.js'), 20)
+// With nothing to do by then, this thread is in reserve: load what a task's module is going to need.
+const preload = setTimeout(() => {
+  void inheritLoader()
+  void import('../lib/index.js')
+}, 20)
 
 async function run({
   identity,
@@ -44,13 +52,17 @@ async function run({
   if (env) replaceEnvironment(env)
   becomeProcess(identity).watchCancellation(control, CANCELLED)
   process.once('exit', (code) => {
+    // The program's own handler took the error and ended the thread.
+    if (code !== UNCAUGHT && code !== HANDLER_FAILED) mailbox.postMessage(null)
     store(control, EXIT_CODE, code)
     store(control, EXITING, 1) // publishes the code; pairs with load(EXITING) in the parent
   })
   process.on('uncaughtExceptionMonitor', (thrown) => {
     mailbox.postMessage(encodeFailure(thrown))
     // If the program's own handler saves the thread, this takes it back.
-    setImmediate(() => mailbox.postMessage(null)).unref()
+    if (process.listenerCount('uncaughtException') > 0) setImmediate(() => mailbox.postMessage(null)).unref()
+    // Not: leave it to Node. Node sends the error, too, and a long or cyclic chain of causes overflows the parent's stack.
+    else process.exit(UNCAUGHT)
   })
   try {
     await runTarget(target, await loadTarget(target), unpack(args) as unknown[])

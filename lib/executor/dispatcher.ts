@@ -6,7 +6,7 @@
 //     └──── not begun when the worker died ────┘
 import type { Transferable } from 'node:worker_threads'
 import { inspect } from 'node:util'
-import { BrokenProcessPool, TimeoutError, WorkerDiedError } from '../errors.js'
+import { BrokenProcessPool, DataCloneError, TimeoutError, WorkerDiedError } from '../errors.js'
 import { LONGEST_TIMER_MS } from '../memory/deadline.js'
 import { explainCloneFailure } from '../task/clone.js'
 import { decodeFailure } from '../task/failure.js'
@@ -131,9 +131,9 @@ export class Dispatcher {
     await flight.landed
   }
 
-  /** End every worker now. What they run fails with WorkerDiedError and this exit code. */
+  /** End every worker now. What they run fails with WorkerDiedError and this exit code. Nothing may be queued or added any more. */
   terminate(exitcode: number): void {
-    this.#threads.terminateAll(exitcode)
+    void this.#threads.terminateAll(exitcode)
   }
 
   /** End the threads. Resolves when they have ended. */
@@ -142,9 +142,10 @@ export class Dispatcher {
   }
 
   stats(): DispatcherStats {
-    const running = [...this.#flights.values()].filter(({ slot }) => this.#slots.begun(slot)).length
-    const queued = this.#waiting + this.#flights.size - running
-    return { workers: this.#threads.size, queued, running, workersLost: this.#workersLost }
+    const untold = [...this.#flights.values()].filter(({ told }) => !told)
+    const running = untold.filter(({ slot }) => this.#slots.begun(slot)).length
+    const sent = untold.filter(({ over, slot }) => !over && !this.#slots.begun(slot)).length
+    return { workers: this.#threads.size, queued: this.#waiting + sent, running, workersLost: this.#workersLost }
   }
 
   #dispatch(): void {
@@ -165,13 +166,17 @@ export class Dispatcher {
     this.#bySlot.set(slot, flight)
     if (job.timeoutMs !== Infinity) this.#watchTimeout(flight)
     const transfer: Transferable[] = []
+    let outcome: Outcome | undefined
     try {
-      const outcome = await this.#threads.run({ slot, assignment: job.assign(transfer) }, transfer)
-      this.#onOutcome(flight, outcome)
+      outcome = await this.#threads.run({ slot, assignment: job.assign(transfer) }, transfer)
     } catch (failure) {
-      await this.#onRunFailure(flight, failure as RunFailure, transfer)
+      // Any other failure is of `assign`: a getter that throws.
+      const runFailure = failure instanceof RunFailure ? failure : new RunFailure(true, failure)
+      await this.#onRunFailure(flight, runFailure, transfer)
     }
+    if (outcome) this.#onOutcome(flight, outcome)
     flight.runEnded = true
+    if (!flight.told) this.#holdOpen(flight)
     this.#landIfDone(flight)
   }
 
@@ -200,15 +205,15 @@ export class Dispatcher {
   async #onRunFailure(flight: Flight, failure: RunFailure, transfer: Transferable[]): Promise<void> {
     const { job, slot } = flight
     const taker = this.#slots.taker(slot)
-    if (taker === undefined && failure.unsent) {
-      const { root, value } = job.describe()
-      return this.#tell(flight, { kind: 'failed', error: explainCloneFailure(failure.reason, value, root, transfer) })
+    if (taker === undefined) {
+      if (!failure.unsent) return this.#handBack(flight)
+      return this.#tell(flight, { kind: 'failed', error: explainUnsent(job, failure.reason, transfer) })
     }
-    this.#workersLost++
-    if (taker === undefined) return this.#handBack(flight)
     // Not before its exit: until then, an outcome that it has posted may still arrive.
     const { exitcode, reason } = await this.#threads.exitOf(taker)
     if (flight.told) return
+    if (!this.#slots.begun(slot)) return this.#handBack(flight)
+    this.#workersLost++
     const died = new WorkerDiedError(
       `the worker (thread ${taker}) died with exit code ${exitcode} while it ran this task`,
       {
@@ -216,10 +221,7 @@ export class Dispatcher {
         ...(reason !== undefined && { cause: reason }),
       },
     )
-    if (this.#slots.begun(slot)) return this.#tell(flight, { kind: 'failed', error: died })
-    // A worker that took a lease and died before it began it, died in its initializer.
-    if (exitcode >= 0) this.#break('the initializer ended its worker', died)
-    this.#handBack(flight)
+    this.#tell(flight, { kind: 'failed', error: died })
   }
 
   #onBootFailure({ exitcode, reason }: Ending): void {
@@ -250,6 +252,12 @@ export class Dispatcher {
     flight.land()
     this.#dispatch()
     this.#checkIdle()
+  }
+
+  /** Its run is over, and its outcome on its way by the worker's own port, which does not hold the program open. */
+  #holdOpen(flight: Flight): void {
+    clearTimeout(flight.stopTimer)
+    flight.stopTimer = setTimeout(() => {}, LONGEST_TIMER_MS)
   }
 
   #release({ slot, stopTimer }: Flight): void {
@@ -302,6 +310,16 @@ export class Dispatcher {
 
   #checkIdle(): void {
     if (this.idle) this.#onIdle()
+  }
+}
+
+function explainUnsent(job: Job, reason: unknown, transfer: Transferable[]): DataCloneError {
+  const { root, value } = job.describe()
+  try {
+    return explainCloneFailure(reason, value, root, transfer)
+  } catch {
+    // It resists being looked at, as a revoked proxy does.
+    return new DataCloneError(`${root} cannot be sent to another thread`, { path: root, cause: reason })
   }
 }
 

@@ -44,6 +44,9 @@ export interface ExecutorStats {
 /** An entry of a `map` with `settled: true`. */
 export type SettledOptions = MapOptions & { settled: true }
 
+/** An iterable per parameter of the target, and the options. */
+export type MapArguments<A extends unknown[]> = [...iterables: { [K in keyof A]: Input<A[K]> }, options?: MapOptions]
+
 /** Runs tasks somewhere, and gives futures for their results. */
 export interface Executor extends AsyncDisposable {
   /** Have the target run with these arguments. @throws ShutdownError; BrokenProcessPool; TypeError the target cannot be sent */
@@ -56,7 +59,7 @@ export interface Executor extends AsyncDisposable {
   ): MapResult<PromiseSettledResult<Awaited<R>>>
   map<T, R>(target: Target<[T], R>, iterable: Input<T>, options?: MapOptions): MapResult<Awaited<R>>
   map<T, U, R>(target: Target<[T, U], R>, a: Input<T>, b: Input<U>, options?: MapOptions): MapResult<Awaited<R>>
-  map<R>(target: Target<any[], R>, ...iterablesAndOptions: (Input<any> | MapOptions)[]): MapResult<Awaited<R>>
+  map<A extends unknown[], R>(target: Target<A, R>, ...inputs: MapArguments<A>): MapResult<Awaited<R>>
   /** The same executor, with these options on what is submitted through it. */
   with(options: CallOptions): Executor
   /** Take no more work. */

@@ -11,6 +11,7 @@ import { inspect } from 'node:util'
 import { CancelledError, InvalidStateError } from '../errors.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../memory/deadline.js'
 import { settleWithin } from '../memory/settle.js'
+import { callSafely } from './callback.js'
 
 /** What a future asks of the executor that runs its work. */
 export interface Work {
@@ -31,7 +32,8 @@ export class Future<R = unknown> implements PromiseLike<R> {
   #thrown: unknown
   #failed = false
   #work: Work | undefined
-  #callbacks: ((future: Future<R>) => unknown)[] = []
+  // Of any: a Future<string> shall be a Future<unknown>, too.
+  #callbacks: ((future: Future<any>) => unknown)[] = []
 
   /** @param work who runs it; without one, the future is settled by hand, as executors and tests do. */
   constructor(work?: Work) {
@@ -76,12 +78,11 @@ export class Future<R = unknown> implements PromiseLike<R> {
   }
 
   async #forceCancel(graceMs: number): Promise<boolean> {
-    if (!this.done() && this.#work) {
-      // Settled first, so that whatever the work still returns comes too late.
-      this.#settle('cancelled')
-      await this.#work.stop(graceMs)
-    }
-    return this.#state === 'cancelled'
+    // Settled first, so that whatever the work still returns comes too late.
+    if (!this.done() && this.#work) this.#settle('cancelled')
+    if (this.#state !== 'cancelled') return false
+    await this.#work?.stop(graceMs)
+    return true
   }
 
   /** Whether it was cancelled. */
@@ -165,11 +166,7 @@ export class Future<R = unknown> implements PromiseLike<R> {
   }
 
   #call(fn: (future: Future<R>) => unknown): void {
-    try {
-      fn(this)
-    } catch (thrown) {
-      process.stderr.write(`a done callback of a future threw:\n${inspect(thrown)}\n`)
-    }
+    callSafely('a done callback of a future', fn, this)
   }
 
   async #wait(options: WaitOptions | undefined): Promise<void> {

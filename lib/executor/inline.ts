@@ -5,11 +5,13 @@ import { ShutdownError, TimeoutError } from '../errors.js'
 import { startTimer } from '../memory/deadline.js'
 import { define, refuseDuringImport } from '../task/target.js'
 import type { Target } from '../task/task.js'
+import { whenAborted } from './abort.js'
 import {
   checkCallOptions,
   type CallOptions,
   type Executor,
   type ExecutorStats,
+  type MapArguments,
   type SettledOptions,
   type ShutdownOptions,
 } from './executor.js'
@@ -52,7 +54,7 @@ export class InlineExecutor implements Executor {
   ): MapResult<PromiseSettledResult<Awaited<R>>>
   map<T, R>(target: Target<[T], R>, iterable: Input<T>, options?: MapOptions): MapResult<Awaited<R>>
   map<T, U, R>(target: Target<[T, U], R>, a: Input<T>, b: Input<U>, options?: MapOptions): MapResult<Awaited<R>>
-  map<R>(target: Target<any[], R>, ...iterablesAndOptions: (Input<any> | MapOptions)[]): MapResult<Awaited<R>>
+  map<A extends unknown[], R>(target: Target<A, R>, ...inputs: MapArguments<A>): MapResult<Awaited<R>>
   map(target: Target, ...iterablesAndOptions: unknown[]): MapResult<any> {
     define(target)
     const { inputs, options } = splitMapArguments(iterablesAndOptions)
@@ -69,7 +71,7 @@ export class InlineExecutor implements Executor {
   with(options: CallOptions): InlineExecutor {
     const given = checkCallOptions(options)
     const timeoutMs = Math.min(this.#call.timeoutMs, given.timeoutMs)
-    return new InlineExecutor({ shared: this.#shared, call: { ...this.#call, ...given, timeoutMs } })
+    return faceOf(this.#shared, { ...this.#call, ...given, timeoutMs })
   }
 
   async shutdown({ wait = true }: ShutdownOptions = {}): Promise<void> {
@@ -122,15 +124,20 @@ export class InlineExecutor implements Executor {
     const onAbort = () => fail(signal!.reason)
     const late = () => fail(new TimeoutError(`the task ran for more than ${timeoutMs} ms`))
     const stopTimer = timeoutMs === Infinity ? () => {} : startTimer(timeoutMs, late)
-    signal?.addEventListener('abort', onAbort)
+    const stopListening = whenAborted(signal, onAbort)
     ended = result.then(succeed, fail).finally(() => running.delete(ended))
     running.add(ended)
     future.addDoneCallback(() => {
       stopTimer()
-      signal?.removeEventListener('abort', onAbort)
+      stopListening()
     })
     return future
   }
+}
+
+// Outside of the class: one that names itself inside is renamed by the bundler.
+function faceOf(shared: Shared, call: ReturnType<typeof checkCallOptions>): InlineExecutor {
+  return new InlineExecutor({ shared, call })
 }
 
 async function mapInline(target: Target, items: unknown[][], settled: boolean): Promise<ChunkResult> {

@@ -12,16 +12,18 @@ export interface Inputs {
 }
 
 export function isInput(value: unknown): value is Input<unknown> {
-  return (
-    value !== null && value !== undefined && (Symbol.iterator in Object(value) || Symbol.asyncIterator in Object(value))
-  )
+  return value !== null && value !== undefined && (Symbol.iterator in Object(value) || isAsyncInput(value))
+}
+
+function isAsyncInput(value: unknown): value is AsyncIterable<unknown> {
+  return Symbol.asyncIterator in Object(value)
 }
 
 export function zip(inputs: readonly Input<unknown>[]): Inputs {
   const iterators = inputs.map((input) =>
-    Symbol.asyncIterator in input ? input[Symbol.asyncIterator]() : input[Symbol.iterator](),
+    isAsyncInput(input) ? input[Symbol.asyncIterator]() : input[Symbol.iterator](),
   )
-  const isAsync = inputs.some((input) => Symbol.asyncIterator in input)
+  const isAsync = inputs.some(isAsyncInput)
   let ended = false
   const close = () => {
     if (ended) return
@@ -39,11 +41,22 @@ export function zip(inputs: readonly Input<unknown>[]): Inputs {
     next() {
       if (ended) return undefined
       if (isAsync) return Promise.all(iterators.map(async (iterator) => iterator.next())).then(tuple)
-      return tuple(iterators.map((iterator) => iterator.next() as IteratorResult<unknown>))
+      return tuple(stepUntilEnd(iterators as Iterator<unknown>[]))
     },
     close,
     total: inputs.map(lengthOf).reduce(least),
   }
+}
+
+/** One step of each; none of those behind the first that has ended, as Python's zip. */
+function stepUntilEnd(iterators: readonly Iterator<unknown>[]): IteratorResult<unknown>[] {
+  const results: IteratorResult<unknown>[] = []
+  for (const iterator of iterators) {
+    const result = iterator.next()
+    results.push(result)
+    if (result.done) break
+  }
+  return results
 }
 
 /** An async input may be in the middle of a step that never ends: it is told, and not waited for. */
@@ -55,7 +68,7 @@ async function closeOne(iterator: Iterator<unknown> | AsyncIterator<unknown>): P
   }
 }
 
-function lengthOf(input: object): number | undefined {
+function lengthOf(input: Input<unknown>): number | undefined {
   const { length, size } = input as { length?: unknown; size?: unknown }
   return typeof length === 'number' ? length : typeof size === 'number' ? size : undefined
 }

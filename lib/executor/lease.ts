@@ -34,7 +34,7 @@ export type Outcome =
   | { kind: 'threw'; failure: Failure }
   /** No task can run in this worker: its initializer failed, or a task's module cannot be imported. */
   | { kind: 'broken'; what: string; failure: Failure }
-  /** The worker did not begin it: it was taken back, or the worker is about to retire. */
+  /** The worker did not begin it: it was taken back. */
   | { kind: 'unclaimed' }
   /** The outcome proper comes by a message of the worker's own, which could be checked for what cannot be cloned. */
   | { kind: 'posted' }

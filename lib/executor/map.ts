@@ -6,6 +6,8 @@
 import { inspect } from 'node:util'
 import { checkSignal, checkTimeout } from '../memory/deadline.js'
 import { settleWithin } from '../memory/settle.js'
+import { whenAborted } from './abort.js'
+import { callSafely } from './callback.js'
 import { isInput, zip, type Input, type Inputs } from './inputs.js'
 
 export interface MapProgress {
@@ -59,12 +61,12 @@ export interface MapResult<R> extends AsyncIterable<R>, PromiseLike<R[]> {
 /** Tell inputs from options: a last argument that is not iterable is the options. @throws TypeError */
 export function splitMapArguments(args: readonly unknown[]): { inputs: Input<unknown>[]; options: MapOptions } {
   const last = args.at(-1)
-  const hasOptions = typeof last === 'object' && last !== null && !isInput(last)
+  const hasOptions = last === undefined || (typeof last === 'object' && last !== null && !isInput(last))
   const inputs = hasOptions ? args.slice(0, -1) : [...args]
   if (inputs.length === 0) throw new TypeError('map needs at least one iterable to map over')
   for (const [index, input] of inputs.entries())
     if (!isInput(input)) throw new TypeError(`map's iterable ${index + 1} is ${inspect(input)}, which is not iterable`)
-  return { inputs: inputs as Input<unknown>[], options: hasOptions ? last : {} }
+  return { inputs: inputs as Input<unknown>[], options: (hasOptions && last) || {} }
 }
 
 /** Check a count that a caller gave. @throws TypeError, RangeError */
@@ -122,8 +124,7 @@ export class Mapping<R> implements MapResult<R> {
     this.#progress = { done: 0, total: this.#inputs.total, failed: 0 }
     this.#stream = this.#results()
     const onAbort = () => this.#close({ thrown: signal!.reason })
-    this.#stopListening = () => signal?.removeEventListener('abort', onAbort)
-    signal?.addEventListener('abort', onAbort)
+    this.#stopListening = whenAborted(signal, onAbort)
     if (signal?.aborted) onAbort()
     void this.#read()
   }
@@ -184,33 +185,27 @@ export class Mapping<R> implements MapResult<R> {
   async #read(): Promise<void> {
     if (this.#reading) return
     this.#reading = true
-    while (!this.#inputEnded && !this.#closed && this.#ahead < this.#buffersize) {
+    const wanted = Math.min(this.#chunksize, this.#buffersize)
+    // Not: until the buffer is full. Each item taken would make room for a chunk of one.
+    while (!this.#inputEnded && !this.#closed && this.#ahead + wanted <= this.#buffersize) {
       const items: unknown[][] = []
-      const failure = await this.#readItems(items, Math.min(this.#chunksize, this.#buffersize - this.#ahead))
-      if (this.#closed) break
+      let last: Entry[] | undefined
+      try {
+        while (items.length < wanted && !last && !this.#closed) {
+          // Synchronous inputs are read without a pause: a shutdown after the call of map does not come in between.
+          const step = this.#inputs.next()
+          const item = step instanceof Promise ? await step : step
+          if (item) items.push(item)
+          else last = []
+        }
+      } catch (thrown) {
+        last = [{ thrown }]
+      }
+      if (this.#closed || this.#inputEnded) break
       if (items.length > 0) this.#launch(items)
-      if (failure) this.#endInput([failure])
+      if (last) this.#endInput(last)
     }
     this.#reading = false
-  }
-
-  /** @returns what the input threw, if it did */
-  async #readItems(items: unknown[][], wanted: number): Promise<{ thrown: unknown } | undefined> {
-    try {
-      while (items.length < wanted && !this.#closed) {
-        const step = this.#inputs.next()
-        const item = step instanceof Promise ? await step : step
-        if (!item) {
-          this.#inputEnded = true
-          this.#wake()
-          break
-        }
-        items.push(item)
-      }
-      return undefined
-    } catch (thrown) {
-      return { thrown }
-    }
   }
 
   /** No more is read; what is given comes behind the results of all that was. */
@@ -257,9 +252,10 @@ export class Mapping<R> implements MapResult<R> {
   #report({ values, failures }: ChunkResult): void {
     const { onProgress, settled } = this.#options
     const progress = this.#progress
-    progress.done += settled ? values.length : values.length + failures.length
-    progress.failed += failures.length
-    onProgress?.({ ...progress })
+    const [failure] = failures
+    progress.done += settled || !failure ? values.length : failure[0] + 1
+    progress.failed += settled || !failure ? failures.length : 1
+    if (onProgress) callSafely("map's onProgress", onProgress, { ...progress })
   }
 
   /** Stop reading and cancel what was not begun. @param last what the consumer gets in place of what it has not taken */

@@ -10,12 +10,14 @@ import { explainCloneFailure } from '../task/clone.js'
 import { decodeFailure } from '../task/failure.js'
 import { define, refuseDuringImport } from '../task/target.js'
 import type { Target } from '../task/task.js'
+import { whenAborted } from './abort.js'
 import { Dispatcher, type Job, type JobOutcome } from './dispatcher.js'
 import {
   checkCallOptions,
   type CallOptions,
   type Executor,
   type ExecutorStats,
+  type MapArguments,
   type SettledOptions,
   type ShutdownOptions,
 } from './executor.js'
@@ -105,7 +107,7 @@ export class ProcessPoolExecutor implements Executor {
   ): MapResult<PromiseSettledResult<Awaited<R>>>
   map<T, R>(target: Target<[T], R>, iterable: Input<T>, options?: MapOptions): MapResult<Awaited<R>>
   map<T, U, R>(target: Target<[T, U], R>, a: Input<T>, b: Input<U>, options?: MapOptions): MapResult<Awaited<R>>
-  map<R>(target: Target<any[], R>, ...iterablesAndOptions: (Input<any> | MapOptions)[]): MapResult<Awaited<R>>
+  map<A extends unknown[], R>(target: Target<A, R>, ...inputs: MapArguments<A>): MapResult<Awaited<R>>
   map(target: Target, ...iterablesAndOptions: unknown[]): MapResult<any> {
     const submitted = siteOf(this.map)
     const definition = define(target)
@@ -129,7 +131,7 @@ export class ProcessPoolExecutor implements Executor {
   with(options: CallOptions): ProcessPoolExecutor {
     const given = checkCallOptions(options)
     const call = { ...this.#call, ...given, timeoutMs: Math.min(this.#call.timeoutMs, given.timeoutMs) }
-    return new ProcessPoolExecutor({}, { pool: this.#pool, call })
+    return faceOf(this.#pool, call)
   }
 
   /**
@@ -185,6 +187,11 @@ export class ProcessPoolExecutor implements Executor {
   }
 }
 
+// Outside of the class: one that names itself inside is renamed by the bundler.
+function faceOf(pool: Pool, call: ReturnType<typeof checkCallOptions>): ProcessPoolExecutor {
+  return new ProcessPoolExecutor({}, { pool, call })
+}
+
 /** What distinguishes one kind of job from another. */
 interface Orders extends Pick<Job, 'describe'> {
   assign(transfer: Transferable[]): Assignment
@@ -221,22 +228,23 @@ class PoolJob implements Job {
       this.future.setException(signal!.reason)
       if (!dispatcher.withdraw(this)) void dispatcher.stop(this, 0)
     }
-    this.#stopListening = () => signal?.removeEventListener('abort', onAbort)
+    this.#stopListening = whenAborted(signal, onAbort)
     pool.jobs.add(this)
     this.future.addDoneCallback(() => this.#onDone())
-    signal?.addEventListener('abort', onAbort)
     if (signal?.aborted) onAbort()
   }
 
   settle(outcome: JobOutcome): void {
-    if (outcome.kind === 'returned' || outcome.kind === 'mapped') {
-      this.future.setResult(this.#orders.decode(outcome))
-    } else {
-      const { submitted } = this.#orders
-      this.future.setException(
-        outcome.kind === 'threw' ? decodeFailure(outcome.failure, submitted.stack) : outcome.error,
-      )
+    const { decode, submitted } = this.#orders
+    let result: unknown
+    try {
+      if (outcome.kind === 'failed') throw outcome.error
+      if (outcome.kind === 'threw') throw decodeFailure(outcome.failure, submitted.stack)
+      result = decode(outcome)
+    } catch (thrown) {
+      return this.future.setException(thrown)
     }
+    this.future.setResult(result)
   }
 
   #onDone(): void {
@@ -262,6 +270,9 @@ function openPool(options: ProcessPoolOptions): Pool {
   if (!Array.isArray(initargs)) throw new TypeError(`initargs must be an array, not ${inspect(initargs)}`)
   if (checkTimeout(idleTimeout, 'idleTimeout') < 0)
     throw new RangeError(`idleTimeout must not be negative, not ${idleTimeout}`)
+  for (const [what, value] of Object.entries({ env, resourceLimits }))
+    if (value !== undefined && (typeof value !== 'object' || value === null))
+      throw new TypeError(`${what} must be an object, not ${inspect(value)}`)
   const { name, pid, numbers } = currentProcess()
   let end!: () => void
   const pool: Pool = {

@@ -7,6 +7,7 @@ import { inspect } from 'node:util'
 import { fileURLToPath } from 'node:url'
 import type { Transferable, ResourceLimits, Worker } from 'node:worker_threads'
 import type { Piscina } from 'piscina'
+import { LONGEST_TIMER_MS } from '../memory/deadline.js'
 import type { Packed } from '../memory/handles.js'
 import type { Identity } from '../process/control.js'
 import type { Definition } from '../task/target.js'
@@ -60,6 +61,7 @@ export class Threads {
   readonly #stopped = new Map<number, number>()
   readonly #exits = new Map<number, Promise<Ending>>()
   #pool: Piscina | undefined
+  #ended: Promise<void> | undefined
   #deaths = 0
 
   constructor(options: ThreadsOptions) {
@@ -88,9 +90,11 @@ export class Threads {
     for (const worker of this.#pool?.threads ?? []) if (worker.threadId === threadId) this.#stop(worker, exitcode)
   }
 
-  /** End all threads that there are. */
-  terminateAll(exitcode: number): void {
+  /** End all threads. Resolves when they have ended. @param exitcode how they shall appear to have exited */
+  terminateAll(exitcode: number): Promise<void> {
     for (const worker of this.#pool?.threads ?? []) this.#stop(worker, exitcode)
+    // Not only that: what piscina keeps for threads that still boot would wait for them for ever.
+    return this.destroy()
   }
 
   #stop(worker: Worker, exitcode: number): void {
@@ -104,8 +108,20 @@ export class Threads {
   }
 
   /** End all threads. Resolves when they have ended. */
-  async destroy(): Promise<void> {
-    await this.#pool?.destroy()
+  destroy(): Promise<void> {
+    return (this.#ended ??= this.#end())
+  }
+
+  async #end(): Promise<void> {
+    const pool = this.#pool
+    if (!pool) return
+    // Piscina forgets threads before they have exited, and replaces those that exit when it is not looking.
+    do {
+      this.#meetNewThreads()
+      // Its promise is of no use: it misses the end of a thread in whose 'exit' event it was called.
+      void pool.destroy()
+      await Promise.all(this.#exits.values())
+    } while (pool.threads.length > 0)
   }
 
   #open(): Piscina {
@@ -113,10 +129,10 @@ export class Threads {
     // Loaded with the first task: piscina takes longer to import than the rest of this package together.
     const { Piscina } = createRequire(import.meta.url)('piscina') as typeof import('piscina')
     const pool = new Piscina({
-      filename: fileURLToPath(new URL('./worker-pool.js', import.meta.url)),
+      filename: fileURLToPath(new URL('./worker-pool-entry.cjs', import.meta.url)),
       minThreads: 1,
       maxThreads: maxWorkers,
-      idleTimeout,
+      idleTimeout: idleTimeout > LONGEST_TIMER_MS ? Infinity : idleTimeout,
       atomics: 'disabled',
       recordTiming: false,
       workerData: setup,
@@ -129,7 +145,9 @@ export class Threads {
     })
     pool.on('workerDestroy', ({ id }: { id: number }) => this.#destroyed.add(id))
     // An error outside of any task, in a timer that a task left behind, say. The thread is replaced.
-    pool.on('error', (thrown: unknown) => process.stderr.write(`An idle worker died:\n${inspect(thrown)}\n`))
+    pool.on('error', (thrown: unknown) => {
+      if (!this.#ended) process.stderr.write(`An idle worker died:\n${inspect(thrown)}\n`)
+    })
     return pool
   }
 

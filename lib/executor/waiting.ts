@@ -94,20 +94,26 @@ export function asCompleted<F extends Future<any>>(
     })
   }
   let yielded = 0
-  // Not a generator: it would await the futures that it yields.
+  let turn: Promise<unknown> = Promise.resolve()
+  async function step(): Promise<IteratorResult<Completed<F>, undefined>> {
+    if (yielded === all.size) return { done: true, value: undefined }
+    if (finished.length === 0) {
+      const late = () => `${all.size - yielded} (of ${all.size}) futures unfinished`
+      const news = new Promise<void>((resolve) => (wake = resolve))
+      await settleWithin(news, endMs - performance.now(), signal, late)
+    }
+    yielded++
+    return { done: false, value: finished.shift()! as Completed<F> }
+  }
+  // Not a generator, which would await the futures that it yields. As with one, a step begins when the last has ended.
   return {
     [Symbol.asyncIterator]() {
       return this
     },
-    async next() {
-      if (yielded === all.size) return { done: true, value: undefined }
-      if (finished.length === 0) {
-        const late = () => `${all.size - yielded} (of ${all.size}) futures unfinished`
-        const news = new Promise<void>((resolve) => (wake = resolve))
-        await settleWithin(news, endMs - performance.now(), signal, late)
-      }
-      yielded++
-      return { done: false, value: finished.shift()! as Completed<F> }
+    next() {
+      const next = turn.then(step)
+      turn = next.catch(() => {})
+      return next
     },
   }
 }

@@ -22,8 +22,12 @@ export const poke = (words: Words, index: number, value: number): void => {
 }
 
 /** Block until somebody notifies the word, it no longer holds `seen`, or the time is over. */
-export const wait = (words: Words, index: number, seen: number, timeoutMs: number): 'ok' | 'not-equal' | 'timed-out' =>
-  Atomics.wait(words, index, seen, timeoutMs)
+export const waitOn = (
+  words: Words,
+  index: number,
+  seen: number,
+  timeoutMs: number,
+): 'ok' | 'not-equal' | 'timed-out' => Atomics.wait(words, index, seen, timeoutMs)
 
 /** Call back once the word no longer holds `seen`: at once, or when somebody notifies it. Does not keep the thread alive. */
 export function whenChanged(words: Words, index: number, seen: number, callback: () => void): void {

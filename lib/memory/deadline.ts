@@ -41,14 +41,19 @@ export function checkSignal(signal: unknown): AbortSignal | undefined {
   throw new TypeError(`signal must be an AbortSignal, not ${inspect(signal)}`)
 }
 
-/** A timer of any length, Infinity included. It holds the event loop as long as it runs. Returns what stops it. */
-export function startTimer(timeoutMs: number, onTime: () => void): () => void {
+/** A timer of any length, Infinity included. Returns what stops it. @param hold whether it holds the event loop as long as it runs */
+export function startTimer(
+  timeoutMs: number,
+  onTime: () => void,
+  { hold = true }: { hold?: boolean } = {},
+): () => void {
   let timer: NodeJS.Timeout
   const endMs = performance.now() + timeoutMs
   const arm = () => {
     const leftMs = endMs - performance.now()
     timer =
       leftMs > LONGEST_TIMER_MS ? setTimeout(arm, LONGEST_TIMER_MS) : setTimeout(onTime, Math.ceil(Math.max(leftMs, 0)))
+    if (!hold) timer.unref()
   }
   arm()
   return () => clearTimeout(timer)

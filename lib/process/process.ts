@@ -17,7 +17,7 @@ import { define, refuseDuringImport, type Definition } from '../task/target.js'
 import type { Target } from '../task/task.js'
 import { newControl, type ProcessMessage } from './control.js'
 import { currentProcess } from './current.js'
-import { takeThread, type ThreadOptions } from './reserve.js'
+import { checkThreadOptions, takeThread, type ThreadOptions } from './reserve.js'
 import { Running, SIGKILL, SIGTERM, type Sentinel } from './running.js'
 
 export interface ProcessOptions<A extends unknown[] = any[]> extends ThreadOptions {
@@ -61,6 +61,11 @@ export class Process<A extends unknown[] = any[]> {
       throw new TypeError(`name must be a string, not ${inspect(name)}`)
     if (daemon !== undefined && typeof daemon !== 'boolean')
       throw new TypeError(`daemon must be true or false, not ${inspect(daemon)}`)
+    if (!Array.isArray(transfer)) throw new TypeError(`transfer must be an array, not ${inspect(transfer)}`)
+    for (const [i, item] of transfer.entries())
+      if (typeof item !== 'object' || item === null)
+        throw new TypeError(`transfer[${i}] must be an ArrayBuffer, a MessagePort or the like, not ${inspect(item)}`)
+    checkThreadOptions({ env, resourceLimits })
     const creator = currentProcess()
     this.#args = args
     this.#numbers = [...creator.numbers, ++childrenMade]
@@ -143,7 +148,9 @@ export class Process<A extends unknown[] = any[]> {
    * @param options with `grace`, ask first (`currentProcess().signal`, `.cancelled`), and end it `grace` milliseconds later
    * @throws ProcessError not started, or closed.
    */
-  terminate(options: { grace?: number } = {}): void {
+  terminate(options: { grace?: number | undefined } = {}): void {
+    if (typeof options !== 'object' || options === null)
+      throw new TypeError(`terminate takes { grace: milliseconds }, not ${inspect(options)}`)
     const grace = options.grace === undefined ? 0 : checkTimeout(options.grace, 'grace')
     this.#started('terminate').stop(SIGTERM, grace)
   }
@@ -176,8 +183,9 @@ export class Process<A extends unknown[] = any[]> {
     return this.#running?.exitcode ?? null
   }
 
-  /** The uncaught error that ended it; `undefined` where there was none. */
+  /** The uncaught error that ended it; `undefined` where there was none. @throws ProcessError closed. */
   get error(): unknown {
+    this.#refuseClosed()
     return this.#running?.error
   }
 

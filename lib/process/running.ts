@@ -6,7 +6,7 @@
 import { inspect } from 'node:util'
 import { receiveMessageOnPort, type MessagePort, type Worker } from 'node:worker_threads'
 import { TimeoutError } from '../errors.js'
-import { load, notifyAll, store, wait, type Words } from '../memory/atomics.js'
+import { load, notifyAll, store, waitOn, type Words } from '../memory/atomics.js'
 import { startTimer } from '../memory/deadline.js'
 import { settleWithin } from '../memory/settle.js'
 import { decodeFailure, type Failure } from '../task/failure.js'
@@ -49,7 +49,7 @@ export class Running {
   readonly #exit: Promise<void>
   #pendingJoins = 0
   #stoppedBy = 0
-  #stopGrace = () => {}
+  #grace: { signal: number; endMs: number; stopTimer: () => void } | undefined
   #watched = false
   #reported = false
 
@@ -60,7 +60,8 @@ export class Running {
     this.sentinel = new Sentinel(control)
     if (!daemon) worker.ref()
     // Comes before 'exit'; or, after a joinSync, for an error that the process could not tell itself (out of memory).
-    worker.once('error', (thrown: unknown) => {
+    // May come twice, when an exit handler throws as well.
+    worker.on('error', (thrown: unknown) => {
       this.#drainMailbox()
       this.#report(thrown)
     })
@@ -79,6 +80,7 @@ export class Running {
 
   async waitForEnd(timeoutMs: number, signal?: AbortSignal): Promise<void> {
     const { worker, daemon } = this.#started
+    signal?.throwIfAborted()
     if (this.ended) return
     // A pending join holds the program open, also when what it waits for does not.
     if (this.#pendingJoins++ === 0) worker.ref()
@@ -102,15 +104,18 @@ export class Running {
     while (load(control, ENDED) === 0) {
       const leftMs = endMs - performance.now()
       if (leftMs <= 0) return
-      wait(control, ENDED, 0, Math.min(leftMs, LONGEST_SLICE_MS))
+      // The timer of a grace period stands still while this thread is blocked.
+      const graceMs = this.#grace ? this.#grace.endMs - performance.now() : Infinity
+      if (graceMs > 0) waitOn(control, ENDED, 0, Math.min(leftMs, graceMs, LONGEST_SLICE_MS))
+      else this.stop(this.#grace!.signal, 0)
     }
-    this.#finish(1)
+    this.#finish()
   }
 
   stop(signal: number, graceMs: number): void {
     const { worker, control } = this.#started
     if (this.ended) return
-    this.#stopGrace()
+    this.#endGrace()
     if (graceMs <= 0) {
       this.#stoppedBy ||= signal
       void worker.terminate()
@@ -118,16 +123,24 @@ export class Running {
     }
     store(control, CANCELLED, 1)
     notifyAll(control, CANCELLED)
-    this.#stopGrace = startTimer(graceMs, () => this.stop(signal, 0))
+    // Holds nothing open: a daemon would hold the program, and any other process does so itself.
+    const stopTimer = startTimer(graceMs, () => this.stop(signal, 0), { hold: false })
+    this.#grace = { signal, endMs: performance.now() + graceMs, stopTimer }
   }
 
-  /** @param code how the thread ended, where it did not say so itself and nobody stopped it */
-  #finish(code: number): void {
+  #endGrace(): void {
+    this.#grace?.stopTimer()
+    this.#grace = undefined
+  }
+
+  /** @param code what Node says of how the thread ended; while this thread is blocked it says nothing */
+  #finish(code?: number): void {
     if (this.ended) return
     const { control, mailbox, onEnd } = this.#started
     const byItself = load(control, EXITING) === 1
-    this.exitcode = byItself ? load(control, EXIT_CODE) : this.#stoppedBy ? -this.#stoppedBy : code
-    this.#stopGrace()
+    if (this.#stoppedBy) this.exitcode = byItself ? load(control, EXIT_CODE) : -this.#stoppedBy
+    else this.exitcode = code ?? (byItself ? load(control, EXIT_CODE) : 1)
+    this.#endGrace()
     this.#drainMailbox()
     mailbox.close()
     onEnd()

@@ -15,9 +15,15 @@ export function explainCloneFailure(
   transfer: unknown[] = [],
 ): DataCloneError {
   const culprit = findCulprit(value, root, new Set(transfer), new Set())
-  const path = culprit?.path ?? root
-  const why = culprit ? `is ${describe(culprit.value)}` : `cannot be cloned (${messageOf(failure)})`
-  return new DataCloneError(`${path} ${why}, which cannot be sent to another thread`, { path, cause: failure })
+  if (typeof culprit === 'object') {
+    const { path } = culprit
+    const what = describe(culprit.value)
+    return new DataCloneError(`${path} is ${what}, which cannot be sent to another thread`, { path, cause: failure })
+  }
+  return new DataCloneError(`${root} cannot be sent to another thread: ${messageOf(failure)}`, {
+    path: root,
+    cause: failure,
+  })
 }
 
 function messageOf(failure: unknown): string {
@@ -29,17 +35,25 @@ interface Culprit {
   value: unknown
 }
 
-function findCulprit(value: unknown, path: string, transfer: Set<unknown>, seen: Set<unknown>): Culprit | undefined {
+/** `excused`: what fails alone is transferred, or shareable, and so would pass; nor are the containers around it to blame. */
+function findCulprit(
+  value: unknown,
+  path: string,
+  transfer: Set<unknown>,
+  seen: Set<unknown>,
+): Culprit | 'excused' | undefined {
   if (typeof value === 'function' || typeof value === 'symbol') return { path, value }
-  if (typeof value !== 'object' || value === null) return undefined
-  if (transfer.has(value) || seen.has(value) || isShareable(value)) return undefined
+  if (typeof value !== 'object' || value === null || seen.has(value)) return undefined
+  if (transfer.has(value) || isShareable(value)) return 'excused'
   seen.add(value)
   if (isCloneable(value)) return undefined
+  let excused = false
   for (const [childPath, child] of children(value, path)) {
     const culprit = findCulprit(child, childPath, transfer, seen)
-    if (culprit) return culprit
+    if (typeof culprit === 'object') return culprit
+    if (culprit) excused = true
   }
-  return hasTransferred(value, transfer) ? undefined : { path, value }
+  return excused ? 'excused' : { path, value }
 }
 
 function isCloneable(value: unknown): boolean {
@@ -49,14 +63,6 @@ function isCloneable(value: unknown): boolean {
   } catch {
     return false
   }
-}
-
-/** A container that only fails here because what is in it would be transferred is not the culprit. */
-function hasTransferred(value: object, transfer: Set<unknown>): boolean {
-  if (transfer.size === 0) return false
-  for (const [, child] of children(value, ''))
-    if (transfer.has(child) || (typeof child === 'object' && child !== null && isShareable(child))) return true
-  return false
 }
 
 function* children(value: object, path: string): Generator<[path: string, child: unknown]> {

@@ -1,14 +1,18 @@
 // How an error gets from one thread to another. Structured clone alone turns every error into one of six classes and drops its
 // code, its own properties and the class of its causes; so errors are taken apart here and rebuilt on the other side, as an
 // error of the same built-in class (or of this package's own). Anything else that was thrown travels as the value it is.
+//
+// Errors are numbered in the order in which they are met, by both sides alike; one that is met again travels as its number, so
+// that a cycle stays a cycle.
 import { types } from 'node:util'
-import { errorClasses } from '../errors.js'
+import { DataCloneError, errorClasses } from '../errors.js'
 import { pack, unpack, type Packed } from '../memory/handles.js'
 import { explainCloneFailure } from './clone.js'
 
 /** What was thrown, in a form that can always be posted. */
 export type Failure =
   | { kind: 'value'; value: Packed }
+  | { kind: 'again'; number: number }
   | {
       kind: 'error'
       /** The class to rebuild: a built-in, one of this package's, or DOMException. */
@@ -16,12 +20,15 @@ export type Failure =
       name: string
       message: string
       stack: string
-      /** Own enumerable properties, `code` among them, as far as they can be cloned. */
-      properties: Packed
-      cause?: Failure
-      /** The errors of an AggregateError. */
-      errors?: Failure[]
+      properties: Property[]
     }
+
+/** An own property, `code`, `cause` and the `errors` of an AggregateError among them. Errors, and arrays of errors, are taken apart in turn. */
+interface Property {
+  key: string
+  enumerable: boolean
+  value: Failure | Failure[]
+}
 
 const builtIns = new Map<string, Function>(
   [AggregateError, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError, Error].map((errorClass) => [
@@ -30,43 +37,68 @@ const builtIns = new Map<string, Function>(
   ]),
 )
 
-/** Longer chains of causes are cut: a chain may be a cycle. */
-const DEEPEST_CAUSE = 16
+/** Longer chains of causes are cut: taking them apart is recursive. */
+const DEEPEST_CAUSE = 100
 
 /** Take apart whatever was thrown. Never throws. */
-export function encodeFailure(thrown: unknown, depth = 0): Failure {
-  if (thrown instanceof DOMException) return encodeDOMException(thrown)
-  if (types.isNativeError(thrown) || thrown instanceof Error) return encodeError(thrown, depth)
+export function encodeFailure(thrown: unknown): Failure {
+  try {
+    return encode(thrown, new Map(), 0)
+  } catch (failure) {
+    // A revoked proxy, say: it throws at whatever is done with it.
+    const error = new DataCloneError('what was thrown cannot be looked at', { path: 'thrown value', cause: failure })
+    return encode(error, new Map(), 0)
+  }
+}
+
+function encode(thrown: unknown, seen: Map<Error, number>, depth: number): Failure {
+  if (isError(thrown)) return encodeError(thrown, seen, depth)
   try {
     return { kind: 'value', value: pack(structuredClone(thrown), []) }
   } catch (failure) {
-    return encodeError(explainCloneFailure(failure, thrown, 'thrown value'), depth)
+    return encodeError(explainCloneFailure(failure, thrown, 'thrown value'), seen, depth)
   }
 }
 
-function encodeDOMException({ name, message, stack }: DOMException): Failure {
-  return { kind: 'error', class: 'DOMException', name, message, stack: stack ?? '', properties: pack({}, []) }
+function isError(value: unknown): value is Error {
+  return types.isNativeError(value) || value instanceof Error
 }
 
-function encodeError(error: Error, depth: number): Failure {
-  const properties: Record<string, unknown> = {}
-  for (const key of Object.keys(error)) {
-    if (key === 'stack' || key === 'message' || key === 'cause' || key === 'errors') continue
-    const value = quietly(() => structuredClone((error as unknown as Record<string, unknown>)[key]))
-    if (value !== undefined) properties[key] = value
+function encodeError(error: Error, seen: Map<Error, number>, depth: number): Failure {
+  const number = seen.get(error)
+  if (number !== undefined) return { kind: 'again', number }
+  seen.set(error, seen.size)
+  const properties: Property[] = []
+  for (const key of Object.getOwnPropertyNames(error)) {
+    if (key === 'stack' || key === 'message') continue
+    const enumerable = Object.prototype.propertyIsEnumerable.call(error, key)
+    const value = quietly(() => encodeProperty(key, (error as unknown as Record<string, unknown>)[key], seen, depth))
+    if (value) properties.push({ key, enumerable, value })
   }
-  const goDeeper = depth < DEEPEST_CAUSE
-  const errors: unknown = quietly(() => (error as AggregateError).errors)
   return {
     kind: 'error',
     class: classOf(error),
     name: text(() => error.name) ?? 'Error',
     message: text(() => error.message) ?? '',
     stack: text(() => error.stack) ?? '',
-    properties: pack(properties, []),
-    ...(goDeeper && Object.hasOwn(error, 'cause') && { cause: encodeFailure(error.cause, depth + 1) }),
-    ...(goDeeper && Array.isArray(errors) && { errors: errors.map((one) => encodeFailure(one, depth + 1)) }),
+    properties,
   }
+}
+
+/** `undefined` for what cannot be sent. A cause is never left out: what cannot be sent is replaced by an error that says so. */
+function encodeProperty(
+  key: string,
+  value: unknown,
+  seen: Map<Error, number>,
+  depth: number,
+): Property['value'] | void {
+  const errors: unknown[] = Array.isArray(value) ? value : [value]
+  if (key === 'cause' || key === 'errors' || (errors.length > 0 && errors.every(isError))) {
+    if (depth >= DEEPEST_CAUSE) return undefined
+    const encoded = errors.map((one) => encode(one, seen, depth + 1))
+    return Array.isArray(value) ? encoded : encoded[0]!
+  }
+  return { kind: 'value', value: pack(structuredClone(value), []) }
 }
 
 /** Errors of others may have getters that throw, and fields of other types. */
@@ -84,10 +116,14 @@ function quietly<T>(read: () => T): T | undefined {
 }
 
 function classOf(error: Error): string {
+  if (error instanceof DOMException) return 'DOMException'
+  const code = text(() => (error as NodeJS.ErrnoException).code)
+  // A class of the user's may have the name of one of ours; it has not the code.
+  const ours = code !== undefined && code.startsWith('ERR_MANYHANDS_')
   for (let prototype: unknown = error; prototype; prototype = Object.getPrototypeOf(prototype)) {
     // By name: an error of another realm (node:vm) has built-ins of its own.
     const { name } = (Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value ?? {}) as { name?: string }
-    if (name !== undefined && (errorClasses.has(name) || builtIns.has(name))) return name
+    if (name !== undefined && ((ours && errorClasses.has(name)) || builtIns.has(name))) return name
   }
   return 'Error'
 }
@@ -97,20 +133,21 @@ function classOf(error: Error): string {
  * @param submitted stack of whoever asked for the work; its frames follow the worker's
  */
 export function decodeFailure(failure: Failure, submitted?: string): unknown {
+  return decode(failure, [], submitted)
+}
+
+function decode(failure: Failure, made: Error[], submitted?: string): unknown {
   if (failure.kind === 'value') return unpack(failure.value)
-  const { name, message, cause, errors } = failure
+  if (failure.kind === 'again') return made[failure.number]
+  const { name, message } = failure
   const stack = submitted ? `${failure.stack}\n    --- submitted by ---\n${framesOf(submitted)}` : failure.stack
   const error = failure.class === 'DOMException' ? new DOMException(message, name) : rebuild(failure.class, message)
-  hide(error, 'stack', stack)
-  if (error.name !== name) hide(error, 'name', name)
-  if (cause) hide(error, 'cause', decodeFailure(cause))
-  if (errors)
-    hide(
-      error,
-      'errors',
-      errors.map((one) => decodeFailure(one)),
-    )
-  return Object.assign(error, unpack(failure.properties))
+  made.push(error)
+  define(error, 'stack', stack)
+  if (error.name !== name) define(error, 'name', name)
+  for (const { key, enumerable, value } of failure.properties)
+    define(error, key, Array.isArray(value) ? value.map((one) => decode(one, made)) : decode(value, made), enumerable)
+  return error
 }
 
 /** An error of that class without running its constructor, whose parameters are its own affair. */
@@ -119,8 +156,8 @@ function rebuild(className: string, message: string): Error {
   return Reflect.construct(Error, [message], errorClass) as Error
 }
 
-function hide(error: Error, key: string, value: unknown): void {
-  Object.defineProperty(error, key, { value, writable: true, configurable: true })
+function define(error: Error, key: string, value: unknown, enumerable = false): void {
+  Object.defineProperty(error, key, { value, enumerable, writable: true, configurable: true })
 }
 
 function framesOf(stack: string): string {

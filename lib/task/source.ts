@@ -1,5 +1,6 @@
 // Plain functions, sent to a worker by their source. In the caller: what of them can be sent. In the worker: making it a
 // function again. The function arrives without the variables around it.
+import { types } from 'node:util'
 import { constants, Script } from 'node:vm'
 
 /** A function by its source. */
@@ -26,7 +27,8 @@ export function describeSource(fn: Function): SourceDefinition {
     throw new TypeError(
       `${name} is a native or bound function, whose source cannot be sent to a worker; wrap it in a function, or use task()`,
     )
-  if (/^class\b/.test(source)) throw new TypeError(`${name} is a class, not a function that a worker could call`)
+  if (/^class\b(?!\s*\()/.test(source))
+    throw new TypeError(`${name} is a class, not a function that a worker could call`)
   const definition: SourceDefinition = { kind: 'source', name, source, form: formOf(source, name) }
   described.set(fn, definition)
   return definition
@@ -53,22 +55,35 @@ function wrap(source: string, form: SourceDefinition['form']): string {
 }
 
 /** Make the function again, in the global scope of this thread. A dynamic `import()` in it resolves from the working directory. */
-export function compileSource({ name, source, form }: SourceDefinition): Function {
+export function compileSource(definition: SourceDefinition): Function {
+  const { name, source, form } = definition
   const script = new Script(wrap(source, form), {
     filename: `${process.cwd()}/${name} (sent by source)`,
     importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
   })
-  const made = (script.runInThisContext() as (name: unknown) => unknown)((fn: Function, value: string) =>
-    Object.defineProperty(fn, 'name', { value, configurable: true }),
+  const make = script.runInThisContext() as (name: unknown) => unknown
+  const made = evaluate(definition, () =>
+    make((fn: Function, value: string) => Object.defineProperty(fn, 'name', { value, configurable: true })),
   )
   if (form === 'expression') return made as Function
-  const [member] = Object.values(Object.getOwnPropertyDescriptors(made as object))
+  const [key] = Reflect.ownKeys(made as object)
+  const member = Object.getOwnPropertyDescriptor(made, key!)
   return (member!.value ?? member!.get ?? member!.set) as Function
+}
+
+/** A method's name may be computed from a variable, too. */
+function evaluate<T>(definition: SourceDefinition, make: () => T): T {
+  try {
+    return make()
+  } catch (thrown) {
+    adviseOnReferenceError(thrown, definition)
+    throw thrown
+  }
 }
 
 /** A ReferenceError in such a function is mostly a variable that it left behind: say so. */
 export function adviseOnReferenceError(thrown: unknown, { name }: SourceDefinition): void {
-  if (!(thrown instanceof ReferenceError)) return
+  if (!types.isNativeError(thrown) || !(thrown instanceof ReferenceError)) return
   const advice =
     ` (the function ${name} was sent to the worker by its source, without the variables around it:` +
     ' pass what it needs as arguments, or define it with task(import.meta.url, …))'

@@ -1,8 +1,9 @@
 // From what the caller wants run to what a worker is told, and back to a function in the worker.
-import { BootstrapError, TaskNotFoundError } from '../errors.js'
+import { BootstrapError } from '../errors.js'
 import { importFrom, type Exports } from './import.js'
+import { inheritLoader } from './loader.js'
 import { adviseOnReferenceError, compileSource, describeSource, type SourceDefinition } from './source.js'
-import { definitionOfTask, registeredTasks, type ModuleDefinition, type Target } from './task.js'
+import { definitionOfTask, findExport, findTask, registeredTasks, type ModuleDefinition, type Target } from './task.js'
 
 /** What a worker is told to run. */
 export type Definition = ModuleDefinition | SourceDefinition
@@ -36,6 +37,7 @@ export async function loadTarget(definition: Definition): Promise<Function> {
     definition.kind === 'source' ? definition.source : `${definition.kind} ${definition.module} ${definition.name}`
   let fn = loaded.get(key)
   if (!fn) {
+    await inheritLoader()
     fn = definition.kind === 'source' ? compileSource(definition) : await findInModule(definition)
     loaded.set(key, fn)
   }
@@ -53,25 +55,11 @@ export async function runTarget(definition: Definition, fn: Function, args: unkn
 }
 
 async function findInModule({ kind, module, name }: ModuleDefinition): Promise<Function> {
-  let fn: unknown = kind === 'task' ? registeredTasks(module).get(name) : undefined
-  if (fn === undefined) {
-    const exports = await importModule(module)
-    const tasks = kind === 'task' ? registeredTasks(module) : functionsOf(exports)
-    fn = tasks.get(name)
-    if (fn === undefined) {
-      const has = tasks.size > 0 ? `it has ${[...tasks.keys()].join(', ')}` : 'it has none'
-      const what = kind === 'task' ? 'task' : 'exported function'
-      throw new TaskNotFoundError(`${module} has no ${what} of the name ${name}; ${has}`)
-    }
-  }
-  return fn as Function
-}
-
-function functionsOf(exports: Exports): Map<string, Function> {
-  const functions = Object.entries(exports).filter(
-    (entry): entry is [string, Function] => typeof entry[1] === 'function',
-  )
-  return new Map(functions)
+  if (kind === 'export') return findExport(await importModule(module), module, name)
+  const known = registeredTasks(module).get(name)
+  if (known) return known
+  await importModule(module)
+  return findTask(module, name)
 }
 
 /** The modules that this thread is importing on behalf of somebody else. */
@@ -82,6 +70,8 @@ async function importModule(module: string): Promise<Exports> {
   try {
     return await importFrom(module)
   } catch (reason) {
+    // Its stack knows only Node's loader, not the file.
+    if (reason instanceof SyntaxError) reason.stack += `\n    at import of ${module}`
     throw new ImportFailure(reason)
   } finally {
     importing.delete(module)

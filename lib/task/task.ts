@@ -1,7 +1,8 @@
 // What a worker can run: functions named by module and name, whose module the worker imports.
 import { isAbsolute } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { importFrom } from './import.js'
+import { TaskNotFoundError } from '../errors.js'
+import { importFrom, type Exports } from './import.js'
 
 declare const result: unique symbol
 
@@ -66,11 +67,11 @@ export function tasksFrom<M>(module: string | URL): TasksOf<M> {
   const tasks = new Map<string, Function>()
   return new Proxy(Object.create(null) as TasksOf<M>, {
     get(_, name) {
-      // A `then` would make the whole object a promise to whoever awaits it.
-      if (typeof name !== 'string' || name === 'then') return undefined
+      // A `then` would make the whole object a promise to whoever awaits it; a `toJSON` is called by whoever logs it.
+      if (typeof name !== 'string' || name === 'then' || name === 'toJSON') return undefined
       let made = tasks.get(name)
       if (!made) {
-        made = async (...args: unknown[]) => ((await importFrom(href))[name] as Function)(...args)
+        made = async (...args: unknown[]) => findExport(await importFrom(href), href, name)(...args)
         Object.defineProperty(made, 'name', { value: name })
         definitions.set(made, { kind: 'export', module: href, name })
         tasks.set(name, made)
@@ -78,6 +79,27 @@ export function tasksFrom<M>(module: string | URL): TasksOf<M> {
       return made
     },
   })
+}
+
+/** A module's exported function. @throws TaskNotFoundError */
+export function findExport(exports: Exports, href: string, name: string): Function {
+  const fn = exports[name]
+  if (typeof fn === 'function') return fn
+  const functions = Object.keys(exports).filter((key) => typeof exports[key] === 'function')
+  throw notFound(href, 'exported function', name, functions)
+}
+
+/** A task that the module has registered in this thread. @throws TaskNotFoundError */
+export function findTask(href: string, name: string): Function {
+  const tasks = registeredTasks(href)
+  const fn = tasks.get(name)
+  if (fn) return fn
+  throw notFound(href, 'task', name, [...tasks.keys()])
+}
+
+function notFound(href: string, what: string, name: string, has: string[]): TaskNotFoundError {
+  const others = has.length > 0 ? `it has ${has.join(', ')}` : 'it has none'
+  return new TaskNotFoundError(`${href} has no ${what} of the name ${name}; ${others}`)
 }
 
 /** The definition of a task; `undefined` for any other function. */

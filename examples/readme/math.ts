@@ -1,0 +1,3 @@
+export function hypotenuse(a: number, b: number): number {
+  return Math.sqrt(a * a + b * b)
+}

@@ -1,0 +1,25 @@
+// Runs the examples in turn, each as a program of its own, with a heading each. Fails if one of them fails.
+//   npm start                         builds first
+//   node .build/examples/urls.js      one alone, once built
+import { spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+
+const EXAMPLES = [
+  ['process', 'a process that takes three seconds'],
+  ['process terminate', 'the same, terminated'],
+  ['squares', 'nine processes at once, then nine workers of an executor'],
+  ['urls', 'URLs loaded by four workers, reported as they complete'],
+  ['files --limit 32', 'files read, hashed and gzipped: those of node_modules, the largest left out'],
+]
+
+let failed = 0
+for (const [command, what] of EXAMPLES) {
+  const [name, ...args] = command.split(' ')
+  console.log(`\n== ${command}: ${what}`)
+  const program = fileURLToPath(new URL(`../.build/examples/${name}.js`, import.meta.url))
+  const { status, signal } = spawnSync(process.execPath, [program, ...args], { stdio: 'inherit' })
+  if (status === 0) continue
+  failed++
+  console.log(`== ${command} FAILED with ${signal ?? `exit code ${status}`}`)
+}
+process.exitCode = failed > 0 ? 1 : 0

@@ -1,0 +1,237 @@
+import { CancelledError, Future, InvalidStateError, TimeoutError } from 'manyhands'
+import { assert, runProgram, suite, thrownBy } from '../harness.js'
+
+const test = suite('a future')
+
+test('begins pending: neither running, nor done, nor cancelled', () => {
+  const future = new Future()
+  assert.equal([future.running(), future.done(), future.cancelled()], [false, false, false])
+})
+
+test('that runs is running, cannot be cancelled, and cannot begin again', async () => {
+  const future = new Future()
+  assert.is(future.setRunningOrNotifyCancel(), true)
+  assert.equal([future.running(), future.done(), future.cancelled()], [true, false, false])
+  assert.is(future.cancel(), false)
+  assert.instance(await thrownBy(() => future.setRunningOrNotifyCancel()), InvalidStateError)
+})
+
+test('that has a result gives it to all who ask, and null as its exception', async () => {
+  const future = new Future<number>()
+  const early = future.result()
+  future.setResult(5)
+  assert.equal([future.running(), future.done(), future.cancelled()], [false, true, false])
+  assert.equal([await early, await future.result(), await future], [5, 5, 5])
+  assert.is(await future.exception(), null)
+  assert.is(future.cancel(), false)
+})
+
+test('that failed throws the very thing that it failed with, and gives it as its exception', async () => {
+  const future = new Future()
+  const reason = new RangeError('too far')
+  future.setException(reason)
+  assert.is(future.done(), true)
+  assert.is(await thrownBy(() => future.result()), reason)
+  assert.is(await thrownBy(() => future), reason)
+  assert.is(await future.exception(), reason)
+  assert.is(future.cancel(), false)
+})
+
+test('may fail with undefined, and has failed nonetheless', async () => {
+  const future = new Future()
+  future.setException(undefined)
+  assert.is(await thrownBy(() => future.result()), undefined)
+  assert.is(await future.exception(), undefined)
+})
+
+test('that is cancelled stays so, and tells all who ask', async () => {
+  const future = new Future()
+  const early = [future.result(), future.exception()].map(async (asked) => thrownBy(() => asked))
+  assert.is(future.cancel(), true)
+  assert.is(future.cancel(), true)
+  assert.equal([future.running(), future.done(), future.cancelled()], [false, true, true])
+  assert.is(future.setRunningOrNotifyCancel(), false)
+  for (const error of [...(await Promise.all(early)), await thrownBy(() => future)]) {
+    assert.instance(error, CancelledError)
+    assert.is(error.code, 'ERR_MANYHANDS_CANCELLED')
+  }
+})
+
+test('cannot be settled twice, whichever way', async () => {
+  const settle = {
+    result: (future: Future) => future.setResult(1),
+    exception: (future: Future) => future.setException(new Error('no')),
+    cancelled: (future: Future) => future.cancel(),
+  }
+  for (const first of [settle.result, settle.exception, settle.cancelled]) {
+    for (const second of [settle.result, settle.exception]) {
+      const future = new Future()
+      first(future)
+      const error = await thrownBy(() => second(future))
+      assert.instance(error, InvalidStateError)
+      assert.is(error.code, 'ERR_MANYHANDS_INVALID_STATE')
+    }
+  }
+})
+
+test('calls its callbacks in the order of their adding, with itself, as it is settled', () => {
+  const future = new Future()
+  const calls: unknown[] = []
+  future.addDoneCallback((done) => calls.push('first', done))
+  future.addDoneCallback((done) => calls.push('second', done))
+  assert.equal(calls, [])
+  future.setResult(1)
+  assert.equal(calls.length, 4)
+  assert.equal([calls[0], calls[2]], ['first', 'second'])
+  assert.ok(calls[1] === future && calls[3] === future)
+})
+
+test('calls a callback that comes too late at once', () => {
+  const [finished, failed, cancelled] = [new Future(), new Future(), new Future()]
+  finished.setResult(1)
+  failed.setException(1)
+  cancelled.cancel()
+  const called: Future[] = []
+  for (const future of [finished, failed, cancelled]) future.addDoneCallback((done) => called.push(done))
+  assert.ok(called[0] === finished && called[1] === failed && called[2] === cancelled)
+})
+
+test('calls the callbacks when it is cancelled, once', () => {
+  const future = new Future()
+  let calls = 0
+  future.addDoneCallback(() => calls++)
+  future.cancel()
+  future.cancel()
+  assert.is(calls, 1)
+})
+
+test('prints what a callback throws, and goes on with the next', async () => {
+  const { code, stdout, stderr } = await runProgram(`
+    import { Future } from 'manyhands'
+    const future = new Future()
+    future.addDoneCallback(() => { throw new RangeError('of the first callback') })
+    future.addDoneCallback(async () => { throw new RangeError('of the asynchronous callback') })
+    future.addDoneCallback(() => console.log('the third ran'))
+    future.setResult(1)
+    future.addDoneCallback(() => { throw undefined })
+    console.log(await future)
+  `)
+  assert.is(code, 0)
+  assert.is(stdout, 'the third ran\n1\n')
+  assert.match(stderr, /RangeError: of the first callback/)
+  assert.match(stderr, /RangeError: of the asynchronous callback/)
+  assert.match(stderr, /undefined/)
+})
+
+test('refuses a callback that is no function', async () => {
+  const error = await thrownBy(() => new Future().addDoneCallback('print' as never))
+  assert.instance(error, TypeError)
+  assert.match(error.message, 'print')
+})
+
+test('can be used wherever a promise can', async () => {
+  const [good, bad] = [new Future<number>(), new Future<number>()]
+  good.setResult(1)
+  bad.setException('bad')
+  let finallyRan = 0
+  assert.is(await good.then((value) => value + 1), 2)
+  assert.is(await good.catch(() => 7), 1)
+  assert.is(await good.finally(() => finallyRan++), 1)
+  assert.is(await bad.then(null, (reason) => `${reason} indeed`), 'bad indeed')
+  assert.is(await bad.catch((reason) => `${reason} indeed`), 'bad indeed')
+  assert.is(await thrownBy(() => bad.finally(() => finallyRan++)), 'bad')
+  assert.is(finallyRan, 2)
+  assert.equal(await Promise.all([good, good]), [1, 1])
+  assert.is((await Promise.allSettled([bad]))[0].status, 'rejected')
+})
+
+test('is not waited for longer than the time given, and may be asked again', async () => {
+  const future = new Future<number>()
+  for (const ask of [
+    () => future.result({ timeout: 10 }),
+    () => future.result(10),
+    () => future.result(0),
+    () => future.result(-5),
+    () => future.exception({ timeout: 10 }),
+    () => future.exception(0),
+  ]) {
+    const error = await thrownBy(ask)
+    assert.instance(error, TimeoutError)
+    assert.is(error.code, 'ERR_MANYHANDS_TIMEOUT')
+  }
+  assert.is(future.done(), false)
+  const waited = future.result(Infinity)
+  future.setResult(1)
+  assert.is(await waited, 1)
+  assert.is(await future.result(0), 1)
+})
+
+test('is waited for until the signal aborts, with its reason', async () => {
+  const future = new Future<number>()
+  const controller = new AbortController()
+  const asked = [future.result({ signal: controller.signal }), future.exception({ signal: controller.signal })]
+  controller.abort('enough')
+  for (const answer of asked) assert.is(await thrownBy(() => answer), 'enough')
+  assert.is(await thrownBy(() => future.result({ signal: controller.signal })), 'enough')
+  future.setResult(1)
+  assert.is(await future.result(), 1)
+})
+
+test('refuses times and signals that are none', async () => {
+  const future = new Future()
+  for (const ask of [
+    () => future.result(NaN),
+    () => future.exception({ timeout: NaN }),
+    () => future.cancel({ force: true, grace: NaN }),
+  ])
+    assert.instance(await thrownBy(ask), RangeError)
+  for (const ask of [
+    () => future.result({ timeout: '5' as never }),
+    () => future.result({ signal: {} as never }),
+    () => future.result('5' as never),
+    () => future.result(null as never),
+  ])
+    assert.instance(await thrownBy(ask), TypeError)
+})
+
+test('may fail with nobody looking', async () => {
+  const { code, stdout, stderr } = await runProgram(`
+    import { CancelledError, Future, ProcessPoolExecutor } from 'manyhands'
+    process.on('unhandledRejection', () => console.log('unhandled'))
+    new Future().setException(new Error('of a future'))
+    new Future().cancel()
+    const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+    executor.submit(() => { throw new Error('of a task') })
+    executor.submit(() => {}).cancel()
+    executor.submit(() => process.exit(1))
+    executor.map(() => { throw new Error('of a map') }, [1, 2])
+    await executor.shutdown()
+    console.log('done')
+  `)
+  assert.equal({ code, stdout, stderr }, { code: 0, stdout: 'done\n', stderr: '' })
+})
+
+test('leaves no timer behind when it is there before its time', async () => {
+  const { code, stdout } = await runProgram(`
+    import { Future } from 'manyhands'
+    const future = new Future()
+    const controller = new AbortController()
+    const asked = [future.result(1e9), future.exception({ timeout: 1e9, signal: controller.signal })]
+    future.setResult(1)
+    await Promise.all(asked)
+    console.log(process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length)
+  `)
+  assert.equal([code, stdout], [0, '0\n'])
+})
+
+test('without a worker behind it is cancelled by force as it is without', async () => {
+  const [pending, running, done] = [new Future(), new Future(), new Future()]
+  running.setRunningOrNotifyCancel()
+  done.setResult(1)
+  assert.is(await pending.cancel({ force: true }), true)
+  assert.is(await done.cancel({ force: true }), false)
+  assert.is(await running.cancel({ force: true }), false)
+  assert.is(running.running(), true)
+})
+
+test.run()

@@ -1,0 +1,422 @@
+import { Readable } from 'node:stream'
+import { CancelledError, DataCloneError, ProcessPoolExecutor, ShutdownError, TimeoutError } from 'manyhands'
+import type { MapProgress } from 'manyhands'
+import { assert, runProgram, suite, thrownBy, until } from '../harness.js'
+import { Gate, passGate } from './gate.js'
+
+const test = suite('map')
+const executor = new ProcessPoolExecutor({ maxWorkers: 2 })
+const double = (n: number) => n * 2
+
+async function* slowly<T>(items: Iterable<T>): AsyncGenerator<T> {
+  for (const item of items) {
+    await new Promise((resolve) => setTimeout(resolve, 2))
+    yield item
+  }
+}
+
+/** 0, 1, 2, … for ever, with a record of what was read and whether it was closed. */
+class Numbers {
+  read = 0
+  closed = false;
+  *endless(): Generator<number> {
+    try {
+      for (;;) yield this.read++
+    } finally {
+      this.closed = true
+    }
+  }
+  async *endlessly(): AsyncGenerator<number> {
+    try {
+      for (;;) yield this.read++
+    } finally {
+      this.closed = true
+    }
+  }
+}
+
+async function take<T>(results: AsyncIterable<T>, count: number): Promise<T[]> {
+  const taken: T[] = []
+  for await (const result of results) {
+    taken.push(result)
+    if (taken.length === count) break
+  }
+  return taken
+}
+
+test('gives an array when it is awaited, and a stream when it is iterated', async () => {
+  assert.equal(await executor.map(double, [1, 2, 3]), [2, 4, 6])
+  assert.equal(await take(executor.map(double, [1, 2, 3]), Infinity), [2, 4, 6])
+  const mapped = executor.map(double, [1, 2, 3])
+  assert.equal(
+    [await mapped, await mapped],
+    [
+      [2, 4, 6],
+      [2, 4, 6],
+    ],
+  )
+  assert.equal(await executor.map(double, []), [])
+})
+
+test('keeps the order of the input, whichever is done first', async () => {
+  const [gate, other] = [new Gate(), new Gate()]
+  const first = executor.map((words: Int32Array, i: number, n: number) => {
+    Atomics.add(words, 0, 1)
+    if (i === 0) Atomics.wait(words, 1, 0)
+    return n
+  }, Array.from({ length: 4 }, () => gate.words), [0, 1, 2, 3], [10, 11, 12, 13]) // prettier-ignore
+  await gate.begun(4)
+  gate.open()
+  assert.equal(await first, [10, 11, 12, 13])
+  assert.is(other.count, 0)
+})
+
+test('unordered gives what is done first, first', async () => {
+  const gate = new Gate()
+  const target = (words: Int32Array, n: number) => {
+    if (n === 0) Atomics.wait(words, 1, 0)
+    return n
+  }
+  const inputs = Array.from({ length: 4 }, () => gate.words)
+  const seen: number[] = []
+  for await (const n of executor.map(target, inputs, [0, 1, 2, 3], { ordered: false })) {
+    seen.push(n)
+    if (seen.length === 3) gate.open()
+  }
+  assert.equal(seen, [1, 2, 3, 0])
+})
+
+test('reads several iterables in step, of any kind, until the shortest ends', async () => {
+  const add = (a: number, b: number, c: number) => a + b + c
+  const numbers = new Numbers()
+  assert.equal(await executor.map(add, [1, 2], new Set([10, 20, 30]), numbers.endless()), [11, 23])
+  assert.is(numbers.closed, true)
+  // The third is not asked for what the first has nothing to go with.
+  assert.is(numbers.read, 2)
+  const asynchronous = new Numbers()
+  assert.equal(await executor.map(add, asynchronous.endlessly(), slowly([10, 20]), [100, 200, 300]), [110, 221])
+  assert.is(asynchronous.closed, true)
+  assert.equal(await executor.map((s: string, n: number) => s.repeat(n), 'abc', [1, 2, 3]), ['a', 'bb', 'ccc'])
+})
+
+test('takes a last argument that cannot be iterated over as options', async () => {
+  assert.equal(await executor.map(double, [1, 2], { chunksize: 2 }), [2, 4])
+  assert.equal(await executor.map((a: number, b: number) => a + b, [1, 2], [3, 4], { chunksize: 2 }), [4, 6])
+  assert.equal(await executor.map(double, [1, 2], undefined), [2, 4])
+  assert.equal(await executor.map(double, [1, 2], {}), [2, 4])
+  for (const bad of [[], [{}], [undefined], [5], [[1], 5], [[1], null], [[1], 5, [1]], [[1], {}, [1]]])
+    assert.instance(await thrownBy(() => executor.map(double, ...(bad as [number[]]))), TypeError, JSON.stringify(bad))
+})
+
+test('refuses options that are none, at the call', async () => {
+  for (const name of ['chunksize', 'buffersize']) {
+    for (const bad of [0, -1, 1.5, NaN, Infinity])
+      assert.instance(await thrownBy(() => executor.map(double, [1], { [name]: bad })), RangeError)
+    for (const bad of ['2', null, {}])
+      assert.instance(await thrownBy(() => executor.map(double, [1], { [name]: bad })), TypeError)
+  }
+  assert.instance(await thrownBy(() => executor.map(double, [1], { timeout: NaN })), RangeError)
+  for (const bad of [{ timeout: '5' }, { signal: {} }, { onProgress: 5 }])
+    assert.instance(await thrownBy(() => executor.map(double, [1], bad as never)), TypeError)
+  assert.instance(await thrownBy(() => executor.map('double' as never, [1])), TypeError)
+})
+
+test('begins at the call, and reads no further ahead of the consumer than buffersize', async () => {
+  for (const make of ['endless', 'endlessly'] as const) {
+    const numbers = new Numbers()
+    const results = executor.map(double, numbers[make](), { buffersize: 5 })[Symbol.asyncIterator]()
+    await until(() => numbers.read === 5)
+    for (let taken = 1; taken <= 20; taken++) {
+      assert.is((await results.next()).value, (taken - 1) * 2)
+      await new Promise((resolve) => setImmediate(resolve))
+      assert.ok(numbers.read <= taken + 5, `${numbers.read} were read when ${taken} had been taken`)
+    }
+    await results.return!()
+    assert.is(numbers.closed, true)
+  }
+})
+
+test('reads only as much as keeps the workers busy, when it is not told', async () => {
+  const numbers = new Numbers()
+  const results = executor.map(double, numbers.endless())
+  assert.ok(numbers.read >= 2 && numbers.read <= 8, `${numbers.read} were read at the call`)
+  const chunked = new Numbers()
+  assert.equal(await take(executor.map(double, chunked.endless(), { chunksize: 50 }), 500), Array.from({ length: 500 }, (_, n) => n * 2)) // prettier-ignore
+  assert.ok(chunked.read >= 500 && chunked.read <= 900, `${chunked.read} were read`)
+  assert.equal(await take(results, 3), [0, 2, 4])
+  assert.is(numbers.closed, true)
+})
+
+test('sends chunks of the size asked for, to the end', async () => {
+  const own = new ProcessPoolExecutor({ maxWorkers: 2 })
+  const input = Array.from({ length: 1005 }, (_, n) => n)
+  assert.equal(await own.map(double, input, { chunksize: 100 }), input.map(double))
+  assert.is(own.stats().completed, 11)
+  assert.equal(await own.map(double, input, { chunksize: 100, buffersize: 10 }), input.map(double))
+  assert.is(own.stats().completed, 11 + 101)
+  await own.shutdown()
+})
+
+test('loses nothing of a last chunk that came late', async () => {
+  async function* input() {
+    yield* [1, 2]
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    yield 3
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+  assert.equal(await executor.map(double, input(), { chunksize: 2 }), [2, 4, 6])
+})
+
+test('ends with an error in its place, and cancels what has not begun', async () => {
+  const runs = new Int32Array(new SharedArrayBuffer(4 * 100))
+  const failAt3 = (runs: Int32Array, n: number) => {
+    Atomics.add(runs, n, 1)
+    if (n === 3) throw new RangeError(`at ${n}`)
+    return n
+  }
+  const numbers = new Numbers()
+  const everyRuns = (function* () {
+    for (;;) yield runs
+  })()
+  const seen: unknown[] = []
+  const single = new ProcessPoolExecutor({ maxWorkers: 1 })
+  const results = single.map(failAt3, everyRuns, numbers.endless(), { buffersize: 50 })
+  const error = await thrownBy(async () => {
+    for await (const n of results) seen.push(n)
+  })
+  assert.instance(error, RangeError)
+  assert.is(error.message, 'at 3')
+  assert.equal(seen, [0, 1, 2])
+  assert.is(numbers.closed, true)
+  await single.shutdown()
+  const begun = [...runs].reduce((sum, n) => sum + n)
+  // The next may have been sent when the error came.
+  assert.ok(begun === 4 || begun === 5, `${begun} were run`)
+  assert.is(
+    await results[Symbol.asyncIterator]()
+      .next()
+      .then(({ done }) => done),
+    true,
+  )
+})
+
+test('fails with a thrown undefined, too', async () => {
+  const future = executor.map(() => {
+    throw undefined
+  }, [1])
+  assert.is(await thrownBy(() => future), undefined)
+})
+
+test('fails alone what cannot be cloned, in its place', async () => {
+  const target = (n: number) => (n === 2 ? { fn: () => {} } : { n })
+  for (const chunksize of [1, 4]) {
+    const seen: unknown[] = []
+    const error = await thrownBy(async () => {
+      for await (const result of executor.map(target, [0, 1, 2, 3], { chunksize })) seen.push(result)
+    })
+    assert.instance(error, DataCloneError)
+    assert.is(error.path, 'result.fn')
+    assert.equal(seen, [{ n: 0 }, { n: 1 }])
+    const settled = await executor.map(target, [0, 1, 2, 3], { chunksize, settled: true })
+    assert.equal(settled.map(({ status }) => status), ['fulfilled', 'fulfilled', 'rejected', 'fulfilled']) // prettier-ignore
+  }
+  const argument = await thrownBy(() => executor.map((x: unknown) => x, [1, () => {}]))
+  assert.instance(argument, DataCloneError)
+})
+
+test('settled gives every outcome, in order, and does not end at an error', async () => {
+  const odd = (n: number) => {
+    if (n % 2) throw new RangeError(`${n} is odd`)
+    return n
+  }
+  for (const chunksize of [1, 2, 5]) {
+    const results = await executor.map(odd, [0, 1, 2, 3], { settled: true, chunksize })
+    assert.is(results.length, 4)
+    assert.equal([results[0], results[2]], [{ status: 'fulfilled', value: 0 }, { status: 'fulfilled', value: 2 }]) // prettier-ignore
+    for (const n of [1, 3]) {
+      const result = results[n] as PromiseRejectedResult
+      assert.is(result.status, 'rejected')
+      assert.instance(result.reason, RangeError)
+      assert.is(result.reason.message, `${n} is odd`)
+    }
+  }
+})
+
+test('left early closes its input and cancels what has not begun', async () => {
+  const single = new ProcessPoolExecutor({ maxWorkers: 1 })
+  for (const make of ['endless', 'endlessly'] as const) {
+    const numbers = new Numbers()
+    const results = single.map(double, numbers[make](), { buffersize: 20 })
+    assert.equal(await take(results, 2), [0, 2])
+    assert.is(numbers.closed, true)
+    const { read } = numbers
+    assert.is(await single.submit(() => 'next'), 'next')
+    assert.is(numbers.read, read)
+    assert.is(single.stats().queued, 0)
+  }
+  assert.ok(single.stats().cancelled > 0)
+  await single.shutdown()
+})
+
+test('left before it began closes its input, too', async () => {
+  const numbers = new Numbers()
+  await executor.map(double, numbers.endless())[Symbol.asyncIterator]().return!()
+  assert.is(numbers.closed, true)
+})
+
+test('gives what the input throws in its place', async () => {
+  function* input() {
+    yield 1
+    yield 2
+    throw new RangeError('of the input')
+  }
+  async function* asyncInput() {
+    yield* input()
+  }
+  for (const make of [input, asyncInput]) {
+    for (const options of [{}, { chunksize: 5 }, { ordered: false }, { settled: true as boolean }]) {
+      const seen: unknown[] = []
+      const error = await thrownBy(async () => {
+        for await (const n of executor.map(double, make(), options)) seen.push(n)
+      })
+      assert.instance(error, RangeError)
+      assert.is(error.message, 'of the input')
+      assert.is(seen.length, 2)
+    }
+  }
+})
+
+test('times out, counted from the call, closes the input and cancels', async () => {
+  const gate = new Gate()
+  const numbers = new Numbers()
+  const target = (words: Int32Array, n: number) => {
+    if (n === 1) Atomics.wait(words, 1, 0)
+    return n
+  }
+  const seen: number[] = []
+  const words = (function* () {
+    for (;;) yield gate.words
+  })()
+  const error = await thrownBy(async () => {
+    for await (const n of executor.map(target, words, numbers.endless(), { timeout: 300 })) seen.push(n)
+  })
+  assert.instance(error, TimeoutError)
+  assert.match(error.message, '300 ms')
+  assert.equal(seen, [0])
+  assert.is(numbers.closed, true)
+  gate.open()
+  assert.equal(await executor.map(double, [1], { timeout: 60_000 }), [2])
+})
+
+test('ends with the reason of its signal, closes the input and cancels', async () => {
+  const controller = new AbortController()
+  const gate = new Gate()
+  const numbers = new Numbers()
+  const words = (function* () {
+    for (;;) yield gate.words
+  })()
+  const { cancelled } = executor.stats()
+  const results = executor.map(passGate<number>, words, numbers.endless(), { signal: controller.signal, buffersize: 9 })
+  const error = thrownBy(() => results)
+  await gate.begun(2)
+  controller.abort('enough')
+  assert.is(await error, 'enough')
+  assert.is(numbers.closed, true)
+  assert.is(executor.stats().cancelled - cancelled, 7)
+  gate.open()
+  const aborted = new Numbers()
+  const never = executor.map(double, aborted.endless(), { signal: AbortSignal.abort('before') })
+  assert.is(await thrownBy(() => never), 'before')
+  assert.equal([aborted.read, aborted.closed], [0, false])
+})
+
+test('tells of its progress', async () => {
+  const told: MapProgress[] = []
+  const onProgress = (progress: MapProgress) => void told.push(progress)
+  await executor.map(double, [1, 2, 3, 4, 5], { chunksize: 2, onProgress })
+  assert.equal(told.map(({ total, failed }) => [total, failed]), [[5, 0], [5, 0], [5, 0]]) // prettier-ignore
+  assert.is(told.at(-1)!.done, 5)
+  told.length = 0
+  const odd = (n: number) => {
+    if (n % 2) throw n
+    return n
+  }
+  await executor.map(odd, new Set([0, 1, 2, 3]), { settled: true, onProgress })
+  assert.equal(told.at(-1), { done: 4, total: 4, failed: 2 })
+  assert.equal(
+    told.map(({ done }) => done),
+    [1, 2, 3, 4],
+  )
+  told.length = 0
+  await executor.map(double, slowly([1, 2]), { onProgress })
+  assert.equal(told.at(-1), { done: 2, total: undefined, failed: 0 })
+  told.length = 0
+  // What comes behind an error in the same chunk does not count, whichever error it is.
+  const mixed = (n: number) => (n === 1 ? () => {} : n)
+  await thrownBy(() => executor.map(mixed, [0, 1, 2, 3], { chunksize: 4, onProgress }))
+  assert.equal(told, [{ done: 2, total: 4, failed: 1 }])
+})
+
+test('prints what onProgress throws, and goes on', async () => {
+  const { code, stdout, stderr } = await runProgram(`
+    import { ProcessPoolExecutor } from 'manyhands'
+    const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+    const onProgress = () => { throw new RangeError('of onProgress') }
+    console.log(await executor.map((n) => n * 2, [1, 2], { onProgress }))
+    await executor.shutdown()
+  `)
+  assert.equal([code, stdout], [0, '[ 2, 4 ]\n'])
+  assert.is(stderr.match(/RangeError: of onProgress/g)?.length, 2)
+})
+
+test('reads from streams, and can be one', async () => {
+  const input = Readable.from(['a', 'b', 'c'])
+  const upper = Readable.from(executor.map((s: string) => s.toUpperCase(), input))
+  assert.equal(await upper.toArray(), ['A', 'B', 'C'])
+  const endless = new Numbers()
+  const stream = Readable.from(executor.map(double, endless.endless()))
+  const closed = new Promise((resolve) => stream.once('close', resolve))
+  for await (const n of stream) if (n === 10) break
+  await closed
+  await until(() => endless.closed)
+})
+
+test('has read its input as far as the buffer goes when a shutdown follows', async () => {
+  const ending = new ProcessPoolExecutor({ maxWorkers: 1 })
+  const results = ending.map(double, [1, 2, 3, 4, 5], { buffersize: 5 })
+  const ended = ending.shutdown()
+  assert.equal(await results, [2, 4, 6, 8, 10])
+  await ended
+})
+
+test('fails where it had not read when the executor was shut down', async () => {
+  const ending = new ProcessPoolExecutor({ maxWorkers: 1 })
+  const results = ending.map(double, [1, 2, 3], { buffersize: 2 })
+  await ending.shutdown()
+  const seen: number[] = []
+  const error = await thrownBy(async () => {
+    for await (const n of results) seen.push(n)
+  })
+  assert.instance(error, ShutdownError)
+  assert.equal(seen, [2, 4])
+})
+
+test('is cancelled with what else waits when the executor cancels', async () => {
+  const ending = new ProcessPoolExecutor({ maxWorkers: 1 })
+  const gate = new Gate()
+  const results = ending.map(passGate<number>, [gate.words, gate.words], [1, 2])
+  await gate.begun()
+  const ended = ending.shutdown({ cancelFutures: true })
+  gate.open()
+  const iterator = results[Symbol.asyncIterator]()
+  assert.is((await iterator.next()).value, 1)
+  assert.instance(await thrownBy(() => iterator.next()), CancelledError)
+  await ended
+})
+
+test('ends', async () => {
+  await until(() => executor.stats().queued === 0)
+  await executor.shutdown()
+})
+
+test.run()

@@ -1,0 +1,255 @@
+import { BrokenProcessPool, CancelledError, ProcessPoolExecutor, ShutdownError, WorkerDiedError } from 'manyhands'
+import { assert, suite, thrownBy } from '../harness.js'
+import { Gate, passGate, ThreadWatch } from './gate.js'
+
+const test = suite('shutting an executor down')
+
+async function settled(promise: Promise<unknown>): Promise<boolean> {
+  let done = false
+  void promise.then(() => (done = true))
+  for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve))
+  return done
+}
+
+test('refuses what comes after it, and does what came before', async () => {
+  const threads = new ThreadWatch()
+  const executor = new ProcessPoolExecutor({ maxWorkers: 2 })
+  const futures = [1, 2, 3, 4, 5].map((n) => executor.submit((x: number) => x * 2, n))
+  const ended = executor.shutdown()
+  for (const late of [
+    () => executor.submit(() => 1),
+    () => executor.with({ timeout: 5 }).submit(() => 1),
+    () => executor.map((n: number) => n, [1]),
+  ]) {
+    const error = await thrownBy(late)
+    assert.instance(error, ShutdownError)
+    assert.is(error.code, 'ERR_MANYHANDS_SHUTDOWN')
+  }
+  assert.equal(await Promise.all(futures), [2, 4, 6, 8, 10])
+  await ended
+  assert.equal([threads.started, threads.alive, executor.stats().workers], [2, 0, 0])
+  assert.instance(await thrownBy(() => executor.submit(() => 1)), ShutdownError)
+  threads.stop()
+})
+
+test('waits until all is done and all threads have ended', async () => {
+  const threads = new ThreadWatch()
+  const executor = new ProcessPoolExecutor({ maxWorkers: 2 })
+  const gate = new Gate()
+  const futures = [1, 2, 3].map((n) => executor.submit(passGate<number>, gate.words, n))
+  await gate.begun(2)
+  const ended = [executor.shutdown(), executor.shutdown(), executor.with({}).shutdown()]
+  assert.is(await settled(Promise.race(ended)), false)
+  gate.open()
+  for (const end of ended) {
+    await end
+    assert.is(threads.alive, 0)
+  }
+  assert.ok(futures.every((future) => future.done()))
+  await executor.shutdown()
+  threads.stop()
+})
+
+test('again, at any time, waits for the threads as the first time', async () => {
+  const threads = new ThreadWatch()
+  const executor = new ProcessPoolExecutor({ maxWorkers: 2 })
+  await executor.map((n: number) => n, [1, 2, 3, 4])
+  const first = executor.shutdown()
+  await executor.shutdown()
+  assert.is(threads.alive, 0)
+  await first
+  // Piscina replaces threads whose exit it does not expect: none may come after the end.
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  assert.is(threads.alive, 0)
+  threads.stop()
+})
+
+test('without waiting returns at once, and the work is still done', async () => {
+  const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+  const gate = new Gate()
+  const futures = [1, 2].map((n) => executor.submit(passGate<number>, gate.words, n))
+  await gate.begun()
+  await executor.shutdown({ wait: false })
+  assert.ok(!futures.some((future) => future.done()))
+  assert.instance(await thrownBy(() => executor.submit(() => 1)), ShutdownError)
+  gate.open()
+  assert.equal(await Promise.all(futures), [1, 2])
+  await executor.shutdown()
+})
+
+test('cancels what has not begun, when it is asked to', async () => {
+  const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+  const [gate, runs] = [new Gate(), new Gate()]
+  const running = executor.submit(passGate<number>, gate.words, 1)
+  const queued = [1, 2, 3].map((n) => executor.submit(passGate<number>, runs.words, n))
+  await gate.begun()
+  const ended = executor.shutdown({ cancelFutures: true })
+  assert.equal([running.cancelled(), ...queued.map((future) => future.cancelled())], [false, true, true, true])
+  gate.open()
+  assert.is(await running, 1)
+  await ended
+  assert.is(runs.count, 0)
+  for (const future of queued) assert.instance(await thrownBy(() => future), CancelledError)
+})
+
+test('cancels after it was first asked not to', async () => {
+  const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+  const gate = new Gate()
+  const running = executor.submit(passGate<number>, gate.words, 1)
+  const queued = executor.submit(() => 2)
+  await gate.begun()
+  const ended = executor.shutdown()
+  const cancelled = executor.shutdown({ cancelFutures: true })
+  assert.equal([running.cancelled(), queued.cancelled()], [false, true])
+  gate.open()
+  await Promise.all([ended, cancelled])
+})
+
+test('with nothing submitted ends at once, without a thread', async () => {
+  const threads = new ThreadWatch()
+  for (const end of ['shutdown', 'terminateWorkers', 'killWorkers'] as const) {
+    const executor = new ProcessPoolExecutor()
+    await executor[end]()
+    await executor[end]()
+    assert.instance(await thrownBy(() => executor.submit(() => 1)), ShutdownError)
+  }
+  assert.is(threads.started, 0)
+  threads.stop()
+})
+
+test('while the threads boot waits for the work, or cancels it', async () => {
+  const threads = new ThreadWatch()
+  const working = new ProcessPoolExecutor({ maxWorkers: 2 })
+  const futures = [1, 2, 3].map((n) => working.submit((x: number) => x, n))
+  await working.shutdown()
+  assert.equal(await Promise.all(futures), [1, 2, 3])
+  const cancelled = new ProcessPoolExecutor({ maxWorkers: 2 })
+  const never = [1, 2, 3].map((n) => cancelled.submit((x: number) => x, n))
+  await cancelled.shutdown({ cancelFutures: true })
+  assert.ok(never.every((future) => future.cancelled()))
+  assert.is(threads.alive, 0)
+  threads.stop()
+})
+
+test('by terminating fails what runs with exit code -15, by killing with -9, and cancels what waits', async () => {
+  for (const [end, exitcode] of [
+    ['terminateWorkers', -15],
+    ['killWorkers', -9],
+  ] as const) {
+    const threads = new ThreadWatch()
+    const executor = new ProcessPoolExecutor({ maxWorkers: 2 })
+    const gate = new Gate()
+    const blocked = executor.submit(passGate<number>, gate.words, 1)
+    const spinning = executor.submit((words: Int32Array) => {
+      Atomics.add(words, 0, 1)
+      for (;;);
+    }, gate.words)
+    const queued = [1, 2, 3].map((n) => executor.submit((x: number) => x, n))
+    await gate.begun(2)
+    const ended = executor[end]()
+    assert.ok(queued.every((future) => future.cancelled()))
+    assert.instance(await thrownBy(() => executor.submit(() => 1)), ShutdownError)
+    for (const future of [blocked, spinning]) {
+      const error = await thrownBy(() => future)
+      assert.instance(error, WorkerDiedError)
+      assert.is(error.exitcode, exitcode)
+    }
+    await ended
+    assert.equal([threads.started, threads.alive, executor.stats().workers], [2, 0, 0])
+    await executor[end]()
+    threads.stop()
+  }
+})
+
+test('by terminating while the threads boot, or half of them, settles everything', async () => {
+  const threads = new ThreadWatch()
+  for (let turns = 0; turns < 12; turns++) {
+    const executor = new ProcessPoolExecutor({ maxWorkers: 3 })
+    const futures = Array.from({ length: 5 }, (_, n) => executor.submit((x: number) => x, n))
+    for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setTimeout(resolve, 4))
+    await executor.terminateWorkers()
+    for (const [n, { status, ...result }] of (await Promise.allSettled(futures)).entries()) {
+      if (status === 'fulfilled') assert.equal(result, { value: n })
+      else {
+        const { reason } = result as PromiseRejectedResult
+        assert.ok(reason instanceof CancelledError || reason instanceof WorkerDiedError, String(reason))
+      }
+    }
+    assert.is(threads.alive, 0)
+  }
+  threads.stop()
+})
+
+test('after a shutdown that waits for a task, terminates it', async () => {
+  const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+  const gate = new Gate()
+  const future = executor.submit(passGate<number>, gate.words, 1)
+  await gate.begun()
+  const ended = executor.shutdown()
+  await executor.terminateWorkers()
+  await ended
+  assert.is((await thrownBy(() => future)).exitcode, -15)
+})
+
+test('at the end of an `await using` block waits as well', async () => {
+  const threads = new ThreadWatch()
+  let future
+  {
+    await using executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+    future = executor.submit(() => 'done')
+  }
+  assert.is(future.done(), true)
+  assert.is(threads.alive, 0)
+  threads.stop()
+})
+
+test('from a done callback ends it, too', async () => {
+  const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+  const ended = new Promise<void>((resolve) => {
+    const future = executor.submit(() => 1)
+    future.addDoneCallback(() => void executor.shutdown().then(resolve))
+  })
+  await ended
+  assert.is(executor.stats().workers, 0)
+})
+
+test('while it is broken ends it, too', async () => {
+  const threads = new ThreadWatch()
+  const executor = new ProcessPoolExecutor({ maxWorkers: 2, initializer: () => process.exit(1) })
+  const futures = [1, 2, 3].map((n) => executor.submit((x: number) => x, n))
+  const ended = executor.shutdown()
+  for (const future of futures) assert.instance(await thrownBy(() => future), BrokenProcessPool)
+  await ended
+  await executor.terminateWorkers()
+  assert.is(threads.alive, 0)
+  threads.stop()
+})
+
+test('leaves statistics that add up', async () => {
+  const executor = new ProcessPoolExecutor({ maxWorkers: 2 })
+  assert.equal(executor.stats(), {
+    workers: 0,
+    maxWorkers: 2,
+    queued: 0,
+    running: 0,
+    completed: 0,
+    failed: 0,
+    cancelled: 0,
+    workersLost: 0,
+  })
+  const futures = [
+    executor.submit(() => 1),
+    executor.submit(() => {
+      throw 1
+    }),
+    executor.submit(() => process.exit(1)),
+    executor.submit(() => 2),
+  ]
+  futures[3]!.cancel()
+  await Promise.allSettled(futures)
+  const { queued, running, completed, failed, cancelled, workersLost } = executor.stats()
+  assert.equal([queued, running, completed, failed, cancelled, workersLost], [0, 0, 1, 2, 1, 1])
+  await executor.shutdown()
+})
+
+test.run()

@@ -1,0 +1,242 @@
+import { Process } from 'manyhands'
+import { compileSource, describeSource } from '#internals'
+import { transformSync } from 'esbuild'
+import { runInNewContext, runInThisContext } from 'node:vm'
+import type { MessagePort } from 'node:worker_threads'
+import { assert, runProgram, suite, thrownBy } from '../harness.js'
+import { ended, replyOf } from '../process/replies.js'
+
+const test = suite('functions sent by their source')
+
+/** The function as the worker gets it. */
+const again = (fn: Function) => compileSource(structuredClone(describeSource(fn)))
+
+test('a process runs an arrow, a function, an async one and a method', async () => {
+  const methods = {
+    shorthand(port: MessagePort, n: number) {
+      port.postMessage(n)
+    },
+    async later(port: MessagePort, n: number) {
+      await Promise.resolve()
+      port.postMessage(n)
+    },
+  }
+  const arrow = (port: MessagePort, n: number) => port.postMessage(n)
+  const single = async (port: MessagePort, n: number) => port.postMessage(n)
+  function declared(port: MessagePort, n: number) {
+    port.postMessage(n)
+  }
+  const targets = [
+    arrow,
+    single,
+    declared,
+    methods.shorthand,
+    methods.later,
+    async function (port: MessagePort, n: number) {
+      port.postMessage(await Promise.resolve(n))
+    },
+  ]
+  assert.equal(await Promise.all(targets.map((target, i) => replyOf(target, [i]))), [0, 1, 2, 3, 4, 5])
+})
+
+test('every form of function is made again from its source', async () => {
+  const key = Symbol('key')
+  class Tool {
+    static fixed(n: number) {
+      return n + 1
+    }
+    plain(n: number) {
+      return n + 1
+    }
+  }
+  const odd = {
+    get(n: number) {
+      return n + 1
+    },
+    async(n: number) {
+      return n + 1
+    },
+    function(n: number) {
+      return n + 1
+    },
+    class(n: number) {
+      return n + 1
+    },
+    static(n: number) {
+      return n + 1
+    },
+    'not a name'(n: number) {
+      return n + 1
+    },
+    7(n: number) {
+      return n + 1
+    },
+    [Symbol.iterator](n: number) {
+      return n + 1
+    },
+    arrow: (n: number) => n + 1,
+    // prettier-ignore
+    bare: runInThisContext('n => n + 1') as (n: number) => number,
+    comments: function /* one */ named(/* two */ n: number) /* three */ {
+      return n + 1 // four
+    },
+    late: async (n: number) => n + 1,
+    text: (n: number) => n + ')}`${'.length - 4,
+  }
+  const functions = [...Object.values(odd), odd[Symbol.iterator], Tool.fixed, new Tool().plain]
+  for (const fn of functions) assert.is(await again(fn)(4), 5, String(fn))
+  const accessors = {
+    set value(seen: number[]) {
+      seen.push(1)
+    },
+    get value(): number[] {
+      return [1]
+    },
+    [key]: 0,
+  }
+  const { get, set } = Object.getOwnPropertyDescriptor(accessors, 'value')!
+  assert.equal(again(get!)(), [1])
+  const seen: number[] = []
+  again(set!)(seen)
+  assert.equal(seen, [1])
+  const generator = again(function* count(n: number) {
+    yield n
+    yield n + 1
+  }) as (n: number) => Iterable<number>
+  assert.equal([...generator(1)], [1, 2])
+})
+
+test('helpers of a transpiler that keeps names are there', async () => {
+  const source = `
+    import { Process } from 'manyhands'
+    const target = (n: number) => {
+      const inner = (m: number) => m * 2
+      function declared(m: number) { return inner(m) }
+      class Kept {}
+      console.log(declared(n), inner.name, declared.name, Kept.name)
+    }
+    const child = new Process({ target, args: [21] }).start()
+    await child.join()
+    console.log(child.exitcode)`
+  const { code } = transformSync(source, { loader: 'ts', keepNames: true, format: 'esm' })
+  assert.match(code, '__name(')
+  assert.is((await runProgram(code)).stdout, '42 inner declared Kept\n0\n')
+  const minified = transformSync(source, {
+    loader: 'ts',
+    keepNames: true,
+    format: 'esm',
+    minifySyntax: true,
+    minifyWhitespace: true,
+  })
+  assert.is((await runProgram(minified.code)).stdout, '42 inner declared Kept\n0\n')
+})
+
+test('a variable that was left behind is a ReferenceError with advice', async () => {
+  const outside = 5
+  function usesOutside() {
+    return outside
+  }
+  const later = async () => {
+    await Promise.resolve()
+    return outside
+  }
+  for (const [fn, name] of [
+    [usesOutside, 'usesOutside'],
+    [later, 'later'],
+  ] as const) {
+    const { error, exitcode } = await ended(fn)
+    assert.instance(error, ReferenceError)
+    const { message, stack } = error as ReferenceError
+    assert.match(message, /^outside is not defined/)
+    assert.match(message, `the function ${name} was sent to the worker by its source`)
+    assert.match(message, 'task(import.meta.url, …)')
+    assert.match(stack!, message)
+    assert.is(exitcode, 1)
+  }
+})
+
+test('a method whose name was computed from a variable gets the same advice', async () => {
+  const key = 'computed'
+  const { error } = await ended({ [key]() {} }[key])
+  assert.instance(error, ReferenceError)
+  assert.match((error as Error).message, 'task(import.meta.url, …)')
+})
+
+test('an error of another class is left as it is', async () => {
+  const { error } = await ended(() => {
+    throw new TypeError('outside is not defined')
+  })
+  assert.is((error as Error).message, 'outside is not defined')
+})
+
+test('native and bound functions, and proxies of functions, are refused in the caller', async () => {
+  function bindable(this: unknown) {
+    return this
+  }
+  const refused = [Math.max, bindable.bind(null), new Proxy(() => 1, {}), console.log, Array.prototype.map]
+  for (const target of refused) {
+    const error = await thrownBy(() => new Process({ target: target as () => unknown }))
+    assert.instance(error, TypeError)
+    assert.match(
+      error.message,
+      /is a native or bound function, whose source cannot be sent to a worker; .* use task\(\)/,
+    )
+  }
+})
+
+test('classes are refused in the caller', async () => {
+  class Named {
+    field = 1
+  }
+  for (const target of [
+    Named,
+    class extends Named {},
+    runInThisContext('(class{})') as typeof Named,
+    runInNewContext('(class{})') as typeof Named,
+  ]) {
+    const error = await thrownBy(() => new Process({ target: target as never }))
+    assert.instance(error, TypeError)
+    assert.match(error.message, /is a class, not a function/)
+  }
+})
+
+test('methods that cannot stand alone are refused in the caller', async () => {
+  class Tool {
+    #hidden() {}
+    touch() {
+      return this.#hidden
+    }
+    hidden() {
+      return this.#hidden
+    }
+  }
+  for (const target of [new Tool().hidden(), new Tool().touch]) {
+    const error = await thrownBy(() => new Process({ target }))
+    assert.instance(error, TypeError)
+    assert.match(error.message, /cannot stand alone .* use task\(\) for it/)
+  }
+})
+
+test('what is not a function is refused in the caller, and named', async () => {
+  for (const [target, name] of [
+    [undefined, 'undefined'],
+    [null, 'null'],
+    ['f', 'string'],
+    [{}, 'object'],
+  ] as const) {
+    const error = await thrownBy(() => new Process({ target: target as never }))
+    assert.instance(error, TypeError)
+    assert.match(error.message, `a target must be a task or a function, not ${name}`)
+  }
+})
+
+test('a dynamic import in it finds packages from the working directory', async () => {
+  const target = async (port: MessagePort) => {
+    const { basename } = await import('node:path')
+    const { cpuCount } = await import('manyhands')
+    port.postMessage([basename('/a/b'), cpuCount() > 0])
+  }
+  assert.equal(await replyOf(target), ['b', true])
+})
+
+test.run()
