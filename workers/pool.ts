@@ -59,7 +59,11 @@ async function tellReady(): Promise<void> {
 async function initialize(): Promise<Outcome | undefined> {
   if (!initializer) return undefined
   try {
-    await runTarget(initializer.target, await loadTarget(initializer.target), unpack(initializer.args) as unknown[])
+    await runTarget(
+      initializer.target,
+      await loadTarget(initializer.target),
+      (await rebuild(initializer.args)) as unknown[],
+    )
     return undefined
   } catch (thrown) {
     const reason: unknown = thrown instanceof ImportFailure ? thrown.reason : thrown
@@ -72,7 +76,7 @@ async function perform(assignment: Assignment): Promise<Outcome> {
   try {
     const fn = await loadTarget(target)
     if (assignment.kind === 'map') return await performMap(assignment, fn)
-    const value = await runTarget(target, fn, unpack(assignment.args) as unknown[])
+    const value = await runTarget(target, fn, (await rebuild(assignment.args)) as unknown[])
     return { kind: 'returned', value: { value, handles: false } }
   } catch (thrown) {
     if (!(thrown instanceof ImportFailure)) return { kind: 'threw', failure: encodeFailure(thrown) }
@@ -81,10 +85,15 @@ async function perform(assignment: Assignment): Promise<Outcome> {
   }
 }
 
+async function rebuild(packed: Packed): Promise<unknown> {
+  if (packed.handles) await import('../lib/index.js') // The classes of what is to be rebuilt.
+  return unpack(packed)
+}
+
 async function performMap({ target, items, settled }: Assignment & { kind: 'map' }, fn: Function): Promise<Outcome> {
   const values: unknown[] = []
   const failures: [number, Failure][] = []
-  for (const args of unpack(items) as unknown[][]) {
+  for (const args of (await rebuild(items)) as unknown[][]) {
     try {
       values.push(await runTarget(target, fn, args))
     } catch (thrown) {

@@ -65,6 +65,7 @@ async function run({
     else process.exit(UNCAUGHT)
   })
   try {
+    if (args.handles) await import('../lib/index.js') // The classes of what is to be rebuilt.
     await runTarget(target, await loadTarget(target), unpack(args) as unknown[])
   } catch (thrown) {
     // On a turn of its own, where nothing catches it: it ends the thread as any uncaught error does.

@@ -72,12 +72,12 @@ export function findDead(threadId: number): boolean {
 const ASK_EVERY_MS = 5
 let askedMs = 0
 
-/** As `findDead`, for those who look again and again without waiting: asks the system every few milliseconds only. */
-export function isDeadByNow(threadId: number): boolean {
-  if (isDead(threadId)) return true
-  if (performance.now() - askedMs < ASK_EVERY_MS) return false
-  askedMs = performance.now()
-  return findDead(threadId)
+/** Whether it is time to ask the system again: for those who look again and again without waiting. */
+export function mayAsk(): boolean {
+  const nowMs = performance.now()
+  if (nowMs - askedMs < ASK_EVERY_MS) return false
+  askedMs = nowMs
+  return true
 }
 
 interface SystemThread {

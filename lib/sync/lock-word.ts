@@ -15,7 +15,7 @@
 import { threadId } from 'node:worker_threads'
 import { OwnerDiedError, DeadlockError } from '../errors.js'
 import { add, compareExchange, load, notifyAll, notifyOne, spinWhile, type Words } from '../memory/atomics.js'
-import { findDead, isDead, isDeadByNow } from '../memory/liveness.js'
+import { findDead, isDead, mayAsk } from '../memory/liveness.js'
 import { AGAIN, DONE, WAIT, type Outcome, type Waiter } from './park.js'
 
 /** This thread as an owner. */
@@ -99,13 +99,19 @@ export function ownerDied(owner: number): OwnerDiedError {
   return new OwnerDiedError(`thread ${pid} ended while it held the lock; recover() takes it over`, { pid })
 }
 
+/** @throws OwnerDiedError the owner is dead. `find`: ask the system. */
+export function refuseAbandoned(words: Words, at: number, find: boolean): void {
+  const owner = ownerOf(words, at)
+  if (owner !== 0 && owner !== ME && (find ? findDead(owner - 1) : isDead(owner - 1))) throw ownerDied(owner)
+}
+
 /** Take the lock if that needs no waiting. @throws OwnerDiedError */
 export function tryTake(words: Words, at: number, onOwnerDeath: OnOwnerDeath): boolean {
   for (;;) {
     const word = load(words, at)
     const owner = word & OWNER
     if (owner !== 0) {
-      if (owner === ME || !isDeadByNow(owner - 1)) return false
+      if (owner === ME || !(mayAsk() ? findDead(owner - 1) : isDead(owner - 1))) return false
       if (onOwnerDeath === 'report') throw ownerDied(owner)
     }
     if (compareExchange(words, at, word, (word & ~OWNER) | ME) === word) return true

@@ -7,7 +7,17 @@ import { checkTimeout, checkWaitOptions, type WaitOptions } from '../memory/dead
 import { makeShareable, registerShareable } from '../memory/handles.js'
 import { enrol } from '../memory/liveness.js'
 import { Acquirable } from './guard.js'
-import { giveBack, LOCK_WORDS, LockWaiter, ME, ownerOf, takeOver, tryTake, type OnOwnerDeath } from './lock-word.js'
+import {
+  giveBack,
+  LOCK_WORDS,
+  LockWaiter,
+  ME,
+  ownerOf,
+  refuseAbandoned,
+  takeOver,
+  tryTake,
+  type OnOwnerDeath,
+} from './lock-word.js'
 import { AsyncQueue, block } from './park.js'
 
 export interface LockOptions {
@@ -71,6 +81,25 @@ export class Lock extends Acquirable {
 
   override locked(): boolean {
     return ownerOf(this.#words, 0) !== 0
+  }
+
+  /** @internal For Condition. */
+  isHeldHere(): boolean {
+    return ownerOf(this.#words, 0) === ME
+  }
+
+  /** @internal For Condition: give it up, however often it is held. What `restore` needs to know. */
+  suspend(): number {
+    this.release()
+    return 1
+  }
+
+  /** @internal For Condition: it is held again, as often as before. */
+  restore(_depth: number): void {}
+
+  /** @internal For Condition. @throws OwnerDiedError */
+  refuseAbandoned(find: boolean): void {
+    if (this.#onOwnerDeath === 'report') refuseAbandoned(this.#words, 0, find)
   }
 
   /**

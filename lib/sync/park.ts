@@ -11,7 +11,7 @@
 // swallowed the wake-up. What is lost that way costs a slice, not for ever. Whoever slept through a slice starts `probing`:
 // asks whether those it waits for are dead.
 import { checkWaitOptions, startTimer, type WaitOptions } from '../memory/deadline.js'
-import { notifyAll, wait, whenChanged, type Words } from '../memory/atomics.js'
+import { notifyAll, waitOn, whenChanged, type Words } from '../memory/atomics.js'
 
 /** What a try came to. */
 export type Outcome = typeof DONE | typeof AGAIN | typeof WAIT
@@ -47,7 +47,7 @@ export function block(waiter: Waiter, timeoutMs: number): boolean {
     // Not before the try: who was woken and then gives up because it is late has swallowed a wake-up that others wait for.
     const leftMs = endMs === Infinity ? Infinity : endMs - performance.now()
     if (leftMs <= 0) return waiter.giveUp()
-    if (wait(waiter.words, waiter.index, waiter.seen, Math.min(leftMs, sliceMs)) === 'timed-out') {
+    if (waitOn(waiter.words, waiter.index, waiter.seen, Math.min(leftMs, sliceMs)) === 'timed-out') {
       sliceMs = Math.min(2 * sliceMs, LONGEST_SLICE_MS)
       waiter.probing = true
     }

@@ -12,7 +12,17 @@ import { checkTimeout, checkWaitOptions, type WaitOptions } from '../memory/dead
 import { makeShareable, registerShareable } from '../memory/handles.js'
 import { enrol } from '../memory/liveness.js'
 import { Acquirable } from './guard.js'
-import { giveBack, LOCK_WORDS, LockWaiter, ME, ownerOf, takeOver, tryTake, type OnOwnerDeath } from './lock-word.js'
+import {
+  giveBack,
+  LOCK_WORDS,
+  LockWaiter,
+  ME,
+  ownerOf,
+  refuseAbandoned,
+  takeOver,
+  tryTake,
+  type OnOwnerDeath,
+} from './lock-word.js'
 import { checkOnOwnerDeath, type LockOptions } from './lock.js'
 import { AsyncQueue, block, DONE, type Outcome } from './park.js'
 
@@ -81,6 +91,28 @@ export class RLock extends Acquirable {
 
   override locked(): boolean {
     return ownerOf(this.#words, 0) !== 0
+  }
+
+  /** @internal For Condition. */
+  isHeldHere(): boolean {
+    return ownerOf(this.#words, 0) === ME
+  }
+
+  /** @internal For Condition: give it up, however often it is held. What `restore` needs to know. */
+  suspend(): number {
+    const depth = peek(this.#words, DEPTH)
+    this.#free()
+    return depth
+  }
+
+  /** @internal For Condition: it is held again, as often as before. */
+  restore(depth: number): void {
+    poke(this.#words, DEPTH, depth)
+  }
+
+  /** @internal For Condition. @throws OwnerDiedError */
+  refuseAbandoned(find: boolean): void {
+    if (this.#onOwnerDeath === 'report') refuseAbandoned(this.#words, 0, find)
   }
 
   /**

@@ -1,0 +1,288 @@
+// Barrier: a number of parties wait for one another, and go on together. After Python's multiprocessing.Barrier. A monitor
+// (monitor.ts) with this policy:
+//
+// word     field        meaning
+//  STATE   PARTIES      how many go on together
+//  +1      GENERATION   which party this is; its change lets all go that belong to an earlier one
+//  +2      BROKEN       1: nobody may wait, until reset
+//  +3      BROKEN_PARTY the generation that was broken last, not released
+//  +4      RUNNER       who runs the action for the full party (thread id + 1); 0: nobody does
+// A waiter's KIND is the generation it belongs to, its COUNT the index that it gets; DOOR: the party is full, it must try again.
+//
+//   GENERATION g, n waiting ──the last comes; its action──> g + 1: those of g return their index
+//                           ──one gives up, dies, aborts──> g + 1, BROKEN_PARTY g: those of g get BrokenBarrierError
+//
+// One store decides for all: no part of a party goes on while the rest is left behind, wherever the last one dies.
+import { inspect } from 'node:util'
+import { BrokenBarrierError } from '../errors.js'
+import { load, peek, poke } from '../memory/atomics.js'
+import { checkTimeout, checkWaitOptions, type WaitOptions } from '../memory/deadline.js'
+import { makeShareable, registerShareable } from '../memory/handles.js'
+import { mayAsk } from '../memory/liveness.js'
+import { ME } from './lock-word.js'
+import { COUNT, EntryWaiter, GRANTED, KIND, Monitor, STATE, WAITING } from './monitor.js'
+import { AsyncQueue, block, DONE, AGAIN, type Outcome } from './park.js'
+
+const PARTIES = STATE
+const GENERATION = STATE + 1
+const BROKEN = STATE + 2
+const BROKEN_PARTY = STATE + 3
+const RUNNER = STATE + 4
+
+const FAILED = -1
+const DOOR = -2
+
+class Party extends Monitor {
+  readonly #hasAction: boolean
+
+  constructor(hasAction: boolean, memory?: SharedArrayBuffer) {
+    super(memory)
+    this.#hasAction = hasAction
+  }
+
+  override take(waiter: PartyWaiter): boolean {
+    const { words } = this
+    this.settle(false)
+    if (peek(words, BROKEN) === 1) throw new BrokenBarrierError('the barrier is broken')
+    waiter.kind = peek(words, GENERATION)
+    waiter.count = this.present()
+    if (peek(words, RUNNER) !== 0) {
+      waiter.kind++
+      waiter.count = DOOR
+      return false
+    }
+    if (waiter.count < peek(words, PARTIES) - 1) return false
+    if (mayAsk()) {
+      this.settle(true)
+      if (peek(words, BROKEN) === 1) throw new BrokenBarrierError('a party died while it waited')
+    }
+    waiter.result = waiter.count
+    if (this.#hasAction) {
+      // It shows as one that waits, so that its death would be seen.
+      waiter.sleepOn(words, this.add(WAITING, ME, waiter.kind, waiter.count))
+      poke(words, RUNNER, ME)
+      waiter.runs = true
+    } else {
+      poke(words, GENERATION, waiter.kind + 1)
+      this.settle(false)
+    }
+    return true
+  }
+
+  override settle(find: boolean): void {
+    const { words } = this
+    for (const entry of this.waiters()) {
+      if (!this.isOrphan(entry, find)) continue
+      if (this.#isPresent(entry)) this.break()
+      this.remove(entry)
+    }
+    for (const entry of this.entries(GRANTED)) if (this.isOrphan(entry, find)) this.remove(entry)
+    const generation = peek(words, GENERATION)
+    for (const entry of this.waiters()) {
+      const kind = peek(words, entry + KIND)
+      if (this.#isPresent(entry) || kind === generation + 1) continue
+      if (kind === peek(words, BROKEN_PARTY) && peek(words, entry + COUNT) !== DOOR)
+        this.grant(entry, entry + COUNT, FAILED)
+      else this.grant(entry)
+    }
+  }
+
+  override finish(waiter: EntryWaiter, count: number): Outcome {
+    if (count === FAILED) throw new BrokenBarrierError('the barrier was broken while this party waited')
+    waiter.result = count
+    if (count !== DOOR) return DONE
+    waiter.index = -1
+    return AGAIN
+  }
+
+  override abandon(waiter: EntryWaiter): void {
+    if (this.#isPresent(waiter.index)) this.break()
+  }
+
+  /** The action has been run for the full party. @param good whether it went well */
+  finishAction(waiter: EntryWaiter, good: boolean): void {
+    const { words } = this
+    const intact = this.#isPresent(waiter.index)
+    if (intact && good) this.commit(GENERATION, waiter.kind + 1, RUNNER, 0, waiter.index, 0)
+    else {
+      if (intact) this.break()
+      poke(words, waiter.index, 0)
+    }
+    this.settle(false)
+    if (!intact) throw new BrokenBarrierError('the barrier was broken while its action ran')
+  }
+
+  /** Break the party that waits now, and let nobody wait any more. */
+  break(): void {
+    this.#breakParty(1)
+  }
+
+  /** Break the party that waits now, if there is one, and let the next begin. */
+  reset(): void {
+    this.settle(false)
+    this.#breakParty(0)
+    this.settle(false)
+  }
+
+  #breakParty(broken: number): void {
+    const generation = peek(this.words, GENERATION)
+    this.commit(BROKEN, broken, BROKEN_PARTY, generation, GENERATION, generation + 1, RUNNER, 0)
+  }
+
+  /** How many of the party are there. */
+  present(): number {
+    return this.waiters().filter((entry) => this.#isPresent(entry)).length
+  }
+
+  #isPresent(entry: number): boolean {
+    const { words } = this
+    return (
+      this.is(entry, WAITING) &&
+      peek(words, entry + KIND) === peek(words, GENERATION) &&
+      peek(words, entry + COUNT) !== DOOR
+    )
+  }
+}
+
+class PartyWaiter extends EntryWaiter {
+  /** It was the last to come, and runs the action. */
+  runs = false
+}
+
+/** How an action gets from the thread that makes a barrier to the one that runs it. Provided by lib/task/action.ts. */
+export interface Actions {
+  /** What of it can be sent. @throws TypeError it cannot. */
+  define(action: unknown): unknown
+  load(definition: unknown): Promise<() => unknown>
+  loadSync(definition: unknown): () => unknown
+}
+
+let actions: Actions | undefined
+
+export function provideActions(provided: Actions): void {
+  actions = provided
+}
+
+export interface BarrierOptions {
+  /** A target that one of the parties runs when all are there, before any goes on. If it throws, the barrier is broken. @default none */
+  action?: (() => unknown) | undefined
+  /** Milliseconds that a `wait` without a time of its own waits. @default Infinity */
+  timeout?: number | undefined
+}
+
+/** Lets a number of parties, across threads, wait for one another. Shareable. */
+export class Barrier {
+  readonly #party: Party
+  readonly #action: unknown
+  readonly #timeoutMs: number
+
+  /** @param parties how many go on together. @throws RangeError fewer than one */
+  constructor(parties: number, options?: BarrierOptions)
+  /** @internal */
+  constructor(parties: number, options?: BarrierOptions, memory?: SharedArrayBuffer, action?: unknown)
+  constructor(parties: number, options: BarrierOptions = {}, memory?: SharedArrayBuffer, action?: unknown) {
+    if (typeof parties !== 'number') throw new TypeError(`parties must be a number, not ${inspect(parties)}`)
+    if (!Number.isInteger(parties) || parties < 1 || parties > 2 ** 16)
+      throw new RangeError(`parties must be an integer from 1 to ${2 ** 16}, not ${parties}`)
+    if (typeof options !== 'object' || options === null)
+      throw new TypeError(`barrier options must be an object, not ${inspect(options)}`)
+    this.#timeoutMs = checkTimeout(options.timeout)
+    this.#action = options.action === undefined ? action : actions!.define(options.action)
+    this.#party = new Party(this.#action !== undefined, memory)
+    if (memory) return
+    poke(this.#party.words, PARTIES, parties)
+    poke(this.#party.words, BROKEN_PARTY, -1)
+    makeShareable(this, 'Barrier', this.#party.memory, parties, this.#timeoutMs, this.#action)
+  }
+
+  /**
+   * Wait until all parties wait.
+   * @returns 0 to parties - 1, another for each party
+   * @throws BrokenBarrierError (ERR_MANYHANDS_BROKEN_BARRIER) it was aborted or reset, the time of a party was over, a party
+   * died, or the action failed (its error is the `cause`)
+   */
+  async wait(options: WaitOptions = this.#timeoutMs): Promise<number> {
+    const { timeoutMs = this.#timeoutMs, signal } = this.#checked(options)
+    const waiter = new PartyWaiter(this.#party, false)
+    if (!(await new AsyncQueue().join(waiter, { timeout: timeoutMs, signal }))) throw late(timeoutMs)
+    if (waiter.runs) {
+      let thrown: { reason: unknown } | undefined
+      try {
+        await (
+          await actions!.load(this.#action)
+        )()
+      } catch (reason) {
+        thrown = { reason }
+      }
+      this.#finishAction(waiter, thrown)
+    }
+    return waiter.result
+  }
+
+  /** As `wait`, blocking the thread. @param timeoutMs milliseconds. @default the barrier's `timeout` */
+  waitSync(timeoutMs: number = this.#timeoutMs): number {
+    const limitMs = checkTimeout(timeoutMs, 'timeoutMs')
+    const waiter = new PartyWaiter(this.#party, true)
+    if (!block(waiter, limitMs)) throw late(limitMs)
+    if (waiter.runs) {
+      let thrown: { reason: unknown } | undefined
+      try {
+        if (actions!.loadSync(this.#action)() instanceof Promise)
+          throw new TypeError('the action of a barrier returned a promise, for which waitSync cannot wait')
+      } catch (reason) {
+        thrown = { reason }
+      }
+      this.#finishAction(waiter, thrown)
+    }
+    return waiter.result
+  }
+
+  #checked(options: WaitOptions): { timeoutMs?: number | undefined; signal?: AbortSignal } {
+    const checked = checkWaitOptions(options)
+    const given = typeof options === 'number' || options.timeout !== undefined
+    return given ? checked : { ...checked, timeoutMs: undefined }
+  }
+
+  #finishAction(waiter: EntryWaiter, thrown: { reason: unknown } | undefined): void {
+    this.#party.exclusively(() => this.#party.finishAction(waiter, !thrown))
+    if (thrown) throw new BrokenBarrierError("the barrier's action failed", { cause: thrown.reason })
+  }
+
+  /** Break it: all who wait, and who come until `reset`, get BrokenBarrierError. */
+  abort(): void {
+    this.#party.exclusively(() => {
+      this.#party.break()
+      this.#party.settle(false)
+    })
+  }
+
+  /** Make it whole again. Who waits now gets BrokenBarrierError. */
+  reset(): void {
+    this.#party.exclusively(() => this.#party.reset())
+  }
+
+  /** How many go on together. */
+  get parties(): number {
+    return load(this.#party.words, PARTIES)
+  }
+
+  /** How many wait now. */
+  get nWaiting(): number {
+    return this.#party.exclusively(() => this.#party.present())
+  }
+
+  get broken(): boolean {
+    return this.#party.exclusively(() => {
+      this.#party.settle(mayAsk())
+      return load(this.#party.words, BROKEN) === 1
+    })
+  }
+}
+
+function late(timeoutMs: number): BrokenBarrierError {
+  return new BrokenBarrierError(`not all parties came within ${Math.max(timeoutMs, 0)} ms`)
+}
+
+registerShareable('Barrier', ([, , memory, parties, timeout, action]) => {
+  return new Barrier(parties as number, { timeout: timeout as number }, memory as SharedArrayBuffer, action)
+})

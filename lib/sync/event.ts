@@ -1,0 +1,79 @@
+// Event: a flag that threads wait for. After Python's multiprocessing.Event. A monitor (monitor.ts) with this policy:
+//
+// word     field   meaning
+//  STATE   FLAG    1: set
+//
+// Who waited when it was set goes on, also if it is cleared at once after that.
+import { load, peek, poke } from '../memory/atomics.js'
+import { checkTimeout, type WaitOptions } from '../memory/deadline.js'
+import { makeShareable, registerShareable } from '../memory/handles.js'
+import { EntryWaiter, GRANTED, Monitor, STATE } from './monitor.js'
+import { AsyncQueue, block } from './park.js'
+
+const FLAG = STATE
+
+class Flag extends Monitor {
+  override take(): boolean {
+    return peek(this.words, FLAG) === 1
+  }
+
+  override settle(find: boolean): void {
+    for (const entry of [...this.waiters(), ...this.entries(GRANTED)])
+      if (this.isOrphan(entry, find)) this.remove(entry)
+      else if (this.take() && !this.is(entry, GRANTED)) this.grant(entry)
+  }
+
+  set(): void {
+    poke(this.words, FLAG, 1)
+    this.settle(false)
+  }
+
+  clear(): void {
+    this.settle(false) // Who set it may have died before it let all go.
+    poke(this.words, FLAG, 0)
+  }
+}
+
+/** A flag, across threads, that is set or not, and that threads wait for. Shareable. */
+export class Event {
+  readonly #flag: Flag
+
+  constructor()
+  /** @internal */
+  constructor(memory?: SharedArrayBuffer)
+  constructor(memory?: SharedArrayBuffer) {
+    this.#flag = new Flag(memory)
+    if (!memory) makeShareable(this, 'Event', this.#flag.memory)
+  }
+
+  isSet(): boolean {
+    return load(this.#flag.words, FLAG) === 1
+  }
+
+  /** Set it, and let everybody go who waits. */
+  set(): void {
+    this.#flag.exclusively(() => this.#flag.set())
+  }
+
+  /** From now on, `wait` waits again. */
+  clear(): void {
+    this.#flag.exclusively(() => this.#flag.clear())
+  }
+
+  /** Wait until it is set. @returns false: the time was over before */
+  wait(options?: WaitOptions): Promise<boolean> {
+    return new AsyncQueue().join(new EntryWaiter(this.#flag, false), options)
+  }
+
+  /**
+   * Block the thread until it is set.
+   * @param timeoutMs milliseconds; Infinity waits for ever, 0 does not wait. @default Infinity
+   * @returns false: the time was over before
+   */
+  waitSync(timeoutMs?: number): boolean {
+    const limitMs = checkTimeout(timeoutMs, 'timeoutMs')
+    return this.isSet() || (limitMs > 0 && block(new EntryWaiter(this.#flag, true), limitMs))
+  }
+}
+
+registerShareable('Event', ([, , memory]) => new Event(memory as SharedArrayBuffer))

@@ -1,0 +1,285 @@
+// A monitor: the state of a synchronization object behind a lock word of its own, and those who wait for it in a table. Each
+// waiter sleeps on its own entry, so that exactly those are woken whose turn it is, in the order of their coming, and the
+// others sleep on. Everything but Lock and RLock is one of these with a policy of its own.
+//
+// word            field       meaning
+//  0-1            MUTEX       lock word; held for a few lines at a time, never while waiting, never while calling a stranger
+//  2              ENTRIES     how many entries were ever in use: where looking through them ends
+//  3              TICKET      the last that was given out
+//  4              LOGGED      how many pairs of the log are to be written; 0: none
+//  5..13          state       the policy's own
+//  16..31         LOG         pairs: a word's index, its new value
+//  32 + 4 * i     STATUS      entry i: state and owner (thread id + 1); 0: nobody's. Its waiter sleeps on it
+//  32 + 4 * i + 1 ORDER       its ticket
+//  32 + 4 * i + 2 KIND        what it waits for or holds; the policy's own
+//  32 + 4 * i + 3 COUNT       the policy's own
+//
+//   NOBODY ──attempt──> WAITING ──its turn──> GRANTED ──attempt──> NOBODY          a waiter
+//                          └─────gives up, dies──────────────────────^
+//   NOBODY ─────────────────────> HOLDING ───────────────────────> NOBODY          who has something (a permit, a read lock)
+//
+// All of it is read and written with the mutex held; only sleeping and waking need no mutex. Nobody is left behind by a death:
+// - The mutex of a dead thread is handed over. What changes together is logged first (`commit`), and who inherits the mutex
+//   writes what the log says, again: a change is made whole or not at all, wherever the kill lands, between two plain stores too.
+// - Waiters are woken after the mutex is free. If whoever should do that dies first, they look for themselves a slice later.
+// - A slice later they also ask for the dead: `settle` drops their entries, and passes on what they were granted.
+import { notifyAll, peek, poke, type Words } from '../memory/atomics.js'
+import { enrol, findDead, isDead, mayAsk } from '../memory/liveness.js'
+import { giveBack, LOCK_WORDS, LockWaiter, ME, tryTake } from './lock-word.js'
+import { block, DONE, WAIT, type Outcome, type Waiter } from './park.js'
+
+const ENTRIES = LOCK_WORDS
+const TICKET = 3
+const LOGGED = 4
+/** The first of the policy's own words. */
+export const STATE = 5
+const LOG = 16
+const FIRST_ENTRY = 32
+const ENTRY_WORDS = 4
+const ORDER = 1
+export const KIND = 2
+export const COUNT = 3
+
+export const WAITING: number = 2 ** 28
+export const GRANTED: number = 2 ** 29
+export const HOLDING: number = 2 ** 30
+const OWNER = 2 ** 28 - 1
+
+/** As many entries fit at first, and at most. */
+const FEW = 16
+const MOST = 2 ** 16
+
+const bytesFor = (entries: number) => (FIRST_ENTRY + entries * ENTRY_WORDS) * Int32Array.BYTES_PER_ELEMENT
+
+export abstract class Monitor {
+  /** Growable: the views are of fixed length, which are fast, and renewed when it has grown. */
+  readonly memory: SharedArrayBuffer
+  words: Words
+  /** Entries to be woken when the mutex is free. */
+  #toWake: number[] = []
+
+  constructor(memory?: SharedArrayBuffer) {
+    this.memory = memory ?? new SharedArrayBuffer(bytesFor(FEW), { maxByteLength: bytesFor(MOST) })
+    this.words = this.#view()
+    enrol()
+  }
+
+  // What a policy says. All is called with the mutex held.
+
+  /** Take it if that needs no waiting. @param again whether the dead were dropped just before */
+  abstract take(waiter: EntryWaiter): boolean
+  /** Drop the dead, finish what one of them left half done, grant what can be granted. `find`: ask the system who is dead. */
+  abstract settle(find: boolean): void
+  /** Throw where waiting is pointless. */
+  refuse(_waiter: EntryWaiter): void {}
+  /** What it means to the others that a waiter gives up. Its entry is removed after that. */
+  abandon(_waiter: EntryWaiter): void {}
+  /** What becomes of a waiter that was granted what it wanted, now that its entry is removed. May throw. */
+  finish(_waiter: EntryWaiter, _count: number): Outcome {
+    return DONE
+  }
+
+  /** Run `section` with the mutex held, then wake whom it granted something. */
+  exclusively<T>(section: () => T): T {
+    if (!tryTake(this.words, 0, 'handOver')) block(new LockWaiter(this.words, 0, true, 'handOver'), Infinity)
+    try {
+      if (peek(this.words, LOGGED) > 0) this.#replay()
+      if (this.#end() > this.words.length) this.words = this.#view()
+      return section()
+    } finally {
+      giveBack(this.words, 0)
+      if (this.#toWake.length > 0) this.#wake()
+    }
+  }
+
+  /** Take it without waiting. */
+  tryNow(waiter: EntryWaiter): boolean {
+    return this.exclusively(() => this.take(waiter) || this.#settleAndTake(waiter, mayAsk()))
+  }
+
+  #settleAndTake(waiter: EntryWaiter, find: boolean): boolean {
+    this.settle(find)
+    if (this.take(waiter)) return true
+    this.refuse(waiter)
+    return false
+  }
+
+  /** @internal One try of a waiter. */
+  attempt(waiter: EntryWaiter): Outcome {
+    return this.exclusively(() => {
+      if (waiter.index < 0) {
+        if (this.take(waiter) || this.#settleAndTake(waiter, waiter.probing)) return DONE
+        waiter.sleepOn(this.words, this.add(WAITING, ME, waiter.kind, waiter.count))
+        return WAIT
+      }
+      if (this.is(waiter.index, WAITING)) {
+        this.settle(waiter.probing)
+        if (this.is(waiter.index, WAITING)) {
+          this.#refuseWaiting(waiter)
+          return WAIT
+        }
+      }
+      return this.#conclude(waiter)
+    })
+  }
+
+  #refuseWaiting(waiter: EntryWaiter): void {
+    try {
+      this.refuse(waiter)
+    } catch (reason) {
+      this.remove(waiter.index)
+      throw reason
+    }
+  }
+
+  /** @internal A waiter is out of time. Whether it was granted what it wanted just before. */
+  giveUp(waiter: EntryWaiter): boolean {
+    return this.exclusively(() => {
+      const granted = !this.is(waiter.index, WAITING)
+      if (granted) this.#conclude(waiter)
+      else {
+        this.abandon(waiter)
+        this.remove(waiter.index)
+        this.settle(false)
+      }
+      return granted
+    })
+  }
+
+  #conclude(waiter: EntryWaiter): Outcome {
+    const count = peek(this.words, waiter.index + COUNT)
+    this.remove(waiter.index)
+    return this.finish(waiter, count)
+  }
+
+  // The table.
+
+  /** Make several changes as one: `[index, value, index, value, …]`, eight pairs at most. */
+  commit(...pairs: number[]): void {
+    const { words } = this
+    for (let i = 0; i < pairs.length; i++) poke(words, LOG + i, pairs[i]!)
+    poke(words, LOGGED, pairs.length)
+    this.#replay()
+  }
+
+  #replay(): void {
+    const { words } = this
+    const end = LOG + peek(words, LOGGED)
+    for (let i = LOG; i < end; i += 2) poke(words, peek(words, i), peek(words, i + 1))
+    poke(words, LOGGED, 0)
+  }
+
+  /** The entries whose status has this state, for any owner or the given one. An entry is the index of its first word. */
+  entries(state: number, owner = 0): number[] {
+    const found: number[] = []
+    for (let entry = FIRST_ENTRY, end = this.#end(); entry < end; entry += ENTRY_WORDS)
+      if (this.is(entry, state) && (owner === 0 || this.ownerOf(entry) === owner)) found.push(entry)
+    return found
+  }
+
+  /** Those who wait, the first first. */
+  waiters(): number[] {
+    const { words } = this
+    return this.entries(WAITING).toSorted((a, b) => (peek(words, a + ORDER) - peek(words, b + ORDER)) | 0)
+  }
+
+  is(entry: number, state: number): boolean {
+    return (peek(this.words, entry) & state) !== 0
+  }
+
+  ownerOf(entry: number): number {
+    return peek(this.words, entry) & OWNER
+  }
+
+  /** Whether the entry's owner has ended. */
+  isOrphan(entry: number, find: boolean): boolean {
+    const owner = this.ownerOf(entry)
+    return owner !== ME && (find ? findDead(owner - 1) : isDead(owner - 1))
+  }
+
+  /** Make an entry. Its status comes last: until then it is nobody's. @throws RangeError there are too many */
+  add(state: number, owner: number, kind: number, count: number): number {
+    const entry = this.#unused()
+    const { words } = this
+    const ticket = (peek(words, TICKET) + 1) | 0
+    poke(words, TICKET, ticket)
+    poke(words, entry + ORDER, ticket)
+    poke(words, entry + KIND, kind)
+    poke(words, entry + COUNT, count)
+    poke(words, entry, state | owner)
+    return entry
+  }
+
+  remove(entry: number): void {
+    poke(this.words, entry, 0)
+  }
+
+  /** Give the waiter what it waits for: the changes that this makes besides, in one with them. */
+  grant(entry: number, ...pairs: number[]): void {
+    this.#toWake.push(entry)
+    this.commit(...pairs, entry, GRANTED | this.ownerOf(entry))
+  }
+
+  #wake(): void {
+    const entries = this.#toWake
+    this.#toWake = []
+    for (const entry of entries) notifyAll(this.words, entry)
+  }
+
+  #unused(): number {
+    const end = this.#end()
+    for (let entry = FIRST_ENTRY; entry < end; entry += ENTRY_WORDS) if (peek(this.words, entry) === 0) return entry
+    const used = peek(this.words, ENTRIES)
+    if (end === this.words.length) {
+      if (used === MOST) throw new RangeError(`no more than ${MOST} can use a synchronization object at the same time`)
+      this.memory.grow(bytesFor(2 * used))
+      this.words = this.#view()
+    }
+    poke(this.words, ENTRIES, used + 1)
+    return end
+  }
+
+  #end(): number {
+    return FIRST_ENTRY + peek(this.words, ENTRIES) * ENTRY_WORDS
+  }
+
+  #view(): Words {
+    return new Int32Array(this.memory, 0, this.memory.byteLength / Int32Array.BYTES_PER_ELEMENT)
+  }
+}
+
+/** Somebody who waits in a monitor. */
+export class EntryWaiter implements Waiter {
+  kind: number
+  count: number
+  readonly blocking: boolean
+  readonly #monitor: Monitor
+  words!: Words
+  /** Its entry, once it has one. */
+  index = -1
+  seen = 0
+  probing = false
+  /** What it got. */
+  result = 0
+
+  constructor(monitor: Monitor, blocking: boolean, kind = 0, count = 0) {
+    this.#monitor = monitor
+    this.blocking = blocking
+    this.kind = kind
+    this.count = count
+  }
+
+  sleepOn(words: Words, entry: number): void {
+    this.words = words
+    this.index = entry
+    this.seen = WAITING | ME
+  }
+
+  attempt(): Outcome {
+    return this.#monitor.attempt(this)
+  }
+
+  giveUp(): boolean {
+    return this.#monitor.giveUp(this)
+  }
+}

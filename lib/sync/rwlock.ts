@@ -1,0 +1,194 @@
+// RWLock: many readers or one writer. A monitor (monitor.ts) with this policy:
+//
+// word     field     meaning
+//  STATE   WRITER    the owner that writes (thread id + 1); 0: nobody does
+// A HOLDING entry per thread that reads: COUNT times. KIND of a waiter: READ or WRITE.
+//
+//   FREE ──> read by n threads ──the last releases, or dies──> FREE ──> WRITER ──releases──> FREE
+//                                                                         └──dies──recover──> held by another
+//
+// Served in the order of coming, neighbouring readers together; who comes while a writer waits, waits behind it, unless its
+// thread reads already: it would wait for itself. A reader has changed nothing, so one that dies is forgotten.
+import { DeadlockError, LockError } from '../errors.js'
+import { peek, poke } from '../memory/atomics.js'
+import { checkTimeout, checkWaitOptions, type WaitOptions } from '../memory/deadline.js'
+import { makeShareable, registerShareable } from '../memory/handles.js'
+import { findDead, isDead } from '../memory/liveness.js'
+import { Acquirable } from './guard.js'
+import { ME, ownerDied, type OnOwnerDeath } from './lock-word.js'
+import { checkOnOwnerDeath, type LockOptions } from './lock.js'
+import { COUNT, EntryWaiter, GRANTED, HOLDING, KIND, Monitor, STATE } from './monitor.js'
+import { AsyncQueue, block } from './park.js'
+
+const WRITER = STATE
+const READ = 0
+const WRITE = 1
+
+class Access extends Monitor {
+  readonly #onOwnerDeath: OnOwnerDeath
+
+  constructor(onOwnerDeath: OnOwnerDeath, memory?: SharedArrayBuffer) {
+    super(memory)
+    this.#onOwnerDeath = onOwnerDeath
+  }
+
+  override take({ kind }: EntryWaiter): boolean {
+    if (this.writer !== 0) return false
+    if (kind === WRITE) {
+      if (this.#isRead() || this.waiters().length > 0) return false
+      poke(this.words, WRITER, ME)
+      return true
+    }
+    if (this.waiters().length > 0 && !this.#reading(ME)) return false
+    this.commit(...this.#charge(ME, 1))
+    return true
+  }
+
+  override settle(find: boolean): void {
+    for (const entry of [...this.waiters(), ...this.entries(HOLDING)])
+      if (this.isOrphan(entry, find)) this.remove(entry)
+    for (const entry of this.entries(GRANTED)) {
+      if (!this.isOrphan(entry, find)) continue
+      // It ended before it knew that it might write: it has changed nothing.
+      if (peek(this.words, entry + KIND) === WRITE) this.commit(WRITER, 0, entry, 0)
+      else this.remove(entry)
+    }
+    if (this.#onOwnerDeath === 'handOver' && this.#isWriterDead(find)) poke(this.words, WRITER, 0)
+    this.#serve()
+  }
+
+  override refuse({ kind, blocking, probing }: EntryWaiter): void {
+    if (this.#isWriterDead(probing)) throw ownerDied(this.writer)
+    if (!blocking) return
+    if (this.writer === ME) throw new DeadlockError('this thread would block for an RWLock that it holds for writing')
+    if (kind === WRITE && this.#reading(ME))
+      throw new DeadlockError('this thread would block to write under an RWLock that it holds for reading')
+  }
+
+  /** Whether this thread held it. */
+  release(kind: number): boolean {
+    if (kind === WRITE ? this.writer !== ME : !this.#reading(ME)) return false
+    if (kind === WRITE) poke(this.words, WRITER, 0)
+    else this.commit(...this.#charge(ME, -1))
+    this.#serve()
+    return true
+  }
+
+  /** Take the place of a writer that died. Whether it was one. */
+  recover(kind: number): boolean {
+    if (!this.#isWriterDead(true)) return false
+    if (kind === WRITE) poke(this.words, WRITER, ME)
+    else this.commit(WRITER, 0, ...this.#charge(ME, 1))
+    this.#serve()
+    return true
+  }
+
+  isTaken(kind: number): boolean {
+    return this.writer !== 0 || (kind === WRITE && this.#isRead())
+  }
+
+  get writer(): number {
+    return peek(this.words, WRITER)
+  }
+
+  #serve(): void {
+    for (const entry of this.waiters()) {
+      if (this.writer !== 0) return
+      if (peek(this.words, entry + KIND) === READ) this.grant(entry, ...this.#charge(this.ownerOf(entry), 1))
+      else if (this.#isRead()) return
+      else this.grant(entry, WRITER, this.ownerOf(entry))
+    }
+  }
+
+  #isRead(): boolean {
+    return this.entries(HOLDING).some((entry) => peek(this.words, entry + COUNT) > 0)
+  }
+
+  #reading(owner: number): boolean {
+    return this.entries(HOLDING, owner).some((entry) => peek(this.words, entry + COUNT) > 0)
+  }
+
+  #isWriterDead(find: boolean): boolean {
+    const { writer } = this
+    return writer !== 0 && writer !== ME && (find ? findDead(writer - 1) : isDead(writer - 1))
+  }
+
+  /** The change to how often a thread reads. */
+  #charge(owner: number, change: number): number[] {
+    const entry = this.entries(HOLDING, owner)[0] ?? this.add(HOLDING, owner, READ, 0)
+    return [entry + COUNT, peek(this.words, entry + COUNT) + change]
+  }
+}
+
+/** One face of an RWLock: `read` or `write`. */
+class Face extends Acquirable {
+  readonly #access: Access
+  readonly #kind: number
+
+  constructor(access: Access, kind: number) {
+    super()
+    this.#access = access
+    this.#kind = kind
+  }
+
+  override acquireSync(timeoutMs?: number): boolean {
+    const limitMs = checkTimeout(timeoutMs, 'timeoutMs')
+    const waiter = new EntryWaiter(this.#access, limitMs > 0, this.#kind)
+    return limitMs > 0 ? block(waiter, limitMs) : this.#access.tryNow(waiter)
+  }
+
+  override acquire(options?: WaitOptions): Promise<boolean> {
+    return new AsyncQueue().join(new EntryWaiter(this.#access, false, this.#kind), options)
+  }
+
+  override release(): void {
+    if (!this.#access.exclusively(() => this.#access.release(this.#kind)))
+      throw new LockError(
+        `release of an RWLock that this thread does not hold for ${this.#kind === READ ? 'reading' : 'writing'}`,
+      )
+  }
+
+  override locked(): boolean {
+    return this.#access.exclusively(() => this.#access.isTaken(this.#kind))
+  }
+
+  /**
+   * Take it after a thread ended while it was writing.
+   * @throws LockError (ERR_MANYHANDS_LOCK) none did.
+   */
+  recoverSync(): void {
+    if (!this.#access.exclusively(() => this.#access.recover(this.#kind)))
+      throw new LockError('recover of an RWLock whose writer has not died')
+  }
+
+  /** As `recoverSync`. */
+  async recover(options?: WaitOptions): Promise<void> {
+    checkWaitOptions(options).signal?.throwIfAborted()
+    this.recoverSync()
+  }
+}
+
+/** A lock that many hold for reading, or one for writing, across threads. Shareable. */
+export class RWLock {
+  /** To hold while reading: others may read, too. */
+  readonly read: Acquirable & Pick<Face, 'recover' | 'recoverSync'>
+  /** To hold while writing: nobody else reads or writes. */
+  readonly write: Acquirable & Pick<Face, 'recover' | 'recoverSync'>
+
+  constructor(options?: LockOptions)
+  /** @internal */
+  constructor(options?: LockOptions, memory?: SharedArrayBuffer)
+  constructor(options: LockOptions = {}, memory?: SharedArrayBuffer) {
+    const onOwnerDeath = checkOnOwnerDeath(options)
+    const access = new Access(onOwnerDeath, memory)
+    this.read = new Face(access, READ)
+    this.write = new Face(access, WRITE)
+    // Structured clone copies what is enumerable, and must find nothing but the handle.
+    for (const face of ['read', 'write']) Object.defineProperty(this, face, { enumerable: false, writable: false })
+    if (!memory) makeShareable(this, 'RWLock', access.memory, onOwnerDeath)
+  }
+}
+
+registerShareable('RWLock', ([, , memory, onOwnerDeath]) => {
+  return new RWLock({ onOwnerDeath: onOwnerDeath as OnOwnerDeath }, memory as SharedArrayBuffer)
+})

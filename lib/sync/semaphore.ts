@@ -1,0 +1,202 @@
+// Semaphore and BoundedSemaphore: a number of permits. After Python's multiprocessing.Semaphore: any thread may release. A
+// monitor (monitor.ts) with this policy:
+//
+// word     field      meaning
+//  STATE   FREE       permits to be had
+//  +1      INITIAL    permits at first
+//  +2      BOUNDED    1: FREE never exceeds INITIAL
+// A HOLDING entry per thread: COUNT permits that it took and that nobody has released.
+//
+// Whoever waits is served before whoever comes. A thread that ends takes its permits with it: who would then have to wait gets
+// OwnerDiedError, until `recover` gives them back. A semaphore that only signals (it starts at 0) has no permits to be lost.
+import { inspect } from 'node:util'
+import { LockError } from '../errors.js'
+import { load, peek, poke } from '../memory/atomics.js'
+import { checkTimeout, checkWaitOptions, type WaitOptions } from '../memory/deadline.js'
+import { makeShareable, registerShareable } from '../memory/handles.js'
+import { Acquirable } from './guard.js'
+import { ME, ownerDied, type OnOwnerDeath } from './lock-word.js'
+import { checkOnOwnerDeath, type LockOptions } from './lock.js'
+import { COUNT, EntryWaiter, GRANTED, HOLDING, Monitor, STATE } from './monitor.js'
+import { AsyncQueue, block } from './park.js'
+
+const FREE = STATE
+const INITIAL = STATE + 1
+const BOUNDED = STATE + 2
+
+class Permits extends Monitor {
+  readonly #onOwnerDeath: OnOwnerDeath
+
+  constructor(onOwnerDeath: OnOwnerDeath, memory?: SharedArrayBuffer) {
+    super(memory)
+    this.#onOwnerDeath = onOwnerDeath
+  }
+
+  override take(): boolean {
+    const free = peek(this.words, FREE)
+    if (free <= 0 || this.waiters().length > 0) return false
+    this.commit(FREE, free - 1, ...this.#charge(ME, 1))
+    return true
+  }
+
+  override settle(find: boolean): void {
+    const { words } = this
+    for (const entry of this.waiters()) if (this.isOrphan(entry, find)) this.remove(entry)
+    for (const entry of this.entries(GRANTED)) {
+      if (!this.isOrphan(entry, find)) continue
+      // It ended before it knew that it had a permit.
+      this.commit(FREE, peek(words, FREE) + 1, ...this.#charge(this.ownerOf(entry), -1), entry, 0)
+    }
+    const orphans = this.#lost(find)
+    if (this.#onOwnerDeath === 'handOver') for (const entry of orphans) this.#refund(entry)
+    this.serve()
+  }
+
+  /** Give out what there is. */
+  serve(): void {
+    for (const entry of this.waiters()) {
+      const free = peek(this.words, FREE)
+      if (free <= 0) return
+      this.grant(entry, FREE, free - 1, ...this.#charge(this.ownerOf(entry), 1))
+    }
+  }
+
+  override refuse(waiter: EntryWaiter): void {
+    if (this.#onOwnerDeath === 'handOver') return
+    const [entry] = this.#lost(waiter.probing)
+    if (entry !== undefined) throw ownerDied(this.ownerOf(entry))
+  }
+
+  /** Give back permits: one's own first, then whosoever's. */
+  release(count: number): void {
+    const free = peek(this.words, FREE)
+    if (peek(this.words, BOUNDED) === 1 && free + count > peek(this.words, INITIAL))
+      throw new LockError(
+        `release of ${count} with ${free} free, of a semaphore bounded to ${peek(this.words, INITIAL)}`,
+      )
+    for (let left = count; left > 0; left--) {
+      const [own] = this.entries(HOLDING, ME).filter((entry) => this.#held(entry) > 0)
+      const entry = own ?? this.entries(HOLDING).find((entry) => this.#held(entry) > 0)
+      const pairs = entry === undefined ? [] : [entry + COUNT, this.#held(entry) - 1]
+      this.commit(FREE, peek(this.words, FREE) + 1, ...pairs)
+    }
+    this.serve()
+  }
+
+  /** Give back what the dead hold, one of it to this thread. Whether there was any. */
+  recover(): boolean {
+    const orphans = this.#lost(true)
+    if (orphans.length === 0) return false
+    for (const entry of orphans) this.#refund(entry)
+    this.commit(FREE, peek(this.words, FREE) - 1, ...this.#charge(ME, 1))
+    this.serve()
+    return true
+  }
+
+  #held(entry: number): number {
+    return peek(this.words, entry + COUNT)
+  }
+
+  #lost(find: boolean): number[] {
+    return this.entries(HOLDING).filter((entry) => this.#held(entry) > 0 && this.isOrphan(entry, find))
+  }
+
+  #refund(entry: number): void {
+    this.commit(FREE, peek(this.words, FREE) + this.#held(entry), entry, 0)
+  }
+
+  /** The change to what a thread holds. */
+  #charge(owner: number, change: number): number[] {
+    const entry = this.entries(HOLDING, owner)[0] ?? this.add(HOLDING, owner, 0, 0)
+    return [entry + COUNT, this.#held(entry) + change]
+  }
+}
+
+/** A number of permits, across threads. `acquire` takes one, or waits for one; `release` gives some back. Shareable. */
+export class Semaphore extends Acquirable {
+  readonly #permits: Permits
+
+  /** @param value how many permits there are at first. @default 1. @throws RangeError it is negative. */
+  constructor(value?: number, options?: LockOptions)
+  /** @internal */
+  constructor(value?: number, options?: LockOptions, memory?: SharedArrayBuffer, bounded?: boolean)
+  constructor(value = 1, options: LockOptions = {}, memory?: SharedArrayBuffer, bounded = false) {
+    super()
+    checkCount(value, 'the value of a semaphore', 0)
+    const onOwnerDeath = checkOnOwnerDeath(options)
+    this.#permits = new Permits(onOwnerDeath, memory)
+    if (memory) return
+    const { words } = this.#permits
+    poke(words, FREE, value)
+    poke(words, INITIAL, value)
+    poke(words, BOUNDED, bounded ? 1 : 0)
+    makeShareable(this, bounded ? 'BoundedSemaphore' : 'Semaphore', this.#permits.memory, onOwnerDeath)
+  }
+
+  override acquireSync(timeoutMs?: number): boolean {
+    const limitMs = checkTimeout(timeoutMs, 'timeoutMs')
+    const waiter = new EntryWaiter(this.#permits, true)
+    return limitMs <= 0 ? this.#permits.tryNow(waiter) : block(waiter, limitMs)
+  }
+
+  override acquire(options?: WaitOptions): Promise<boolean> {
+    return new AsyncQueue().join(new EntryWaiter(this.#permits, false), options)
+  }
+
+  /**
+   * Give back `n` permits.
+   * @throws LockError (ERR_MANYHANDS_LOCK) a BoundedSemaphore would have more than at first; none is given back then.
+   */
+  override release(n = 1): void {
+    checkCount(n, 'the number of permits to release', 1)
+    this.#permits.exclusively(() => this.#permits.release(n))
+  }
+
+  /** How many permits are free now. */
+  get value(): number {
+    return load(this.#permits.words, FREE)
+  }
+
+  override locked(): boolean {
+    return this.value === 0
+  }
+
+  /**
+   * Give back the permits of threads that have ended, and take one of them.
+   * @throws LockError (ERR_MANYHANDS_LOCK) there are none.
+   */
+  recoverSync(): void {
+    if (!this.#permits.exclusively(() => this.#permits.recover()))
+      throw new LockError('recover of a semaphore of which no holder has died')
+  }
+
+  /** As `recoverSync`. */
+  async recover(options?: WaitOptions): Promise<void> {
+    checkWaitOptions(options).signal?.throwIfAborted()
+    this.recoverSync()
+  }
+}
+
+/** A Semaphore that never has more permits than at first. */
+export class BoundedSemaphore extends Semaphore {
+  constructor(value?: number, options?: LockOptions)
+  /** @internal */
+  constructor(value?: number, options?: LockOptions, memory?: SharedArrayBuffer)
+  constructor(value?: number, options?: LockOptions, memory?: SharedArrayBuffer) {
+    super(value, options, memory, true)
+  }
+}
+
+function checkCount(count: number, what: string, least: number): void {
+  if (typeof count !== 'number') throw new TypeError(`${what} must be a number, not ${inspect(count)}`)
+  if (!Number.isInteger(count) || count < least || count > 2 ** 30)
+    throw new RangeError(`${what} must be an integer from ${least} to ${2 ** 30}, not ${count}`)
+}
+
+registerShareable('Semaphore', ([, , memory, onOwnerDeath]) => {
+  return new Semaphore(0, { onOwnerDeath: onOwnerDeath as OnOwnerDeath }, memory as SharedArrayBuffer)
+})
+
+registerShareable('BoundedSemaphore', ([, , memory, onOwnerDeath]) => {
+  return new BoundedSemaphore(0, { onOwnerDeath: onOwnerDeath as OnOwnerDeath }, memory as SharedArrayBuffer)
+})
