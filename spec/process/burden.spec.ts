@@ -2,13 +2,13 @@ import { assert, runProgram, suite } from '../harness.js'
 
 const test = suite('what processes leave behind')
 
-test('300 started and ended leave no handle, listener, warning, or growth of memory', async () => {
+test('150 started and ended leave no handle, listener, warning, or growth of memory', async () => {
   const { stdout, stderr, code } = await runProgram(
     `
     import { activeChildren, Process } from 'manyhands'
     const target = (n) => { if (n % 7 === 0) process.exit(3); if (n % 5 === 0) console.log(''); return n }
     const listeners = () => process.eventNames().map((name) => String(name) + ':' + process.listenerCount(name)).sort().join()
-    const idle = () => new Promise((resolve) => setTimeout(resolve, 400))
+    const idle = () => new Promise((resolve) => setTimeout(resolve, 150))
     const measure = async () => {
       await idle()
       gc()
@@ -30,9 +30,9 @@ test('300 started and ended leave no handle, listener, warning, or growth of mem
         }
       }
     }
-    await run(60)
+    await run(20)
     const before = await measure()
-    await run(300)
+    await run(150)
     const after = await measure()
     process._rawDebug(JSON.stringify({
       handles: [before.handles, after.handles],
@@ -55,8 +55,8 @@ test('300 started and ended leave no handle, listener, warning, or growth of mem
   assert.is(handles[1], handles[0])
   assert.is(listeners[1], listeners[0])
   assert.is(active, 0)
-  assert.ok(heap < 1.5e6, `the heap has grown by ${heap} bytes`)
-  assert.ok(rss < 100e6, `the program has grown by ${rss} bytes`)
+  assert.ok(heap < 750e3, `the heap has grown by ${heap} bytes`)
+  assert.ok(rss < 60e6, `the program has grown by ${rss} bytes`)
 })
 
 test.run()
