@@ -3,7 +3,7 @@
 import { parentPort, type MessagePort } from 'node:worker_threads'
 import { store } from '../lib/memory/atomics.js'
 import { unpack } from '../lib/memory/handles.js'
-import { CANCELLED, EXITING, EXIT_CODE, type ProcessMessage } from '../lib/process/control.js'
+import { begin, CANCELLED, EXITING, EXIT_CODE, type ProcessMessage } from '../lib/process/control.js'
 import { becomeProcess } from '../lib/process/current.js'
 import { postOutputAtOnce } from '../lib/process/output.js'
 import { encodeFailure } from '../lib/task/failure.js'
@@ -49,6 +49,7 @@ async function run({
   env,
 }: ProcessMessage & { kind: 'start' }): Promise<void> {
   clearTimeout(preload)
+  if (!begin(control)) return
   if (env) replaceEnvironment(env)
   becomeProcess(identity).watchCancellation(control, CANCELLED)
   process.once('exit', (code) => {

@@ -77,7 +77,13 @@ export class Threads {
   async run(lease: Lease, transfer: readonly Transferable[]): Promise<Outcome> {
     const deaths = this.#deaths
     try {
-      const outcome = (this.#pool ??= this.#open()).run(lease, { transferList: transfer as never })
+      this.#pool ??= this.#open()
+    } catch (reason) {
+      this.#options.onBootFailure({ exitcode: 1, reason })
+      throw new RunFailure(false, reason)
+    }
+    try {
+      const outcome = this.#pool.run(lease, { transferList: transfer as never })
       this.#meetNewThreads()
       return (await outcome) as Outcome
     } catch (reason) {

@@ -104,8 +104,9 @@ function isHandleObject(value: object): value is HandleObject {
 function rebuild(found: HandleObject): object {
   const handle = found[HANDLE]
   const [kind, id] = handle
-  const here = known.get(id)?.deref()
-  if (here) return here
+  const here = known.get(id)?.deref() as HandleObject | undefined
+  // Ports move: an object that was sent away and comes back, comes with another one.
+  if (here && handle.every((part, i) => !(part instanceof MessagePort) || part === here[HANDLE][i])) return here
   const make = kinds.get(kind)
   if (!make) throw new TypeError(`this thread has no class for the shareable kind '${kind}'`)
   const object = make(handle)

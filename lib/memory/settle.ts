@@ -1,9 +1,19 @@
 // Waiting for a promise with a limit: the one place where timeouts and abort signals meet promises.
+//
+// A reaction to a promise cannot be taken back, and a signal with many listeners makes Node warn of a leak. So each promise and
+// each signal that is waited for has one listener, which calls all who wait just then.
 import { TimeoutError } from '../errors.js'
 import { startTimer } from './deadline.js'
 
-/** Who waits for a promise with a limit. A reaction to a promise cannot be taken back; so each has one, which calls these. */
-const waiting = new WeakMap<Promise<unknown>, Set<() => void>>()
+/** Those who wait for the same promise or signal. */
+class Waiters extends Set<() => void> {
+  readonly wake = (): void => {
+    for (const callback of this) callback()
+  }
+}
+
+const ofPromises = new WeakMap<Promise<unknown>, Waiters>()
+const ofSignals = new WeakMap<AbortSignal, Waiters>()
 
 /**
  * What `promise` settles with, unless the time is over or the signal aborted before.
@@ -19,38 +29,42 @@ export function settleWithin<T>(
   if (timeoutMs === Infinity && !signal) return promise
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason)
-    const stopTimer = startTimer(timeoutMs, () => {
-      release()
-      reject(new TimeoutError(late()))
-    })
-    const onAbort = () => {
-      release()
-      reject(signal!.reason)
-    }
-    const onSettled = () => {
-      release()
-      resolve(promise)
-    }
-    const release = () => {
+    const finish = (settle: () => void) => {
       stopTimer()
-      signal?.removeEventListener('abort', onAbort)
-      waiters.delete(onSettled)
+      stopWaiting()
+      stopListening?.()
+      settle()
     }
-    const waiters = waitersFor(promise)
-    waiters.add(onSettled)
-    signal?.addEventListener('abort', onAbort)
+    const stopTimer = startTimer(timeoutMs, () => finish(() => reject(new TimeoutError(late()))))
+    const stopWaiting = onceSettled(promise, () => finish(() => resolve(promise)))
+    const stopListening = signal && onceAborted(signal, () => finish(() => reject(signal.reason)))
   })
 }
 
-function waitersFor(promise: Promise<unknown>): Set<() => void> {
-  const known = waiting.get(promise)
-  if (known) return known
-  const waiters = new Set<() => void>()
-  waiting.set(promise, waiters)
-  const wake = () => {
-    waiting.delete(promise)
-    for (const wakeOne of waiters) wakeOne()
+/** Returns what takes it back. */
+function onceSettled(promise: Promise<unknown>, callback: () => void): () => void {
+  const known = ofPromises.get(promise)
+  const waiters = known ?? new Waiters()
+  if (!known) {
+    ofPromises.set(promise, waiters)
+    const wake = () => {
+      ofPromises.delete(promise)
+      waiters.wake()
+    }
+    promise.then(wake, wake)
   }
-  promise.then(wake, wake)
-  return waiters
+  waiters.add(callback)
+  return () => waiters.delete(callback)
+}
+
+/** Returns what takes it back; the last one takes the listener with it. */
+function onceAborted(signal: AbortSignal, callback: () => void): () => void {
+  const waiters = ofSignals.get(signal) ?? new Waiters()
+  ofSignals.set(signal, waiters)
+  if (waiters.size === 0) signal.addEventListener('abort', waiters.wake)
+  waiters.add(callback)
+  return () => {
+    waiters.delete(callback)
+    if (waiters.size === 0) signal.removeEventListener('abort', waiters.wake)
+  }
 }

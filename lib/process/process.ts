@@ -86,9 +86,9 @@ export class Process<A extends unknown[] = any[]> {
     const creator = currentProcess()
     const transfer: Transferable[] = [...this.#options.transfer]
     const args = pack(this.#args, transfer)
+    const { worker, env } = takeThread(this.#options)
     const { port1: mailbox, port2 } = new MessageChannel()
     const control = newControl()
-    const { worker, env } = takeThread(this.#options)
     const message: ProcessMessage = {
       kind: 'start',
       identity: {

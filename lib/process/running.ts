@@ -10,7 +10,7 @@ import { load, notifyAll, store, waitOn, type Words } from '../memory/atomics.js
 import { startTimer } from '../memory/deadline.js'
 import { settleWithin } from '../memory/settle.js'
 import { decodeFailure, type Failure } from '../task/failure.js'
-import { CANCELLED, ENDED, EXITING, EXIT_CODE } from './control.js'
+import { CANCELLED, ENDED, EXITING, EXIT_CODE, forestall } from './control.js'
 import { markEnded, watchForDeath } from './reaper.js'
 
 export const SIGKILL = 9
@@ -51,6 +51,7 @@ export class Running {
   #stoppedBy = 0
   #grace: { signal: number; endMs: number; stopTimer: () => void } | undefined
   #watched = false
+  #forestalled = false
   #reported = false
 
   constructor(started: Started) {
@@ -58,7 +59,8 @@ export class Running {
     this.#started = started
     this.pid = worker.threadId
     this.sentinel = new Sentinel(control)
-    if (!daemon) worker.ref()
+    if (daemon) worker.unref()
+    else worker.ref()
     // Comes before 'exit'; or, after a joinSync, for an error that the process could not tell itself (out of memory).
     // May come twice, when an exit handler throws as well.
     worker.on('error', (thrown: unknown) => {
@@ -96,7 +98,8 @@ export class Running {
   waitForEndSync(timeoutMs: number): void {
     const { worker, control } = this.#started
     if (this.ended) return
-    if (!this.#watched) {
+    if (this.#forestalled) markEnded(this.pid, control)
+    else if (!this.#watched) {
       this.#watched = true
       watchForDeath(worker, control)
     }
@@ -118,6 +121,7 @@ export class Running {
     this.#endGrace()
     if (graceMs <= 0) {
       this.#stoppedBy ||= signal
+      this.#forestalled = forestall(control)
       void worker.terminate()
       return
     }

@@ -5,6 +5,7 @@ import { Gate, passGate } from './gate.js'
 
 const test = suite('cancelling')
 const threadOf = () => import('node:worker_threads').then(({ threadId }) => threadId)
+declare const kept: { signal: AbortSignal }
 const count = (words: Int32Array) => void Atomics.add(words, 0, 1)
 
 test('succeeds as long as a task is queued, and it never runs', async () => {
@@ -34,6 +35,7 @@ test('succeeds while the worker still boots, and the task never runs', async () 
     assert.is(future.running(), false)
     assert.is(future.cancel(), true)
   }
+  assert.is(executor.stats().queued, 0)
   assert.is(await executor.submit(() => 'next'), 'next')
   await executor.shutdown()
   assert.is(runs.count, 0)
@@ -149,14 +151,22 @@ test('by force asks the one task alone, not the next in the same worker', async 
     Atomics.add(words, 0, 1)
     while (!currentProcess().cancelled);
   }
+  // A task before them has left its signal behind.
+  await executor.submit(async () => {
+    const { currentProcess } = await import('manyhands')
+    Object.assign(globalThis, { kept: { signal: currentProcess().signal } })
+  })
   const future = executor.submit(looking, gate.words)
   const next = executor.submit(async () => {
     const { currentProcess } = await import('manyhands')
-    return [currentProcess().cancelled, currentProcess().signal.aborted]
+    const now = [currentProcess().cancelled, currentProcess().signal.aborted]
+    // Time for what should not happen.
+    await new Promise((resolve) => setTimeout(resolve, 10))
+    return [...now, kept.signal.aborted]
   })
   await gate.begun()
   await future.cancel({ force: true, grace: Infinity })
-  assert.equal(await next, [false, false])
+  assert.equal(await next, [false, false, false])
   assert.is(currentProcess().cancelled, false)
   await executor.shutdown()
 })
@@ -272,6 +282,22 @@ suiteOfOptions('a timeout, counts from the beginning of the task, not from its s
   assert.is(waiting.done(), false)
   gate.open()
   assert.equal(await Promise.all([first, waiting]), ['first', 'second'])
+  await executor.shutdown()
+})
+
+suiteOfOptions('a timeout, does not count the initializing of a new worker', async () => {
+  const gate = new Gate()
+  const executor = new ProcessPoolExecutor({
+    maxWorkers: 1,
+    initializer: passGate<null>,
+    initargs: [gate.words, null],
+  })
+  const waiting = executor.with({ timeout: 20 }).submit(() => 'in time')
+  await gate.begun()
+  assert.instance(await thrownBy(() => waiting.result(60)), TimeoutError)
+  assert.is(waiting.done(), false)
+  gate.open()
+  assert.is(await waiting, 'in time')
   await executor.shutdown()
 })
 

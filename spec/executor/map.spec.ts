@@ -123,16 +123,22 @@ test('refuses options that are none, at the call', async () => {
 
 test('begins at the call, and reads no further ahead of the consumer than buffersize', async () => {
   for (const make of ['endless', 'endlessly'] as const) {
-    const numbers = new Numbers()
-    const results = executor.map(double, numbers[make](), { buffersize: 5 })[Symbol.asyncIterator]()
-    await until(() => numbers.read === 5)
-    for (let taken = 1; taken <= 20; taken++) {
-      assert.is((await results.next()).value, (taken - 1) * 2)
-      await new Promise((resolve) => setImmediate(resolve))
-      assert.ok(numbers.read <= taken + 5, `${numbers.read} were read when ${taken} had been taken`)
+    for (const [chunksize, atOnce] of [
+      [1, 5],
+      [2, 4],
+      [9, 5],
+    ] as const) {
+      const numbers = new Numbers()
+      const results = executor.map(double, numbers[make](), { buffersize: 5, chunksize })[Symbol.asyncIterator]()
+      await until(() => numbers.read >= atOnce)
+      for (let taken = 0; taken <= 20; taken++) {
+        assert.ok(numbers.read <= taken + 5, `${numbers.read} were read when ${taken} had been taken`)
+        assert.is((await results.next()).value, taken * 2)
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+      await results.return!()
+      assert.is(numbers.closed, true)
     }
-    await results.return!()
-    assert.is(numbers.closed, true)
   }
 })
 

@@ -35,6 +35,20 @@ test('runs tasks, exports of any module, and functions by their source, in a wor
   assert.is.not(await executor.submit(threadOf), await threadOf())
 })
 
+test('begins tasks in the order of their submission', async () => {
+  const single = new ProcessPoolExecutor({ maxWorkers: 1 })
+  const order = new Int32Array(new SharedArrayBuffer(4 * 20))
+  const note = (order: Int32Array, i: number) => void (order[Atomics.add(order, 0, 1) + 1] = i)
+  const futures = Array.from({ length: 19 }, (_, i) => single.submit(note, order, i))
+  futures[4]!.cancel()
+  await Promise.allSettled(futures)
+  assert.equal(
+    [...order].slice(1, 19),
+    [...futures.keys()].filter((i) => i !== 4),
+  )
+  await single.shutdown()
+})
+
 test('refuses targets that cannot be sent, at the call', async () => {
   for (const bad of [null, 5, 'square', {}, Math.max, square.bind(null, 2), Date, Future])
     assert.instance(await thrownBy(() => executor.submit(bad as never)), TypeError)
@@ -189,7 +203,7 @@ test('looks for shareable objects without being stopped by what resists', async 
     },
   }
   const single = new ProcessPoolExecutor({ maxWorkers: 1 })
-  assert.instance(await thrownBy(() => single.submit((x: unknown) => x, getter)), Error)
+  assert.instance(await thrownBy(() => single.submit((x: unknown) => x, getter)), DataCloneError)
   const error = await thrownBy(() =>
     single.submit(
       async (module: string) => {
@@ -203,7 +217,8 @@ test('looks for shareable objects without being stopped by what resists', async 
       import.meta.resolve('#internals'),
     ),
   )
-  assert.instance(error, Error)
+  assert.instance(error, DataCloneError)
+  assert.is(error.path, 'result.property')
   assert.is(await single.submit(square, 3), 9)
   await single.shutdown()
 })

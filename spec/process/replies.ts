@@ -1,6 +1,7 @@
 // Running a process to its end, and what it posted meanwhile.
 import { Process, type ProcessOptions, type Target } from 'manyhands'
-import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads'
+import { once } from 'node:events'
+import { MessageChannel, receiveMessageOnPort, type MessagePort } from 'node:worker_threads'
 
 /**
  * What a target posts to the port that it gets as its first argument, in order. Fails with the error that ends the process.
@@ -49,4 +50,23 @@ export async function quietly(fn: () => unknown): Promise<string> {
     process.stderr.write = write
   }
   return written
+}
+
+/** Start a target with a port as its first argument, and wait for the first thing that it posts there. */
+export async function startAndHear(
+  target: Target,
+  args: unknown[] = [],
+  options: Omit<ProcessOptions, 'target' | 'args'> = {},
+): Promise<{ process: Process; heard: any; port: MessagePort }> {
+  const { port1: port, port2 } = new MessageChannel()
+  const process = new Process({ ...options, target, args: [port2, ...args], transfer: [port2] }).start()
+  const [heard] = (await once(port, 'message')) as unknown[]
+  port.unref()
+  return { process, heard, port }
+}
+
+/** Say that it runs, and then use all of a core until it is ended. */
+export const computeForEver: Target = (port: MessagePort) => {
+  port.postMessage('computing')
+  for (;;);
 }

@@ -1,0 +1,203 @@
+import { Process, type Target } from 'manyhands'
+import type { MessagePort } from 'node:worker_threads'
+import { assert, runProgram, suite } from '../harness.js'
+import { ended, quietly, repliesOf, startAndHear } from './replies.js'
+import { leaveChild } from './process.tasks.js'
+
+const test = suite('how a process ends')
+
+/** The exit code, seen by a caller that waits for it blocked or not; both must be the same. */
+async function exitcodeOf(target: Target): Promise<number | null> {
+  const other = new Process({ target }).start()
+  await quietly(() => other.joinSync())
+  const { exitcode } = await ended(target)
+  assert.is(other.exitcode, exitcode)
+  return exitcode
+}
+
+test('with 0 after a normal return, and after a returned promise', async () => {
+  assert.is(await exitcodeOf(() => {}), 0)
+  assert.is(await exitcodeOf(() => 5), 0)
+  assert.is(await exitcodeOf(() => () => 'not cloneable'), 0)
+  assert.is(await exitcodeOf(async () => Symbol('not cloneable either')), 0)
+  assert.is(await exitcodeOf(() => new Promise((resolve) => setTimeout(resolve, 5))), 0)
+})
+
+test('with n after process.exit(n), wherever that is called', async () => {
+  assert.is(await exitcodeOf(() => process.exit(0)), 0)
+  assert.is(await exitcodeOf(() => process.exit(7)), 7)
+  assert.is(await exitcodeOf(() => void setTimeout(() => process.exit(255), 1)), 255)
+  assert.is(
+    await exitcodeOf(async () => {
+      await Promise.resolve()
+      process.exit(3)
+    }),
+    3,
+  )
+})
+
+test('with process.exitCode where the target sets it', async () => {
+  assert.is(
+    await exitcodeOf(() => {
+      process.exitCode = 9
+    }),
+    9,
+  )
+})
+
+test('with the code that an exit handler sets', async () => {
+  const { exitcode } = await ended(() => {
+    process.on('exit', () => {
+      process.exitCode = 5
+    })
+  })
+  assert.is(exitcode, 5)
+})
+
+test('with 1 after an uncaught error of any kind', async () => {
+  const targets: Target[] = [
+    () => {
+      throw new Error('thrown')
+    },
+    async () => {
+      throw new Error('rejected')
+    },
+    () => void Promise.reject(new Error('unhandled')),
+    () =>
+      void setTimeout(() => {
+        throw new Error('in a timer')
+      }, 1),
+    () => {
+      throw undefined
+    },
+  ]
+  for (const target of targets) assert.is(await exitcodeOf(target), 1, String(target))
+})
+
+test('keeps the error, and prints it once under its name', async () => {
+  const process = new Process({
+    name: 'thrower',
+    target: () => {
+      throw Object.assign(new RangeError('no good'), { code: 'EGOOD' })
+    },
+  })
+  assert.is(process.error, undefined)
+  const printed = await quietly(() => process.start().join())
+  assert.instance(process.error, RangeError)
+  assert.match(printed, /^Process thrower:\nRangeError: no good\n {4}at /)
+  assert.match(printed, "code: 'EGOOD'")
+  assert.is(printed.split('no good').length, 2)
+})
+
+test('keeps the error for joinSync, too', async () => {
+  const process = new Process({
+    target: () => {
+      throw new RangeError('no good')
+    },
+  }).start()
+  const printed = await quietly(() => process.joinSync())
+  assert.is((process.error as Error).message, 'no good')
+  assert.match(printed, `Process ${process.name}:\nRangeError: no good`)
+  assert.is(await quietly(() => process.join()), '')
+})
+
+test('has no error after a normal end, process.exit, or an error that it handled', async () => {
+  const targets: Target[] = [
+    () => {},
+    () => process.exit(1),
+    () => {
+      process.on('uncaughtException', () => {})
+      throw new Error('handled')
+    },
+    () => {
+      process.on('uncaughtException', () => process.exit(4))
+      throw new Error('handled')
+    },
+  ]
+  const printed = await quietly(async () => {
+    for (const target of targets) {
+      const process = new Process({ target }).start()
+      await process.join()
+      assert.is(process.error, undefined, String(target))
+    }
+  })
+  assert.is(printed, '')
+})
+
+test('an error in an exit handler after an error ends it alike, and not the program', async () => {
+  const { code, stdout, stderr } = await runProgram(`
+    import { Process } from 'manyhands'
+    const child = new Process({ target: () => {
+      process.on('exit', () => { throw new Error('second') })
+      throw new Error('first')
+    } }).start()
+    await child.join()
+    console.log(child.exitcode === 0, child.error.message)`)
+  assert.is(code, 0, stderr)
+  assert.match(stdout, /^false first/)
+})
+
+test('out of memory, with 1 and an error that says so', async () => {
+  const target = () => {
+    const hoard: unknown[] = []
+    for (;;) hoard.push(Array.from({ length: 1000 }, () => ({})))
+  }
+  const resourceLimits = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2 }
+  const { exitcode, error } = await ended(target, { resourceLimits })
+  assert.is(exitcode, 1)
+  assert.is((error as NodeJS.ErrnoException).code, 'ERR_WORKER_OUT_OF_MEMORY')
+  const blocked = new Process({ target, resourceLimits }).start()
+  blocked.joinSync()
+  assert.is(blocked.exitcode, 1)
+  await quietly(() => new Promise((resolve) => setImmediate(() => setImmediate(resolve))))
+})
+
+test('not before its event loop has nothing left', async () => {
+  const target = (port: MessagePort) => {
+    setTimeout(() => {
+      port.postMessage('timer')
+      setImmediate(() => port.postMessage('immediate'))
+    }, 30)
+    port.postMessage('returned')
+  }
+  assert.equal(await repliesOf(target), ['returned', 'timer', 'immediate'])
+})
+
+test('not while a port of its own is listened to', async () => {
+  const target = (port: MessagePort) => {
+    port.on('message', () => port.close())
+    port.postMessage('listening')
+  }
+  const { process, port } = await startAndHear(target)
+  await process.join(60)
+  assert.is(process.isAlive(), true)
+  port.postMessage('close')
+  await process.join()
+  assert.is(process.exitcode, 0)
+})
+
+test('not before its children have, daemons excepted', async () => {
+  assert.equal(await repliesOf(leaveChild, [{ daemon: false }]), ['child ends'])
+  assert.equal(await repliesOf(leaveChild, [{ daemon: true }]), [])
+})
+
+test('unref’d timers do not keep it', async () => {
+  const { exitcode } = await ended(() => {
+    setTimeout(() => process.exit(5), 100_000).unref()
+  })
+  assert.is(exitcode, 0)
+})
+
+test('a target whose promise never settles keeps it', async () => {
+  const { process } = await startAndHear((port: MessagePort) => {
+    port.postMessage('waiting')
+    return new Promise<void>(() => {})
+  })
+  await process.join(50)
+  assert.is(process.exitcode, null)
+  process.terminate()
+  await process.join()
+  assert.is(process.exitcode, -15)
+})
+
+test.run()
