@@ -124,7 +124,7 @@ const mutants: (Mutant & { shownBy: string })[] = [
     file: 'lib/sync/condition.ts',
     from: 'else this.grant(next, entry, 0)',
     to: 'else this.remove(entry)',
-    shownBy: 'Condition: 2 wait, one of them dies',
+    shownBy: 'Condition: 2 wait, one of them dies in its sleep',
   },
   {
     name: 'a barrier lets its party go one by one',

@@ -68,10 +68,15 @@ const consume = (condition: Condition, thread: Thread) => {
   thread.step('release', () => condition.release())
 }
 
-/** Wait until notified, and pass that on. */
-const pass = (timeoutMs?: number) => (condition: Condition, thread: Thread) => {
+/** Wait for the flag, and let the next know, too. */
+const relay = (timeoutMs?: number) => (condition: Condition, thread: Thread) => {
   take(condition, thread)
-  if (thread.step('wait', () => condition.waitSync(timeoutMs)) === true) thread.step('pass', () => condition.notify(1))
+  while (thread.read(0) === 0) {
+    const result = thread.step('wait', () => condition.waitSync(timeoutMs))
+    if (result === 'OWNER_DIED') take(condition, thread)
+    if (result === false) break
+  }
+  thread.step('pass on', () => condition.notify(1))
   thread.step('release', () => condition.release())
 }
 
@@ -153,15 +158,13 @@ export const onMonitors: Scenario<object>[] = [
   scenario('RWLock: 2 readers, 1 writer, 1 death', makeRWLock, [reader, reader, writer], { together, kills: 1 }),
   scenario('RWLock: 1 reader, 2 writers, 1 death', makeRWLock, [reader, writer, writer], { together, kills: 1 }),
   scenario('Condition: 2 wait, both notified', makeCondition, [consume, consume, produce(2, 2)]),
-  scenario('Condition: 2 wait, one out of time', makeCondition, [consume, pass(100), produce(1, 1)]),
-  scenario('Condition: 2 wait, one of them dies', makeCondition, [consume, pass(100), produce(1, 1)], {
+  scenario('Condition: notified, or out of time', makeCondition, [relay(100), produce(1, 1)]),
+  scenario('Condition: 2 wait, one of them dies in its sleep', makeCondition, [relay(), relay(), produce(1, 1)], {
     kills: 1,
-    victims: [1],
+    victims: [0],
+    onlyAsleep: true,
   }),
-  scenario('Condition: the one that notifies dies', makeCondition, [consume, produce(1, 1), produce(1, 1)], {
-    kills: 1,
-    victims: [1],
-  }),
+  scenario('Condition: it waits, or notifies, and dies', makeCondition, [relay(100), produce(1, 1)], { kills: 1 }),
   scenario('Event: 2 wait', makeEvent, [waitFor, waitFor, setIt], { leavesNoTrace: false }),
   scenario('Event: 2 wait, one out of time', makeEvent, [waitForInTime, waitForInTime, setAndClear]),
   scenario('Event: 2 wait, 1 death', makeEvent, [waitFor, waitFor, setIt], {
