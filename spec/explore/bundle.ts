@@ -120,6 +120,7 @@ export async function bundle({
     plugins: [plugin],
   })
   if (mutant && !mutated) throw new Error(`${mutant.file} was not bundled`)
+  // oxlint-disable-next-line typescript/no-implied-eval -- each simulated thread needs a copy of its own of the bundle
   const code = new Function('controller', 'require', 'module', outputFiles[0]!.text)
   return {
     load: (controller) => {

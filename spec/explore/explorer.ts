@@ -149,7 +149,7 @@ class Simulated {
       add: op('add') as Controller['add'],
       compareExchange: op('cas') as Controller['compareExchange'],
       peek: op('peek') as Controller['peek'],
-      poke: op('poke') as Controller['store'],
+      poke: op('poke'),
       wait: op('wait') as unknown as Controller['wait'],
       notify: op('notify') as Controller['notify'],
       isDead: (threadId) => this.#do({ kind: 'dead', at: threadId, plain: this.#entered }) === true,
@@ -334,7 +334,7 @@ class Simulated {
 function scriptOf(node: Node, result: Result): Result[] {
   const script = [result]
   for (let at = node; at.parent; at = at.parent) script.push(at.result)
-  return script.reverse()
+  return script.toReversed()
 }
 
 function fieldsOf(waiter: object): string {
@@ -402,7 +402,7 @@ class Explorer {
       if (plain(node.op)) node = thread.advance(node, undefined, first, undefined)
       first.nodes[t] = node
     }
-    this.#meet(first, -1, 'start')
+    this.#meet(first, -1, () => 'start')
     for (let at = 0; at < this.#queue.length && !this.#violation; at++) {
       const state = this.#queue[at]!
       this.#queue[at] = undefined as never
@@ -414,14 +414,14 @@ class Explorer {
   }
 
   /** Note a state, and where it came from. */
-  #meet(state: State, from: number, label: string): void {
+  #meet(state: State, from: number, label: () => string): void {
     const key = hash(state, this.#objects)
     let index = this.#indices.get(key)
     if (index === undefined) {
       index = this.#parents.length
       this.#indices.set(key, index)
       this.#parents.push(from)
-      this.#labels.push(label)
+      this.#labels.push(label())
       this.#successors.push([])
       this.#queue.push(state)
     }
@@ -447,13 +447,13 @@ class Explorer {
       ) {
         const next = copy(state)
         kill(next, t)
-        this.#meet(next, at, `${t} killed`)
+        this.#meet(next, at, () => `${t} killed`)
       }
       if (s === KILLED) {
         const next = copy(state)
         next.status[t] = REAPED
         next.sleepers = without(next.sleepers, t)
-        this.#meet(next, at, `${t} reaped`)
+        this.#meet(next, at, () => `${t} reaped`)
       }
     }
   }
@@ -472,7 +472,7 @@ class Explorer {
     const { memory } = next
     switch (op.kind) {
       case 'load':
-        return this.#advance(next, t, memory[op.at]!, at)
+        return this.#advance(next, t, memory[op.at], at)
       case 'store':
         memory[op.at] = op.a
         return this.#advance(next, t, op.a, at)
@@ -490,7 +490,7 @@ class Explorer {
         if (memory[op.at] !== op.a) return this.#advance(next, t, 'not-equal', at)
         next.status[t] = SLEEPS
         next.sleepers.push(t, op.at)
-        return this.#meet(next, at, `${t} sleeps on ${op.at}`)
+        return this.#meet(next, at, () => `${t} sleeps on ${op.at}`)
       case 'notify': {
         let woken = 0
         const wake: number[] = []
@@ -532,7 +532,7 @@ class Explorer {
         return this.#violate(at, `thread ${t}: ${op.what}`)
       case 'done':
         next.status[t] = ENDED
-        return this.#meet(next, at, `${t} ends`)
+        return this.#meet(next, at, () => `${t} ends`)
       default:
         throw new Error(`not an operation that others see: ${op.kind}`)
     }
@@ -542,11 +542,12 @@ class Explorer {
     const { kills } = next
     const { victims } = this.#scenario
     const op = next.nodes[t]!.op
-    const label = `${t} ${op.kind} ${'at' in op ? op.at : ''} ${'a' in op ? `${op.a} ${op.b}` : ''} = ${String(result)}`
+    const label = () =>
+      `${t} ${op.kind} ${'at' in op ? op.at : ''} ${'a' in op ? `${op.a} ${op.b}` : ''} = ${String(result)}`
     const onPoke = () => {
       const killed = copy(next)
       kill(killed, t)
-      this.#meet(killed, at, `${label}, then killed before a plain store`)
+      this.#meet(killed, at, () => `${label()}, then killed before a plain store`)
     }
     const mayDie = kills > 0 && !this.#scenario.onlyAsleep && (victims?.includes(t) ?? true)
     next.nodes[t] = this.#threads[t]!.advance(next.nodes[t]!, result, next, mayDie ? onPoke : undefined)
@@ -586,7 +587,7 @@ class Explorer {
     if (this.#violation) return
     const path: string[] = []
     for (let index = at; index >= 0; index = this.#parents[index]!) path.push(this.#labels[index]!)
-    this.#violation = `${what}\n  ${path.reverse().join('\n  ')}`
+    this.#violation = `${what}\n  ${path.toReversed().join('\n  ')}`
   }
 }
 
@@ -628,6 +629,8 @@ function copy(state: State): State {
   }
 }
 
+let scratch = new Int32Array(0)
+
 /**
  * 53 bits of it: among a million states, two are taken for one with a probability of 1 to 10,000. What nobody will read again
  * is left out: the log that was written, the fields of unused entries, and of tickets all but their order.
@@ -639,9 +642,14 @@ function hash(state: State, objects: [kind: string, start: number][]): number {
     a = Math.imul(a ^ value, 0x01000193) ^ (a >>> 15)
     b = Math.imul((b ^ value) + 0x7f4a7c15, 0x5bd1e995) ^ (b >>> 13)
   }
-  const memory = state.memory.slice()
+  const memory = scratch.length === state.memory.length ? scratch : (scratch = state.memory.slice())
+  memory.set(state.memory)
   for (const [kind, start] of objects) if (kind !== 'Lock' && kind !== 'RLock') tidy(memory.subarray(start))
-  for (let i = 0; i < memory.length; i++) if (memory[i] !== 0) (mix(i), mix(memory[i]!))
+  for (let i = 0; i < memory.length; i++) {
+    if (memory[i] === 0) continue
+    mix(i)
+    mix(memory[i]!)
+  }
   for (const [t, node] of state.nodes.entries()) {
     mix(node?.id ?? -1)
     mix(state.status[t]! + (state.inside[t] === undefined ? 0 : 8))
@@ -654,14 +662,19 @@ function hash(state: State, objects: [kind: string, start: number][]): number {
 function tidy(words: Int32Array): void {
   words[3] = 0
   if (words[4] === 0) words.fill(0, 16, 32)
-  const orders: number[] = []
-  const entries = Array.from({ length: words[2]! }, (_, i) => 32 + 4 * i)
-  for (const entry of entries)
-    if (words[entry] === 0 || words[entry]! >= 2 ** 30) words[entry + 1] = 0
-    else orders.push(words[entry + 1]!)
-  for (const entry of entries) {
+  const end = 32 + 4 * words[2]!
+  let ordered = 0
+  for (let entry = 32; entry < end; entry += 4) {
     if (words[entry] === 0) words.fill(0, entry + 1, entry + 4)
-    else if (words[entry + 1] !== 0) words[entry + 1] = 1 + orders.filter((order) => order < words[entry + 1]!).length
+    else if (words[entry]! >= 2 ** 30) words[entry + 1] = 0
+    else ordered++
+  }
+  // The tickets of the few that wait become 1, 2, 3 … below zero, so that they are not taken for ones yet to be replaced.
+  for (let rank = 1; rank <= ordered; rank++) {
+    let least = 0
+    for (let entry = 32; entry < end; entry += 4)
+      if (words[entry + 1]! > 0 && (least === 0 || words[entry + 1]! < words[least + 1]!)) least = entry
+    words[least + 1] = -rank
   }
 }
 

@@ -8,7 +8,7 @@ const test = suite('every interleaving on the monitors')
 for (const scenario of onMonitors)
   test(`${scenario.name}: as it should be, nobody hangs, no trace`, async () => {
     const { states, violation } = explore(await bundle({ mutex: 'granted' }), scenario)
-    console.log(`# ${scenario.name}: ${states} states`)
+    console.log(`\n# ${scenario.name}: ${states} states`)
     assert.is(violation, undefined)
   })
 

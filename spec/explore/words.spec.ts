@@ -8,7 +8,7 @@ const test = suite('every interleaving on the lock word')
 for (const scenario of onWords)
   test(`${scenario.name}: exclusive, nobody hangs, no trace`, async () => {
     const { states, violation } = explore(await bundle(), scenario)
-    console.log(`# ${scenario.name}: ${states} states`)
+    console.log(`\n# ${scenario.name}: ${states} states`)
     assert.is(violation, undefined)
   })
 
