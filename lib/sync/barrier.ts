@@ -87,7 +87,9 @@ class Party extends Monitor {
     }
   }
 
-  override finish(waiter: EntryWaiter, count: number): Outcome {
+  override finish(waiter: EntryWaiter): Outcome {
+    const count = peek(this.words, waiter.index + COUNT)
+    this.remove(waiter.index)
     if (count === FAILED) throw new BrokenBarrierError('the barrier was broken while this party waited')
     waiter.result = count
     if (count !== DOOR) return DONE

@@ -6,16 +6,21 @@
 //
 // The entry is made before the lock is released: no notification can fall between. A notification that reached a thread that
 // died before it could go on is passed on to the next. If a thread dies that holds the lock, nobody can know whether it would
-// have notified: those who wait get OwnerDiedError, as those who acquire do.
+// have notified: those who wait stop waiting, and get OwnerDiedError as those who acquire do, or the lock if it was recovered.
 import { inspect } from 'node:util'
-import { LockError } from '../errors.js'
+import { LockError, OwnerDiedError } from '../errors.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../memory/deadline.js'
 import { attach, makeShareable, registerShareable } from '../memory/handles.js'
 import { Acquirable } from './guard.js'
 import { Lock } from './lock.js'
 import { EntryWaiter, GRANTED, Monitor } from './monitor.js'
-import { AsyncQueue, block } from './park.js'
+import { AsyncQueue, block, DONE, type Outcome } from './park.js'
 import { RLock } from './rlock.js'
+
+class NotifiedWaiter extends EntryWaiter {
+  /** It was, and still has its entry: until it holds the lock, its death would lose the notification. */
+  notified = false
+}
 
 class Waiters extends Monitor {
   readonly #lock: Lock | RLock
@@ -39,8 +44,18 @@ class Waiters extends Monitor {
     }
   }
 
+  override finish(waiter: NotifiedWaiter): Outcome {
+    waiter.notified = true
+    return DONE
+  }
+
   override refuse(waiter: EntryWaiter): void {
     if (waiter.probing) this.#lock.refuseAbandoned(true)
+  }
+
+  /** The waiter holds the lock again. */
+  forget(waiter: NotifiedWaiter): void {
+    if (waiter.notified) this.exclusively(() => this.remove(waiter.index))
   }
 
   notify(count: number): void {
@@ -79,29 +94,43 @@ export class Condition extends Acquirable {
   async wait(options?: WaitOptions): Promise<boolean> {
     checkWaitOptions(options).signal?.throwIfAborted()
     const { waiter, depth } = this.#beginWait(false)
+    const { notified, reason } = await new AsyncQueue().join(waiter, options).then(
+      (notified) => ({ notified, reason: undefined }),
+      (reason: unknown) => ({ notified: true, reason }),
+    )
     try {
-      return await new AsyncQueue().join(waiter, options)
-    } finally {
       await this.#lock.acquire()
-      this.#lock.restore(depth)
+    } finally {
+      this.#waiters.forget(waiter)
     }
+    this.#lock.restore(depth)
+    if (reason !== undefined && !(reason instanceof OwnerDiedError)) throw reason
+    return notified
   }
 
   /** As `wait`, blocking the thread. @param timeoutMs milliseconds; Infinity waits for ever. @default Infinity */
   waitSync(timeoutMs?: number): boolean {
     const limitMs = checkTimeout(timeoutMs, 'timeoutMs')
     const { waiter, depth } = this.#beginWait(true)
+    let notified = true
     try {
-      return block(waiter, limitMs)
-    } finally {
-      this.#lock.acquireSync()
-      this.#lock.restore(depth)
+      notified = block(waiter, limitMs)
+    } catch (reason) {
+      // Not: throw it. If somebody has recovered the lock meanwhile, the caller would have the error and the lock.
+      if (!(reason instanceof OwnerDiedError)) throw reason
     }
+    try {
+      this.#lock.acquireSync()
+    } finally {
+      this.#waiters.forget(waiter)
+    }
+    this.#lock.restore(depth)
+    return notified
   }
 
-  #beginWait(blocking: boolean): { waiter: EntryWaiter; depth: number } {
+  #beginWait(blocking: boolean): { waiter: NotifiedWaiter; depth: number } {
     this.#refuseWithoutLock('wait')
-    const waiter = new EntryWaiter(this.#waiters, blocking)
+    const waiter = new NotifiedWaiter(this.#waiters, blocking)
     waiter.attempt()
     return { waiter, depth: this.#lock.suspend() }
   }

@@ -74,8 +74,9 @@ export abstract class Monitor {
   refuse(_waiter: EntryWaiter): void {}
   /** What it means to the others that a waiter gives up. Its entry is removed after that. */
   abandon(_waiter: EntryWaiter): void {}
-  /** What becomes of a waiter that was granted what it wanted, now that its entry is removed. May throw. */
-  finish(_waiter: EntryWaiter, _count: number): Outcome {
+  /** What becomes of a waiter that was granted what it wanted. By default it has it, and its entry is removed. May throw. */
+  finish(waiter: EntryWaiter): Outcome {
+    this.remove(waiter.index)
     return DONE
   }
 
@@ -119,7 +120,7 @@ export abstract class Monitor {
           return WAIT
         }
       }
-      return this.#conclude(waiter)
+      return this.finish(waiter)
     })
   }
 
@@ -135,21 +136,13 @@ export abstract class Monitor {
   /** @internal A waiter is out of time. Whether it was granted what it wanted just before. */
   giveUp(waiter: EntryWaiter): boolean {
     return this.exclusively(() => {
-      const granted = !this.is(waiter.index, WAITING)
-      if (granted) this.#conclude(waiter)
-      else {
-        this.abandon(waiter)
-        this.remove(waiter.index)
-        this.settle(false)
-      }
-      return granted
+      this.settle(false) // It may have been granted by one that died before it could say so.
+      if (!this.is(waiter.index, WAITING)) return this.finish(waiter) === DONE
+      this.abandon(waiter)
+      this.remove(waiter.index)
+      this.settle(false)
+      return false
     })
-  }
-
-  #conclude(waiter: EntryWaiter): Outcome {
-    const count = peek(this.words, waiter.index + COUNT)
-    this.remove(waiter.index)
-    return this.finish(waiter, count)
   }
 
   // The table.

@@ -1,0 +1,137 @@
+// The shipped code of lib/sync, bundled so that an explorer holds its strings: every access to shared memory, the time, and the
+// question who is dead go to a controller. Nothing else of it is replaced. A mutant is the shipped code with one change.
+import { build, type Plugin } from 'esbuild'
+import { readFile } from 'node:fs/promises'
+import { sep } from 'node:path'
+import type * as Internals from '../../lib/internals.js'
+
+/** What a simulated thread's code calls in place of the real thing. */
+export interface Controller {
+  threadId: number
+  load(words: Int32Array, index: number): number
+  store(words: Int32Array, index: number, value: number): number
+  add(words: Int32Array, index: number, value: number): number
+  compareExchange(words: Int32Array, index: number, expected: number, value: number): number
+  peek(words: Int32Array, index: number): number
+  poke(words: Int32Array, index: number, value: number): void
+  wait(words: Int32Array, index: number, seen: number): string
+  notify(words: Int32Array, index: number, count: number): number
+  isDead(threadId: number): boolean
+  now(): number
+  /** Take the mutex of a monitor, where that is taken for granted. */
+  enter(words: Int32Array): void
+  exit(words: Int32Array): void
+  /** A waiter begins a try: all that it knows from before is in its fields. */
+  point<W extends object>(waiter: W): W
+  /** It is about to sleep, which is just as well known from its fields. */
+  asleep<W extends object>(waiter: W): W
+}
+
+/** One change of the shipped code: the first text, which must occur exactly once in the file, becomes the second. */
+export interface Mutant {
+  name: string
+  file: string
+  from: string
+  to: string
+}
+
+export type Classes = Pick<
+  typeof Internals,
+  'Barrier' | 'Condition' | 'Event' | 'Lock' | 'RLock' | 'RWLock' | 'Semaphore'
+>
+
+export interface Bundle {
+  /** The classes as a simulated thread of its own has them. */
+  load(controller: Controller): Classes & { rebuild<T extends object>(object: T): T }
+}
+
+const REPLACED: Record<string, string> = {
+  'lib/memory/atomics.ts': `
+    export const { load, store, add, compareExchange, peek, poke, wait } = controller
+    export const notifyOne = (words, index) => controller.notify(words, index, 1)
+    export const notifyAll = (words, index) => controller.notify(words, index, Infinity)
+    export const spinWhile = () => {}
+    export const whenChanged = () => {}`,
+  'lib/memory/liveness.ts': `
+    export const isDead = controller.isDead
+    export const findDead = controller.isDead
+    export const mayAsk = () => true
+    export const enrol = () => {}`,
+  // Every call makes a new object: what a try that was broken off has left in one must not be seen by the next.
+  'lib/memory/handles.ts': `
+    const kinds = new Map()
+    export const registerShareable = (kind, make) => kinds.set(kind, make)
+    export const makeShareable = (object, ...handle) => { object.handle = handle }
+    export const attach = ({ handle: [kind, ...parts] }) => kinds.get(kind)([kind, 0, ...parts])`,
+}
+
+const TAKE = "if (!tryTake(this.words, 0, 'handOver')) block(new LockWaiter(this.words, 0, true, 'handOver'), Infinity)"
+const GIVE_BACK = 'giveBack(this.words, 0)'
+
+/**
+ * Bundle the shipped code, or a mutant of it.
+ * @param mutex 'granted': a monitor's mutex just works, as the exploration of the lock word itself shows; only whoever dies holding
+ * it is found to be dead by the next. A section of a monitor is one step then, and three threads are few enough states.
+ */
+export async function bundle({
+  mutant,
+  mutex = 'real',
+}: { mutant?: Mutant; mutex?: 'real' | 'granted' } = {}): Promise<Bundle> {
+  let mutated = false
+  const plugin: Plugin = {
+    name: 'explore',
+    setup({ onLoad, onResolve }) {
+      onResolve({ filter: /^node:worker_threads$/ }, ({ path }) => ({ path, namespace: 'stub' }))
+      onLoad({ filter: /.*/, namespace: 'stub' }, () => ({ contents: 'export const { threadId } = controller' }))
+      onLoad({ filter: /\.ts$/ }, async ({ path }) => {
+        const file = path.slice(process.cwd().length + 1).replaceAll(sep, '/')
+        if (REPLACED[file]) return { contents: REPLACED[file], loader: 'js' }
+        let contents = await readFile(path, 'utf8')
+        if (mutant?.file === file) {
+          contents = replaceOnce(contents, mutant.from, mutant.to)
+          mutated = true
+        }
+        if (file === 'lib/sync/monitor.ts' && mutex === 'granted') {
+          contents = replaceOnce(contents, TAKE, 'controller.enter(this.words)')
+          contents = replaceOnce(contents, GIVE_BACK, 'controller.exit(this.words)')
+        }
+        if (file === 'lib/sync/park.ts')
+          contents = contents
+            .replaceAll('waiter.attempt()', 'controller.point(waiter).attempt()')
+            .replaceAll('wait(waiter.words', 'wait(controller.asleep(waiter).words')
+        return { contents, loader: 'ts' }
+      })
+    },
+  }
+  const { outputFiles } = await build({
+    stdin: {
+      contents: ['barrier', 'condition', 'event', 'lock', 'rlock', 'rwlock', 'semaphore']
+        .map((name) => `export * from './lib/sync/${name}.ts'`)
+        .concat(`export { attach as rebuild } from './lib/memory/handles.ts'`)
+        .join('\n'),
+      resolveDir: process.cwd(),
+    },
+    bundle: true,
+    write: false,
+    format: 'cjs',
+    platform: 'node',
+    target: 'node20',
+    define: { 'performance.now': 'controller.now' },
+    plugins: [plugin],
+  })
+  if (mutant && !mutated) throw new Error(`${mutant.file} was not bundled`)
+  // oxlint-disable-next-line typescript/no-implied-eval -- each simulated thread needs a copy of its own of the bundle
+  const code = new Function('controller', 'require', 'module', outputFiles[0]!.text)
+  return {
+    load: (controller) => {
+      const module = { exports: {} }
+      code(controller, process.getBuiltinModule, module)
+      return module.exports as ReturnType<Bundle['load']>
+    },
+  }
+}
+
+function replaceOnce(text: string, from: string, to: string): string {
+  if (text.split(from).length !== 2) throw new Error(`must occur exactly once: ${from}`)
+  return text.replace(from, () => to)
+}

@@ -1,0 +1,724 @@
+// Runs small programs on the shipped locks under every interleaving of their threads, with a kill possible at every step.
+//
+// A step of a thread is one atomic operation and the plain code up to the next. Its code is the real one and cannot be copied
+// in the middle, so each thread is turned into an automaton as it goes: a node is where the thread stands, its op what it does
+// next, its children where that leads for each result. A node that is not there yet is found by running the program from the
+// start with the results on the way to it. Where a waiter begins a try, all that it knows is in its fields: there equal nodes
+// become one.
+//
+// A state is the shared memory, the nodes, who sleeps on which word in which order, who was killed, and who is known to be dead.
+// - wait: sleeps in the order of coming. notify wakes the first; one that was killed in its sleep still takes a wake-up, as
+//   real ones do, until it is reaped.
+// - kill: before any atomic operation, in a sleep, and before any plain store. Reap: any time later; from then on it is dead
+//   to those who ask.
+// - A slice of a sleep ends by itself only where the caller gave a time, or after somebody was reaped: without a death, no
+//   thread may depend on it.
+// - The time is over or not whenever somebody asks.
+import type { Bundle, Classes, Controller } from './bundle.js'
+
+/** What a program of a simulated thread does besides using locks. */
+export interface Thread {
+  id: number
+  /** One use of a lock. What it returns, or the code of the error that it throws. */
+  step(name: string, use: () => unknown): unknown
+  /** Be in a critical section, as `role`, for a moment that others can see. */
+  inside(role?: string): void
+  /** Shared data of the program, to be used under a lock. */
+  read(word: number): number
+  write(word: number, value: number): void
+  /** Say what must hold. */
+  expect(good: boolean, what: string): void
+}
+
+export interface Scenario<T extends object> {
+  name: string
+  make(classes: Classes): T
+  /** One program per thread. */
+  programs: ((shared: T, thread: Thread) => void)[]
+  /** How many of the threads may be killed. @default 0 */
+  kills?: number
+  /** Which threads may be killed. @default all */
+  victims?: number[]
+  /** Whether they are only killed in their sleep. */
+  onlyAsleep?: boolean
+  /** Whether two may be inside at the same time. @default never */
+  together?(role: string, other: string): boolean
+  /** What must hold in the end, given the results of the steps of each thread, `undefined` for the killed ones. */
+  end?(results: (unknown[] | undefined)[]): boolean
+  /** Whether the memory must be as it was at first when all have ended and nobody was killed. @default true */
+  leavesNoTrace?: boolean
+}
+
+export interface Exploration {
+  states: number
+  violation: string | undefined
+}
+
+type Op =
+  | { kind: 'load' | 'add' | 'store' | 'cas' | 'wait' | 'notify' | 'peek' | 'poke'; at: number; a: number; b: number }
+  | { kind: 'dead'; at: number; plain: boolean }
+  /** A monitor's mutex, where that is taken for granted. */
+  | { kind: 'enter' | 'exit'; at: number }
+  | { kind: 'now' }
+  | { kind: 'inside'; role: string }
+  | { kind: 'outside' }
+  | { kind: 'point' }
+  | { kind: 'fail'; what: string }
+  | { kind: 'done'; results: unknown[] }
+
+type Result = number | string | boolean | undefined
+
+interface Node {
+  id: number
+  op: Op
+  /** Whether the waiter that tries was given a time. */
+  timed: boolean
+  parent: Node | undefined
+  /** The result that led here from the parent. */
+  result: Result
+  children: Map<Result, Node>
+}
+
+const RUNS = 0
+const SLEEPS = 1
+const KILLED = 2
+const REAPED = 3
+const ENDED = 4
+
+interface State {
+  memory: Int32Array
+  nodes: (Node | undefined)[]
+  status: number[]
+  /** Sleepers in the order of their coming: thread, word, thread, word, … */
+  sleepers: number[]
+  kills: number
+  /** The role in which each thread is inside. */
+  inside: (string | undefined)[]
+}
+
+const STOP = Symbol('stop')
+/** What programs read and write. */
+const DATA = new Int32Array(4)
+/** What no other thread can see, and is done together with the operation before it. */
+const plain = (op: Op) =>
+  op.kind === 'peek' ||
+  op.kind === 'poke' ||
+  op.kind === 'point' ||
+  op.kind === 'exit' ||
+  (op.kind === 'dead' && op.plain)
+
+/** One simulated thread: its automaton, and the controller that its code runs under. */
+class Simulated {
+  readonly #program: (thread: Thread) => void
+  readonly #points = new Map<string, Node>()
+  readonly start: Node
+  // Of the run that is going on:
+  #script: Result[] = []
+  #position = 0
+  #last: Node | undefined
+  #lastResult: Result
+  #stopped = false
+  #results: unknown[] = []
+  #timed = false
+  #prefixes = new WeakMap<object, string>()
+  /** `block` was called with a time: the waiter that comes next has it. */
+  #timesNext = false
+  #timedWaiters = new WeakSet<object>()
+  #since: Result[] = []
+  #base = ''
+  #entered = false
+  #state!: State
+  #onPoke: (() => void) | undefined
+  #nextId = 1
+
+  constructor(
+    id: number,
+    bundle: Bundle,
+    rebuild: (classes: ReturnType<Bundle['load']>) => object,
+    offset: (words: Int32Array) => number,
+    program: (shared: object, thread: Thread) => void,
+  ) {
+    const op =
+      (kind: 'load' | 'add' | 'store' | 'cas' | 'wait' | 'notify' | 'peek' | 'poke') =>
+      (words: Int32Array, index: number, a = 0, b = 0) =>
+        this.#do({ kind, at: offset(words) + index, a, b })
+    const controller: Controller = {
+      threadId: id,
+      load: op('load') as Controller['load'],
+      store: op('store') as Controller['store'],
+      add: op('add') as Controller['add'],
+      compareExchange: op('cas') as Controller['compareExchange'],
+      peek: op('peek') as Controller['peek'],
+      poke: op('poke'),
+      wait: op('wait') as unknown as Controller['wait'],
+      notify: op('notify') as Controller['notify'],
+      isDead: (threadId) => this.#do({ kind: 'dead', at: threadId, plain: this.#entered }) === true,
+      enter: (words) => {
+        this.#entered = true
+        this.#do({ kind: 'enter', at: offset(words) })
+      },
+      exit: (words) => {
+        this.#do({ kind: 'exit', at: offset(words) })
+        this.#entered = false
+      },
+      now: () => {
+        if (this.#timed) return this.#do({ kind: 'now' }) as number
+        this.#timesNext = true
+        return 0
+      },
+      point: (waiter) => {
+        let prefix = this.#prefixes.get(waiter)
+        if (prefix === undefined) {
+          this.#prefixes.set(waiter, (prefix = `${this.#base}(${this.#since.join()})`))
+          if (this.#timesNext) this.#timedWaiters.add(waiter)
+          this.#timesNext = false
+        }
+        this.#timed = this.#timedWaiters.has(waiter)
+        this.#point(`${prefix}${fieldsOf(waiter)}`)
+        return waiter
+      },
+      asleep: (waiter) => {
+        this.#timed = this.#timedWaiters.has(waiter)
+        this.#point(`asleep ${this.#prefixes.get(waiter)}${fieldsOf(waiter)}`)
+        return waiter
+      },
+    }
+    const classes = bundle.load(controller)
+    const thread: Thread = {
+      id,
+      step: (name, use) => {
+        this.#timed = false
+        this.#point(`${name} ${JSON.stringify(this.#results)}`)
+        let result: unknown
+        try {
+          result = use()
+        } catch (thrown) {
+          if (thrown === STOP) throw thrown
+          const { code } = thrown as { code?: string }
+          if (code === undefined) throw thrown
+          result = code.replace('ERR_MANYHANDS_', '')
+        }
+        this.#results.push(result ?? null)
+        this.#timed = false
+        this.#point(`after ${name} ${JSON.stringify(this.#results)}`)
+        return result
+      },
+      inside: (role = '') => {
+        this.#do({ kind: 'inside', role })
+        this.#do({ kind: 'outside' })
+      },
+      read: (word) => this.#do({ kind: 'peek', at: offset(DATA) + word, a: 0, b: 0 }) as number,
+      write: (word, value) => void this.#do({ kind: 'poke', at: offset(DATA) + word, a: value, b: 0 }),
+      expect: (good, what) => {
+        if (!good) this.#do({ kind: 'fail', what })
+      },
+    }
+    this.#program = () => program(rebuild(classes), thread)
+    this.start = this.#run([], undefined, undefined as never, undefined)
+  }
+
+  /** Where it stands after its node's operation had this result, and after the plain code that follows. `onPoke`: before each plain store. */
+  advance(from: Node, result: Result, state: State, onPoke: (() => void) | undefined): Node {
+    for (let node = from; ;) {
+      const next = node.children.get(result)
+      if (!next) {
+        node = this.#run(scriptOf(node, result), node, state, onPoke)
+      } else node = next
+      if (!plain(node.op)) return node
+      result = this.#doPlain(node.op, state, onPoke)
+    }
+  }
+
+  #doPlain(op: Op, { memory, status }: State, onPoke: (() => void) | undefined): Result {
+    switch (op.kind) {
+      case 'peek':
+        return memory[op.at]!
+      case 'poke':
+        if (memory[op.at] !== op.a) onPoke?.()
+        memory[op.at] = op.a
+        return undefined
+      case 'exit':
+        onPoke?.()
+        memory[op.at] = 0
+        return undefined
+      case 'dead':
+        return status[op.at] === REAPED
+      default:
+        return undefined
+    }
+  }
+
+  /** Run the program with these results, and go on from there, until an operation that others can see. */
+  #run(script: Result[], last: Node | undefined, state: State, onPoke: (() => void) | undefined): Node {
+    this.#script = script
+    this.#position = 0
+    this.#last = last
+    this.#lastResult = script.at(-1)
+    this.#stopped = false
+    this.#results = []
+    this.#timed = false
+    this.#prefixes = new WeakMap()
+    this.#timesNext = false
+    this.#since = []
+    this.#base = ''
+    this.#entered = false
+    this.#state = state
+    this.#onPoke = onPoke
+    try {
+      this.#program(undefined as never)
+      this.#do({ kind: 'done', results: this.#results })
+    } catch (thrown) {
+      if (thrown !== STOP) {
+        if (this.#stopped) return this.#last!
+        this.#stopped = false
+        try {
+          this.#do({ kind: 'fail', what: `threw ${String((thrown as Error).stack)}` })
+        } catch {}
+      }
+    }
+    return this.#last!
+  }
+
+  #do(op: Op): Result {
+    if (this.#stopped) throw STOP
+    if (this.#position < this.#script.length) {
+      const result = this.#script[this.#position++]
+      this.#since.push(result)
+      return result
+    }
+    this.#extend(op)
+    if (!plain(op)) return this.#stop()
+    const result = this.#doPlain(op, this.#state, this.#onPoke)
+    this.#lastResult = result
+    this.#since.push(result)
+    return result
+  }
+
+  #point(key: string): void {
+    if (this.#stopped) throw STOP
+    let id = this.#points.get(key)
+    if (this.#position < this.#script.length) this.#position++
+    else if (id) {
+      // Been here: go on from there.
+      this.#last?.children.set(this.#lastResult, id)
+      this.#last = id
+      this.#stop()
+    } else {
+      id = this.#extend({ kind: 'point' })
+      this.#points.set(key, id)
+      this.#lastResult = undefined
+    }
+    this.#base = String(id!.id)
+    this.#since = []
+  }
+
+  #extend(op: Op): Node {
+    const node: Node = {
+      id: this.#nextId++,
+      op,
+      timed: this.#timed,
+      parent: this.#last,
+      result: this.#lastResult,
+      children: new Map(),
+    }
+    this.#last?.children.set(this.#lastResult, node)
+    return (this.#last = node)
+  }
+
+  #stop(): never {
+    this.#stopped = true
+    throw STOP
+  }
+}
+
+function scriptOf(node: Node, result: Result): Result[] {
+  const script = [result]
+  for (let at = node; at.parent; at = at.parent) script.push(at.result)
+  return script.toReversed()
+}
+
+function fieldsOf(waiter: object): string {
+  return Object.entries(waiter)
+    .map(([name, value]) => (typeof value === 'object' ? '' : `${name}=${String(value)}`))
+    .join()
+}
+
+/** Explore all. */
+export function explore<T extends object>(bundle: Bundle, scenario: Scenario<T>, limit = 3_000_000): Exploration {
+  return new Explorer(bundle, scenario as unknown as Scenario<object>, limit).run()
+}
+
+class Explorer {
+  readonly #scenario: Scenario<object>
+  readonly #threads: Simulated[]
+  readonly #first: State
+  readonly #limit: number
+  readonly #objects: [kind: string, start: number][]
+  readonly #indices = new Map<number, number>()
+  readonly #parents: number[] = []
+  readonly #labels: string[] = []
+  readonly #successors: number[][] = []
+  readonly #good: number[] = []
+  #queue: State[] = []
+  #violation: string | undefined
+
+  constructor(bundle: Bundle, scenario: Scenario<object>, limit: number) {
+    this.#scenario = scenario
+    this.#limit = limit
+    const direct = directController()
+    const made = scenario.make(bundle.load(direct))
+    const offsets = new Map<ArrayBufferLike, number>()
+    let size = 0
+    const offset = (words: Int32Array) => {
+      let at = offsets.get(words.buffer)
+      if (at === undefined) {
+        offsets.set(words.buffer, (at = size))
+        size += words.length
+      }
+      return at
+    }
+    for (const buffer of buffersOf(made)) offset(new Int32Array(buffer))
+    offset(DATA)
+    const memory = new Int32Array(size)
+    for (const buffer of buffersOf(made)) memory.set(new Int32Array(buffer), offsets.get(buffer))
+    this.#objects = objectsIn(made).map(([kind, buffer]) => [kind, offsets.get(buffer)!])
+    this.#threads = scenario.programs.map(
+      (program, id) => new Simulated(id, bundle, (classes) => rebuildAll(classes, made), offset, program),
+    )
+    this.#first = {
+      memory,
+      nodes: this.#threads.map(({ start }) => start),
+      status: this.#threads.map(() => RUNS),
+      sleepers: [],
+      kills: scenario.kills ?? 0,
+      inside: this.#threads.map(() => undefined),
+    }
+  }
+
+  run(): Exploration {
+    const first = copy(this.#first)
+    for (const [t, thread] of this.#threads.entries()) {
+      let node = thread.start
+      if (plain(node.op)) node = thread.advance(node, undefined, first, undefined)
+      first.nodes[t] = node
+    }
+    this.#meet(first, -1, () => 'start')
+    for (let at = 0; at < this.#queue.length && !this.#violation; at++) {
+      const state = this.#queue[at]!
+      this.#queue[at] = undefined as never
+      this.#expand(state, at)
+      if (this.#queue.length > this.#limit) throw new Error(`${this.#scenario.name}: more than ${this.#limit} states`)
+    }
+    if (!this.#violation) this.#findHang()
+    return { states: this.#parents.length, violation: this.#violation }
+  }
+
+  /** Note a state, and where it came from. */
+  #meet(state: State, from: number, label: () => string): void {
+    const key = hash(state, this.#objects)
+    let index = this.#indices.get(key)
+    if (index === undefined) {
+      index = this.#parents.length
+      this.#indices.set(key, index)
+      this.#parents.push(from)
+      this.#labels.push(label())
+      this.#successors.push([])
+      this.#queue.push(state)
+    }
+    if (from >= 0) this.#successors[from]!.push(index)
+  }
+
+  #expand(state: State, at: number): void {
+    const { status } = state
+    if (status.every((s) => s === ENDED || s === REAPED)) {
+      this.#good.push(at)
+      this.#checkEnd(state, at)
+      return
+    }
+    const reaped = status.includes(REAPED)
+    for (const [t, s] of status.entries()) {
+      const node = state.nodes[t]
+      if (s === RUNS) this.#step(state, t, at)
+      if (s === SLEEPS && (reaped || node!.timed)) this.#wakeUp(state, t, 'timed-out', at)
+      if (
+        ((s === RUNS && !this.#scenario.onlyAsleep) || s === SLEEPS) &&
+        state.kills > 0 &&
+        (this.#scenario.victims?.includes(t) ?? true)
+      ) {
+        const next = copy(state)
+        kill(next, t)
+        this.#meet(next, at, () => `${t} killed`)
+      }
+      if (s === KILLED) {
+        const next = copy(state)
+        next.status[t] = REAPED
+        next.sleepers = without(next.sleepers, t)
+        this.#meet(next, at, () => `${t} reaped`)
+      }
+    }
+  }
+
+  #wakeUp(state: State, t: number, result: string, at: number): void {
+    const next = copy(state)
+    next.sleepers = without(next.sleepers, t)
+    next.status[t] = RUNS
+    this.#advance(next, t, result, at)
+  }
+
+  /** The thread does what its node says. */
+  #step(state: State, t: number, at: number): void {
+    const { op } = state.nodes[t]!
+    const next = copy(state)
+    const { memory } = next
+    switch (op.kind) {
+      case 'load':
+        return this.#advance(next, t, memory[op.at], at)
+      case 'store':
+        memory[op.at] = op.a
+        return this.#advance(next, t, op.a, at)
+      case 'add': {
+        const before = memory[op.at]!
+        memory[op.at] = before + op.a
+        return this.#advance(next, t, before, at)
+      }
+      case 'cas': {
+        const before = memory[op.at]!
+        if (before === op.a) memory[op.at] = op.b
+        return this.#advance(next, t, before, at)
+      }
+      case 'wait':
+        if (memory[op.at] !== op.a) return this.#advance(next, t, 'not-equal', at)
+        next.status[t] = SLEEPS
+        next.sleepers.push(t, op.at)
+        return this.#meet(next, at, () => `${t} sleeps on ${op.at}`)
+      case 'notify': {
+        let woken = 0
+        const wake: number[] = []
+        for (let i = 0; i < state.sleepers.length && woken < op.a; i += 2) {
+          if (state.sleepers[i + 1] !== op.at) continue
+          woken++
+          wake.push(state.sleepers[i]!)
+        }
+        for (const sleeper of wake) {
+          next.sleepers = without(next.sleepers, sleeper)
+          if (next.status[sleeper] !== SLEEPS) continue
+          next.status[sleeper] = RUNS
+          next.nodes[sleeper] = this.#threads[sleeper]!.advance(next.nodes[sleeper]!, 'ok', next, undefined)
+        }
+        return this.#advance(next, t, woken, at)
+      }
+      case 'dead':
+        return this.#advance(next, t, state.status[op.at] === REAPED, at)
+      case 'enter': {
+        const owner = memory[op.at]!
+        if (owner !== 0 && state.status[owner - 1] !== REAPED) return
+        memory[op.at] = t + 1
+        return this.#advance(next, t, undefined, at)
+      }
+      case 'now':
+        this.#advance(copy(state), t, 0, at)
+        return this.#advance(next, t, 1e9, at)
+      case 'inside': {
+        const { together = () => false } = this.#scenario
+        next.inside[t] = op.role
+        for (const [other, role] of state.inside.entries())
+          if (role !== undefined && !together(op.role, role)) this.#violate(at, `${t} is inside together with ${other}`)
+        return this.#advance(next, t, undefined, at)
+      }
+      case 'outside':
+        next.inside[t] = undefined
+        return this.#advance(next, t, undefined, at)
+      case 'fail':
+        return this.#violate(at, `thread ${t}: ${op.what}`)
+      case 'done':
+        next.status[t] = ENDED
+        return this.#meet(next, at, () => `${t} ends`)
+      default:
+        throw new Error(`not an operation that others see: ${op.kind}`)
+    }
+  }
+
+  #advance(next: State, t: number, result: Result, at: number): void {
+    const { kills } = next
+    const { victims } = this.#scenario
+    const op = next.nodes[t]!.op
+    const label = () =>
+      `${t} ${op.kind} ${'at' in op ? op.at : ''} ${'a' in op ? `${op.a} ${op.b}` : ''} = ${String(result)}`
+    const onPoke = () => {
+      const killed = copy(next)
+      kill(killed, t)
+      this.#meet(killed, at, () => `${label()}, then killed before a plain store`)
+    }
+    const mayDie = kills > 0 && !this.#scenario.onlyAsleep && (victims?.includes(t) ?? true)
+    next.nodes[t] = this.#threads[t]!.advance(next.nodes[t]!, result, next, mayDie ? onPoke : undefined)
+    this.#meet(next, at, label)
+  }
+
+  #checkEnd(state: State, at: number): void {
+    const results = state.nodes.map((node) => (node?.op.kind === 'done' ? node.op.results : undefined))
+    const { end, leavesNoTrace = true } = this.#scenario
+    if (end && !end(results)) this.#violate(at, `ended with ${JSON.stringify(results)}`)
+    if (!leavesNoTrace || state.status.includes(REAPED)) return
+    for (const [kind, start] of this.#objects) {
+      const [before, after] = [this.#first.memory, state.memory].map((memory) => stateOf(kind, memory.subarray(start)))
+      if (before !== after) this.#violate(at, `left a trace: ${before} became ${after}`)
+    }
+  }
+
+  /** Every state must be able to come to the end. */
+  #findHang(): void {
+    const before: number[][] = this.#parents.map(() => [])
+    for (const [from, successors] of this.#successors.entries()) for (const to of successors) before[to]!.push(from)
+    const reaches = new Uint8Array(before.length)
+    const stack = [...this.#good]
+    for (const good of stack) reaches[good] = 1
+    for (let at; (at = stack.pop()) !== undefined;) {
+      for (const from of before[at]!) {
+        if (reaches[from]) continue
+        reaches[from] = 1
+        stack.push(from)
+      }
+    }
+    const stuck = reaches.indexOf(0)
+    if (stuck >= 0) this.#violate(stuck, 'somebody hangs')
+  }
+
+  #violate(at: number, what: string): void {
+    if (this.#violation) return
+    const path: string[] = []
+    for (let index = at; index >= 0; index = this.#parents[index]!) path.push(this.#labels[index]!)
+    this.#violation = `${what}\n  ${path.toReversed().join('\n  ')}`
+  }
+}
+
+/** What matters of an object's memory when nobody uses it: not who came when, and not what the log once said. */
+function stateOf(kind: string, words: Int32Array): string {
+  if (kind === 'Lock') return String(words[0])
+  if (kind === 'RLock') return `${words[0]} ${words[2]}`
+  const used: number[] = []
+  for (let i = 0; i < words[2]!; i++) {
+    const entry = 32 + 4 * i
+    const idle = words[entry]! >= 2 ** 30 && words[entry + 3] === 0 // Holds nothing any more.
+    if (words[entry] !== 0 && !idle) used.push(words[entry]!)
+  }
+  const own = kind === 'Barrier' ? [words[5], words[7], words[9]] : [...words.subarray(5, 14)]
+  return `mutex ${words[0]}, log ${words[4]}, state ${own.join()}, entries ${used.join()}`
+}
+
+function kill(state: State, t: number): void {
+  state.status[t] = KILLED
+  state.nodes[t] = undefined
+  state.inside[t] = undefined
+  state.kills--
+}
+
+function without(sleepers: number[], t: number): number[] {
+  const rest: number[] = []
+  for (let i = 0; i < sleepers.length; i += 2) if (sleepers[i] !== t) rest.push(sleepers[i]!, sleepers[i + 1]!)
+  return rest
+}
+
+function copy(state: State): State {
+  return {
+    memory: state.memory.slice(),
+    nodes: [...state.nodes],
+    status: [...state.status],
+    sleepers: [...state.sleepers],
+    kills: state.kills,
+    inside: [...state.inside],
+  }
+}
+
+let scratch = new Int32Array(0)
+
+/**
+ * 53 bits of it: among a million states, two are taken for one with a probability of 1 to 10,000. What nobody will read again
+ * is left out: the log that was written, the fields of unused entries, and of tickets all but their order.
+ */
+function hash(state: State, objects: [kind: string, start: number][]): number {
+  let a = 0x9e3779b9
+  let b = 0x85ebca6b
+  const mix = (value: number) => {
+    a = Math.imul(a ^ value, 0x01000193) ^ (a >>> 15)
+    b = Math.imul((b ^ value) + 0x7f4a7c15, 0x5bd1e995) ^ (b >>> 13)
+  }
+  const memory = scratch.length === state.memory.length ? scratch : (scratch = state.memory.slice())
+  memory.set(state.memory)
+  for (const [kind, start] of objects) if (kind !== 'Lock' && kind !== 'RLock') tidy(memory.subarray(start))
+  for (let i = 0; i < memory.length; i++) {
+    if (memory[i] === 0) continue
+    mix(i)
+    mix(memory[i]!)
+  }
+  for (const [t, node] of state.nodes.entries()) {
+    mix(node?.id ?? -1)
+    mix(state.status[t]! + (state.inside[t] === undefined ? 0 : 8))
+  }
+  mix(state.kills)
+  for (const value of state.sleepers) mix(value + 1)
+  return (a & 0x1fffff) * 2 ** 32 + (b >>> 0)
+}
+
+function tidy(words: Int32Array): void {
+  words[3] = 0
+  if (words[4] === 0) words.fill(0, 16, 32)
+  const end = 32 + 4 * words[2]!
+  let ordered = 0
+  for (let entry = 32; entry < end; entry += 4) {
+    if (words[entry] === 0) words.fill(0, entry + 1, entry + 4)
+    else if (words[entry]! >= 2 ** 30) words[entry + 1] = 0
+    else ordered++
+  }
+  // The tickets of the few that wait become 1, 2, 3 … below zero, so that they are not taken for ones yet to be replaced.
+  for (let rank = 1; rank <= ordered; rank++) {
+    let least = 0
+    for (let entry = 32; entry < end; entry += 4)
+      if (words[entry + 1]! > 0 && (least === 0 || words[entry + 1]! < words[least + 1]!)) least = entry
+    words[least + 1] = -rank
+  }
+}
+
+function directController(): Controller {
+  const unused = () => {
+    throw new Error('not while it is made')
+  }
+  return {
+    threadId: 0,
+    load: (words, index) => words[index]!,
+    store: (words, index, value) => (words[index] = value),
+    add: unused,
+    compareExchange: unused,
+    peek: (words, index) => words[index]!,
+    poke: (words, index, value) => {
+      words[index] = value
+    },
+    wait: unused,
+    notify: unused,
+    isDead: unused,
+    enter: unused,
+    exit: unused,
+    now: unused,
+    point: unused,
+    asleep: unused,
+  }
+}
+
+type Made = { handle?: [kind: string, ...parts: unknown[]] }
+
+/** The same objects as another thread has them: of one object, or of an object of objects. */
+function rebuildAll(classes: ReturnType<Bundle['load']>, made: object): object {
+  if ((made as Made).handle) return classes.rebuild(made)
+  return Object.fromEntries(Object.entries(made).map(([name, one]) => [name, rebuildAll(classes, one as object)]))
+}
+
+function objectsIn(made: object): [kind: string, buffer: SharedArrayBuffer][] {
+  const { handle } = made as Made
+  if (!handle) return Object.values(made).flatMap((one) => objectsIn(one as object))
+  const [kind, buffer, ...others] = handle
+  const inner = others.filter((part): part is object => typeof part === 'object' && part !== null && 'handle' in part)
+  return [[kind, buffer as SharedArrayBuffer], ...inner.flatMap(objectsIn)]
+}
+
+function buffersOf(made: object): SharedArrayBuffer[] {
+  return objectsIn(made).map(([, buffer]) => buffer)
+}

@@ -1,0 +1,168 @@
+// Each rule of the algorithms, broken in the shipped code: the explorer must find what comes of it.
+import { assert, suite } from '../harness.js'
+import { bundle, type Mutant } from './bundle.js'
+import { explore } from './explorer.js'
+import { onMonitors, onWords } from './scenarios.js'
+
+const test = suite('the explorer')
+
+const mutants: (Mutant & { shownBy: string })[] = [
+  {
+    name: 'a lock that is free looks free to two: load and store in place of compareExchange',
+    file: 'lib/sync/lock-word.ts',
+    from: 'return compareExchange(words, at, word, taken) === word ? DONE : AGAIN',
+    to: 'compareExchange(words, at, load(words, at), taken); return DONE',
+    shownBy: 'Lock: 3 threads',
+  },
+  {
+    name: 'who slept takes the lock without the mark that others sleep',
+    file: 'lib/sync/lock-word.ts',
+    from: '| (this.slept ? CONTENDED : 0)',
+    to: '& ~CONTENDED',
+    shownBy: 'Lock: 3 threads',
+  },
+  {
+    name: 'a release wakes nobody',
+    file: 'lib/sync/lock-word.ts',
+    from: 'if (word & CONTENDED) notifyOne(words, at)',
+    to: '',
+    shownBy: 'Lock: 3 threads',
+  },
+  {
+    name: 'who was woken gives up because it is late',
+    file: 'lib/sync/park.ts',
+    from: `=== 'timed-out') {`,
+    to: `!== '' && endMs - performance.now() <= 0) return false; else {`,
+    shownBy: 'Lock: 3 threads, one out of time',
+  },
+  {
+    name: 'the owner is not asked for when it is dead: waking the sleepers does not help while the word says HELD',
+    file: 'lib/sync/lock-word.ts',
+    from: 'if (!(this.probing ? findDead(owner - 1) : isDead(owner - 1))) return false',
+    to: 'return false',
+    shownBy: 'Lock: 3 threads, 1 death',
+  },
+  {
+    name: 'only a lock that the dead one held is looked after: sleeps are not cut into slices',
+    file: 'lib/sync/park.ts',
+    from: 'if (wait(waiter.words, waiter.index, waiter.seen, Math.min(leftMs, sliceMs)) ===',
+    to: `while (wait(waiter.words, waiter.index, waiter.seen, leftMs) === 'timed-out'); if ('' ===`,
+    shownBy: 'Lock: 3 threads, 1 death',
+  },
+  {
+    name: 'a dead lock is released as if it were held',
+    file: 'lib/sync/lock-word.ts',
+    from: '|| (owner !== ME && isDead(owner - 1))',
+    to: '|| owner === ME',
+    shownBy: 'Lock: 3 threads',
+  },
+  {
+    name: 'an RLock is freed at the first release',
+    file: 'lib/sync/rlock.ts',
+    from: 'if (depth > 1) poke(words, DEPTH, depth - 1)',
+    to: 'if (depth > 2) poke(words, DEPTH, depth - 1)',
+    shownBy: 'RLock: 3 threads',
+  },
+  {
+    name: 'a change of two words is made without the log',
+    file: 'lib/sync/monitor.ts',
+    from: '    poke(words, LOGGED, pairs.length)\n    this.#replay()',
+    to: '    for (let i = 0; i < pairs.length; i += 2) poke(words, pairs[i]!, pairs[i + 1]!)',
+    shownBy: 'Semaphore(1): 3 threads, 1 death',
+  },
+  {
+    name: 'the log of the dead is not written',
+    file: 'lib/sync/monitor.ts',
+    from: 'if (peek(this.words, LOGGED) > 0) this.#replay()',
+    to: '',
+    shownBy: 'Semaphore(1): 3 threads, 1 death',
+  },
+  {
+    name: 'a permit granted to one that is dead is lost',
+    file: 'lib/sync/semaphore.ts',
+    from: 'this.commit(FREE, peek(words, FREE) + 1, ...this.#charge(this.ownerOf(entry), -1), entry, 0)',
+    to: 'this.commit(...this.#charge(this.ownerOf(entry), -1), entry, 0)',
+    shownBy: 'Semaphore(1): 3 threads, 1 death',
+  },
+  {
+    name: 'who gives up leaves its entry',
+    file: 'lib/sync/monitor.ts',
+    from: '      this.abandon(waiter)\n      this.remove(waiter.index)',
+    to: '      this.abandon(waiter)',
+    shownBy: 'Semaphore(1): 3 threads, one out of time',
+  },
+  {
+    name: 'who gives up does not look whether it was granted a permit just before',
+    file: 'lib/sync/monitor.ts',
+    from: 'if (!this.is(waiter.index, WAITING)) return this.finish(waiter) === DONE\n      this.abandon',
+    to: 'this.abandon',
+    shownBy: 'Semaphore(1): 3 threads, one out of time',
+  },
+  {
+    name: 'a writer is let in while others read',
+    file: 'lib/sync/rwlock.ts',
+    from: 'if (this.#isRead() || this.waiters().length > 0) return false',
+    to: 'if (this.waiters().length > 0) return false',
+    shownBy: 'RWLock: 2 readers, 1 writer',
+  },
+  {
+    name: 'a reader that dies is not forgotten',
+    file: 'lib/sync/rwlock.ts',
+    from: 'for (const entry of [...this.waiters(), ...this.entries(HOLDING)])',
+    to: 'for (const entry of this.waiters())',
+    shownBy: 'RWLock: 2 readers, 1 writer, 1 death',
+  },
+  {
+    name: 'who waits for a notification releases the lock before it has an entry',
+    file: 'lib/sync/condition.ts',
+    from: 'waiter.attempt()\n    return { waiter, depth: this.#lock.suspend() }',
+    to: 'const depth = this.#lock.suspend()\n    waiter.attempt()\n    return { waiter, depth }',
+    shownBy: 'Condition: 2 wait, both notified',
+  },
+  {
+    name: 'a notification dies with the one that it reached',
+    file: 'lib/sync/condition.ts',
+    from: 'else this.grant(next, entry, 0)',
+    to: 'else this.remove(entry)',
+    shownBy: 'Condition: 2 wait, one of them dies in its sleep',
+  },
+  {
+    name: 'a barrier lets its party go one by one',
+    file: 'lib/sync/barrier.ts',
+    from: 'poke(words, GENERATION, waiter.kind + 1)\n      this.settle(false)',
+    to: 'for (const entry of this.waiters()) this.grant(entry)\n      poke(words, GENERATION, waiter.kind + 1)',
+    shownBy: 'Barrier(3), 1 death',
+  },
+  {
+    name: 'a party that dies is only forgotten',
+    file: 'lib/sync/barrier.ts',
+    from: 'if (this.#isPresent(entry)) this.break()\n      this.remove(entry)',
+    to: 'this.remove(entry)',
+    shownBy: 'Barrier(3), one dies while it waits',
+  },
+  {
+    name: 'a party that gives up leaves the others waiting',
+    file: 'lib/sync/barrier.ts',
+    from: 'if (this.#isPresent(waiter.index)) this.break()',
+    to: '',
+    shownBy: 'Barrier(3), out of time',
+  },
+]
+
+let caught = 0
+
+for (const mutant of mutants)
+  test(`catches it when ${mutant.name}`, async () => {
+    const scenario = [...onWords, ...onMonitors].find(({ name }) => name === mutant.shownBy)
+    if (!scenario) throw new Error(`no scenario ${mutant.shownBy}`)
+    const mutex = onWords.includes(scenario) ? 'real' : 'granted'
+    const { violation } = explore(await bundle({ mutant, mutex }), scenario)
+    assert.type(violation, 'string')
+    caught++
+  })
+
+test('has been given every mutant', () => {
+  console.log(`\n# ${caught} mutants caught of ${mutants.length}`)
+})
+
+test.run()

@@ -1,0 +1,193 @@
+// What is explored: programs of two or three threads for every primitive, without a death and with one or two anywhere.
+import type { Acquirable, Barrier, Condition, Event, Lock, RLock, RWLock, Semaphore } from '../../lib/internals.js'
+import type { Scenario, Thread } from './explorer.js'
+
+type Recoverable = Acquirable & { recoverSync(): void }
+
+/** Take it, untimed, repairing what a dead one left. */
+function take(lock: Recoverable, thread: Thread): void {
+  for (;;) {
+    const result = thread.step('acquire', () => lock.acquireSync())
+    if (result === true) return
+    thread.expect(result === 'OWNER_DIED', `acquire gave ${String(result)}`)
+    if (thread.step('recover', () => lock.recoverSync()) !== 'LOCK') return
+  }
+}
+
+const use = (lock: Recoverable, thread: Thread) => {
+  take(lock, thread)
+  thread.inside()
+  thread.expect(thread.step('release', () => lock.release()) === undefined, 'release failed')
+}
+
+/** Take it unless the time is over. */
+const useInTime = (lock: Recoverable, thread: Thread) => {
+  if (thread.step('acquire', () => lock.acquireSync(100)) !== true) return
+  thread.inside()
+  thread.step('release', () => lock.release())
+}
+
+const tryUse = (lock: Recoverable, thread: Thread) => {
+  if (thread.step('try', () => lock.tryAcquire()) !== true) return
+  thread.inside()
+  thread.step('release', () => lock.release())
+}
+
+const nest = (lock: Recoverable, thread: Thread) => {
+  take(lock, thread)
+  thread.expect(thread.step('again', () => lock.acquireSync()) === true, 'could not take it again')
+  thread.step('release one', () => lock.release())
+  thread.inside()
+  thread.step('release', () => lock.release())
+}
+
+const reader = ({ read }: RWLock, thread: Thread) => {
+  take(read, thread)
+  thread.inside('read')
+  thread.step('release', () => read.release())
+}
+
+const writer = ({ write }: RWLock, thread: Thread) => {
+  take(write, thread)
+  thread.inside('write')
+  thread.step('release', () => write.release())
+}
+
+const writerInTime = ({ write }: RWLock, thread: Thread) => useInTime(write, thread)
+
+const together = (role: string, other: string) => role === 'read' && other === 'read'
+
+const consume = (condition: Condition, thread: Thread) => {
+  take(condition, thread)
+  while (thread.read(0) === 0) {
+    // An OwnerDiedError leaves it without the lock.
+    if (thread.step('wait', () => condition.waitSync()) === 'OWNER_DIED') take(condition, thread)
+  }
+  thread.write(0, thread.read(0) - 1)
+  thread.inside()
+  thread.step('release', () => condition.release())
+}
+
+/** Wait for the flag, and let the next know, too. */
+const relay = (timeoutMs?: number) => (condition: Condition, thread: Thread) => {
+  take(condition, thread)
+  while (thread.read(0) === 0) {
+    const result = thread.step('wait', () => condition.waitSync(timeoutMs))
+    if (result === 'OWNER_DIED') take(condition, thread)
+    if (result === false) break
+  }
+  thread.step('pass on', () => condition.notify(1))
+  thread.step('release', () => condition.release())
+}
+
+const produce = (items: number, notified: number) => (condition: Condition, thread: Thread) => {
+  take(condition, thread)
+  thread.write(0, thread.read(0) + items)
+  thread.step('notify', () => condition.notify(notified))
+  thread.step('release', () => condition.release())
+}
+
+const waitFor = (event: Event, thread: Thread) => thread.step('wait', () => event.waitSync())
+const waitForInTime = (event: Event, thread: Thread) => thread.step('wait', () => event.waitSync(100))
+const setIt = (event: Event, thread: Thread) => thread.step('set', () => event.set())
+const setAndClear = (event: Event, thread: Thread) => {
+  thread.step('set', () => event.set())
+  thread.step('clear', () => event.clear())
+}
+
+const meet = (barrier: Barrier, thread: Thread) => thread.step('wait', () => barrier.waitSync())
+const meetInTime = (barrier: Barrier, thread: Thread) => thread.step('wait', () => barrier.waitSync(100))
+const meetTwice = (barrier: Barrier, thread: Thread) => {
+  meet(barrier, thread)
+  meet(barrier, thread)
+}
+const abort = (barrier: Barrier, thread: Thread) => thread.step('abort', () => barrier.abort())
+const reset = (barrier: Barrier, thread: Thread) => thread.step('reset', () => barrier.reset())
+
+/** All of a party go on, each with an index of its own, or nobody does. */
+const wholeParty = (parties: number) => (results: (unknown[] | undefined)[]) => {
+  const indices = results.filter((list) => list !== undefined).map(([index]) => index)
+  const released = indices.filter((index) => typeof index === 'number')
+  if (released.length === 0) return true
+  return released.length === indices.length && new Set(released).size === indices.length && indices.length <= parties
+}
+
+const makeLock = (classes: { Lock: typeof Lock }) => new classes.Lock()
+const makeHandOver = (classes: { Lock: typeof Lock }) => new classes.Lock({ onOwnerDeath: 'handOver' })
+const makeRLock = (classes: { RLock: typeof RLock }) => new classes.RLock()
+const makeOne = (classes: { Semaphore: typeof Semaphore }) => new classes.Semaphore(1)
+const makeTwo = (classes: { Semaphore: typeof Semaphore }) => new classes.Semaphore(2)
+const makeRWLock = (classes: { RWLock: typeof RWLock }) => new classes.RWLock()
+const makeCondition = (classes: { Condition: typeof Condition; Lock: typeof Lock }) =>
+  new classes.Condition(new classes.Lock())
+const makeEvent = (classes: { Event: typeof Event }) => new classes.Event()
+const barrierOf = (parties: number) => (classes: { Barrier: typeof Barrier }) => new classes.Barrier(parties)
+
+const scenario = <T extends object>(
+  name: string,
+  make: Scenario<T>['make'],
+  programs: Scenario<T>['programs'],
+  more: Partial<Scenario<T>> = {},
+): Scenario<object> => ({ name, make, programs, ...more }) as unknown as Scenario<object>
+
+/** Explored with nothing granted: each operation on the lock word is a step of its own. */
+export const onWords: Scenario<object>[] = [
+  scenario('Lock: 3 threads', makeLock, [use, use, use]),
+  scenario('Lock: 3 threads, one out of time', makeLock, [use, use, useInTime]),
+  scenario('Lock: 3 threads, two out of time', makeLock, [use, useInTime, useInTime]),
+  scenario('Lock: 3 threads, one tries', makeLock, [use, tryUse, use]),
+  scenario('Lock: 3 threads, 1 death', makeLock, [use, use, use], { kills: 1 }),
+  scenario('Lock: 3 threads, 2 deaths', makeLock, [use, use, use], { kills: 2 }),
+  scenario('Lock: 3 threads, one out of time, 1 death', makeLock, [use, use, useInTime], { kills: 1 }),
+  scenario('Lock handed over: 3 threads, 2 deaths', makeHandOver, [use, use, use], { kills: 2 }),
+  scenario('RLock: 3 threads', makeRLock, [nest, nest, use]),
+  scenario('RLock: 3 threads, 1 death', makeRLock, [nest, nest, use], { kills: 1 }),
+  scenario('Semaphore, its mutex too: 2 threads, 1 death', makeOne, [use, use], { kills: 1 }),
+]
+
+/** Explored with the monitor's mutex granted. */
+export const onMonitors: Scenario<object>[] = [
+  scenario('Semaphore(1): 3 threads', makeOne, [use, use, use]),
+  scenario('Semaphore(1): 3 threads, one out of time', makeOne, [use, use, useInTime]),
+  scenario('Semaphore(1): 3 threads, one tries', makeOne, [use, tryUse, use]),
+  scenario('Semaphore(2): 3 threads', makeTwo, [use, use, use], { together: () => true }),
+  scenario('Semaphore(1): 3 threads, 1 death', makeOne, [use, use, use], { kills: 1 }),
+  scenario('Semaphore(1): 3 threads, one out of time, 1 death', makeOne, [use, use, useInTime], { kills: 1 }),
+  scenario('RWLock: 2 readers, 1 writer', makeRWLock, [reader, reader, writer], { together }),
+  scenario('RWLock: 1 reader, 2 writers, 1 out of time', makeRWLock, [reader, writer, writerInTime], { together }),
+  scenario('RWLock: 2 readers, 1 writer, 1 death', makeRWLock, [reader, reader, writer], { together, kills: 1 }),
+  scenario('RWLock: 1 reader, 2 writers, 1 death', makeRWLock, [reader, writer, writer], { together, kills: 1 }),
+  scenario('Condition: 2 wait, both notified', makeCondition, [consume, consume, produce(2, 2)]),
+  scenario('Condition: notified, or out of time', makeCondition, [relay(100), produce(1, 1)]),
+  scenario('Condition: 2 wait, one of them dies in its sleep', makeCondition, [relay(), relay(), produce(1, 1)], {
+    kills: 1,
+    victims: [0],
+    onlyAsleep: true,
+  }),
+  scenario('Condition: it waits, or notifies, and dies', makeCondition, [relay(100), produce(1, 1)], { kills: 1 }),
+  scenario('Event: 2 wait', makeEvent, [waitFor, waitFor, setIt], { leavesNoTrace: false }),
+  scenario('Event: 2 wait, one out of time', makeEvent, [waitForInTime, waitForInTime, setAndClear]),
+  scenario('Event: 2 wait, 1 death', makeEvent, [waitFor, waitFor, setIt], {
+    kills: 1,
+    victims: [0, 1],
+    leavesNoTrace: false,
+  }),
+  scenario('Barrier(3)', barrierOf(3), [meet, meet, meet], { end: wholeParty(3) }),
+  scenario('Barrier(2), twice', barrierOf(2), [meetTwice, meetTwice]),
+  scenario('Barrier(3), out of time', barrierOf(3), [meetInTime, meet, meet], {
+    end: wholeParty(3),
+    leavesNoTrace: false,
+  }),
+  scenario('Barrier(2), aborted', barrierOf(2), [meet, meet, abort], { leavesNoTrace: false }),
+  scenario('Barrier(2), reset', barrierOf(2), [meetInTime, meetInTime, reset], { leavesNoTrace: false }),
+  scenario('Barrier(3), one dies while it waits', barrierOf(3), [meet, meet, meet], {
+    kills: 1,
+    onlyAsleep: true,
+    leavesNoTrace: false,
+  }),
+  scenario('Barrier(3), 1 death', barrierOf(3), [meetInTime, meetInTime, meetInTime], {
+    kills: 1,
+    end: wholeParty(3),
+    leavesNoTrace: false,
+  }),
+]

@@ -1,0 +1,14 @@
+// `npm run stress [minutes] [seed] [kind]`: storms for minutes. The seed of each is printed; given again, it repeats the decisions.
+import { storm, stormed } from './storm.js'
+
+const [minutes = '5', seed, only] = process.argv.slice(2)
+const endMs = performance.now() + Number(minutes) * 60_000
+let next = seed === undefined ? Date.now() % 2 ** 31 : Number(seed)
+while (performance.now() < endMs) {
+  for (const kind of stormed.filter((name) => !only || name === only)) {
+    const { uses, kills, overlaps } = await storm(kind, next, 5000)
+    console.log(`${kind}, seed ${next}: ${uses} uses, ${kills} kills, ${overlaps} overlaps`)
+    if (overlaps > 0) process.exit(1)
+  }
+  next++
+}

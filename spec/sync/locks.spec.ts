@@ -1,0 +1,344 @@
+import { Worker } from 'node:worker_threads'
+import {
+  Barrier,
+  BoundedSemaphore,
+  Condition,
+  Event,
+  Lock,
+  Process,
+  RLock,
+  RWLock,
+  Semaphore,
+  type Acquirable,
+} from 'manyhands'
+import { assert, suite, thrownBy, until } from '../harness.js'
+
+const test = suite('locks')
+
+type Recoverable = Acquirable & { recover(): Promise<void>; recoverSync(): void }
+
+const kinds: [name: string, make: () => Recoverable][] = [
+  ['Lock', () => new Lock()],
+  ['RLock', () => new RLock()],
+  ['Semaphore(1)', () => new Semaphore(1)],
+  ['BoundedSemaphore(1)', () => new BoundedSemaphore(1)],
+  ['RWLock.write', () => new RWLock().write],
+  ['Condition', () => new Condition()],
+]
+
+for (const [name, make] of kinds) {
+  test(`${name}: await acquire gives true, false when the time is over, and is free after release`, async () => {
+    const lock = make()
+    assert.is(lock.locked(), false)
+    assert.is(await lock.acquire(), true)
+    assert.is(lock.locked(), true)
+    assert.is(await lock.acquire({ timeout: 20 }), false)
+    assert.is(await lock.acquire(0), false)
+    lock.release()
+    assert.is(lock.locked(), false)
+    assert.is(lock.tryAcquire(), true)
+    lock.release()
+  })
+
+  test(`${name}: those who await it get it in the order of their coming`, async () => {
+    const lock = make()
+    await lock.acquire()
+    const order: number[] = []
+    const turns = [1, 2, 3].map((turn) =>
+      lock.hold().then((guard) => {
+        guard.release()
+        return order.push(turn)
+      }),
+    )
+    lock.release()
+    await Promise.all(turns)
+    assert.equal(order, [1, 2, 3])
+  })
+
+  test(`${name}: an aborted wait rejects with the reason and leaves no trace`, async () => {
+    const lock = make()
+    await lock.acquire()
+    const controller = new AbortController()
+    const waiting = thrownBy(() => lock.acquire({ signal: controller.signal }))
+    const reason = new Error('changed my mind')
+    controller.abort(reason)
+    assert.is(await waiting, reason)
+    assert.is(await thrownBy(() => lock.acquire({ signal: AbortSignal.abort(reason) })), reason)
+    lock.release()
+    assert.is(lock.locked(), false)
+    assert.is(lock.acquireSync(0), true)
+    lock.release()
+  })
+
+  test(`${name}: hold gives a guard; disposing of it twice is harmless; TimeoutError when not taken`, async () => {
+    const lock = make()
+    {
+      using _ = lock.holdSync()
+      assert.is(lock.locked(), true)
+      assert.is((await thrownBy(() => lock.hold(10))).code, 'ERR_MANYHANDS_TIMEOUT')
+    }
+    assert.is(lock.locked(), false)
+    const guard = await lock.hold()
+    guard.release()
+    guard[Symbol.dispose]()
+    assert.is(lock.locked(), false)
+  })
+
+  test(`${name}: release while it is free is an error, NaN a RangeError, and the lock is unharmed`, async () => {
+    const lock = make()
+    if (name !== 'Semaphore(1)') assert.is((await thrownBy(() => lock.release())).code, 'ERR_MANYHANDS_LOCK')
+    assert.instance(await thrownBy(() => lock.acquireSync(Number.NaN)), RangeError)
+    assert.instance(await thrownBy(() => lock.acquire(Number.NaN)), RangeError)
+    assert.instance(await thrownBy(() => lock.acquireSync('1' as never)), TypeError)
+    assert.is((await thrownBy(() => lock.recoverSync())).code, 'ERR_MANYHANDS_LOCK')
+    assert.is((await thrownBy(() => lock.recover())).code, 'ERR_MANYHANDS_LOCK')
+    assert.is(lock.acquireSync(0), true)
+    lock.release()
+  })
+}
+
+for (const [name, make] of kinds.filter(
+  ([name]) => !name.includes('Semaphore') && name !== 'RLock' && name !== 'Condition',
+))
+  test(`${name}: a thread that would block for itself gets DeadlockError; trying just fails`, async () => {
+    const lock = make()
+    lock.acquireSync()
+    assert.is((await thrownBy(() => lock.acquireSync())).code, 'ERR_MANYHANDS_DEADLOCK')
+    assert.is((await thrownBy(() => lock.acquireSync(50))).code, 'ERR_MANYHANDS_DEADLOCK')
+    assert.is(lock.tryAcquire(), false)
+    const later = lock.acquire()
+    lock.release()
+    assert.is(await later, true)
+  })
+
+test('an RLock is taken again by its thread, and released as often', async () => {
+  const lock = new RLock()
+  assert.is(lock.acquireSync(), true)
+  assert.is(lock.acquireSync(), true)
+  lock.release()
+  assert.is(lock.locked(), true)
+  lock.release()
+  assert.is(lock.locked(), false)
+})
+
+test('an RLock that an async function holds is not taken by another of the same thread', async () => {
+  const lock = new RLock()
+  const guard = await lock.hold()
+  assert.is(await lock.acquire(10), false)
+  assert.is(lock.tryAcquire(), false)
+  assert.is((await thrownBy(() => lock.acquireSync())).code, 'ERR_MANYHANDS_DEADLOCK')
+  guard.release()
+  assert.is(lock.tryAcquire(), true)
+  lock.release()
+})
+
+test("release of another thread's RLock is an error", async () => {
+  const lock = new RLock()
+  const done = new Event()
+  const holder = new Process({
+    target: (lock: RLock, done: Event) => {
+      lock.acquireSync()
+      done.waitSync()
+      lock.release()
+    },
+    args: [lock, done],
+  }).start()
+  await until(() => lock.locked())
+  assert.is((await thrownBy(() => lock.release())).code, 'ERR_MANYHANDS_LOCK')
+  done.set()
+  await holder.join()
+  assert.is(lock.locked(), false)
+})
+
+test('a BoundedSemaphore refuses more permits than it had at first', async () => {
+  const semaphore = new BoundedSemaphore(2)
+  semaphore.acquireSync()
+  assert.is((await thrownBy(() => semaphore.release(2))).code, 'ERR_MANYHANDS_LOCK')
+  assert.is(semaphore.value, 1)
+  semaphore.release()
+  assert.is(semaphore.value, 2)
+})
+
+test('a negative or fractional semaphore is a RangeError', async () => {
+  for (const value of [-1, 1.5, Number.NaN]) assert.instance(await thrownBy(() => new Semaphore(value)), RangeError)
+  assert.instance(await thrownBy(() => new Semaphore('1' as never)), TypeError)
+})
+
+test('three readers read together, and no writer with them', async () => {
+  const lock = new RWLock()
+  for (let i = 0; i < 3; i++) assert.is(await lock.read.acquire(), true)
+  assert.is(lock.write.tryAcquire(), false)
+  const writer = lock.write.acquire()
+  for (let i = 0; i < 3; i++) lock.read.release()
+  assert.is(await writer, true)
+  assert.is(lock.read.tryAcquire(), false)
+  lock.write.release()
+  assert.is((await thrownBy(() => lock.read.release())).code, 'ERR_MANYHANDS_LOCK')
+})
+
+test('notify lets exactly so many go on as it says; notify and wait without the lock are errors', async () => {
+  const condition = new Condition()
+  assert.is((await thrownBy(() => condition.notify())).code, 'ERR_MANYHANDS_LOCK')
+  assert.is((await thrownBy(() => condition.wait())).code, 'ERR_MANYHANDS_LOCK')
+  assert.is((await thrownBy(() => condition.waitSync())).code, 'ERR_MANYHANDS_LOCK')
+  let woken = 0
+  const waiters = [1, 2, 3].map(async () => {
+    await condition.acquire()
+    assert.is(await condition.wait(), true)
+    woken++
+    condition.release()
+  })
+  await until(() => !condition.locked())
+  await condition.acquire()
+  condition.notify(2)
+  condition.release()
+  await until(() => woken === 2)
+  await condition.acquire()
+  assert.is(woken, 2)
+  condition.notifyAll()
+  condition.release()
+  await Promise.all(waiters)
+})
+
+test('waitFor gives what the predicate returned, something falsy when the time is over', async () => {
+  const condition = new Condition(new Lock())
+  condition.acquireSync()
+  assert.is(
+    condition.waitForSync(() => 0, 20),
+    0,
+  )
+  assert.is(await condition.waitFor(() => '', 20), '')
+  assert.is(await condition.waitFor(() => 'yes'), 'yes')
+  assert.is(await condition.wait(10), false)
+  assert.is(condition.locked(), true)
+  condition.release()
+})
+
+test('an event lets go who waits for it, in all threads', async () => {
+  const event = new Event()
+  assert.is(event.waitSync(10), false)
+  assert.is(await event.wait(10), false)
+  const waiter = new Process({ target: (event: Event) => void event.waitSync(), args: [event] }).start()
+  const here = event.wait()
+  event.set()
+  assert.is(await here, true)
+  await waiter.join()
+  assert.is(event.isSet(), true)
+  event.clear()
+  assert.is(event.isSet(), false)
+})
+
+test('a barrier gives every party another index, after its action has run once', async () => {
+  const barrier = new Barrier(3, { action: () => void ((globalThis as { ran?: number }).ran = 1) })
+  const indices = await Promise.all([barrier.wait(), barrier.wait(), barrier.wait()])
+  assert.equal(
+    indices.toSorted((a, b) => a - b),
+    [0, 1, 2],
+  )
+  assert.is((globalThis as { ran?: number }).ran, 1)
+  assert.is(barrier.nWaiting, 0)
+})
+
+test('a barrier is broken by a failing action, a party out of time, and abort; reset makes it whole', async () => {
+  const failing = new Barrier(1, {
+    action: () => {
+      throw new RangeError('no')
+    },
+  })
+  const error = await thrownBy(() => failing.wait())
+  assert.is(error.code, 'ERR_MANYHANDS_BROKEN_BARRIER')
+  assert.instance(error.cause, RangeError)
+  const barrier = new Barrier(2)
+  assert.is((await thrownBy(() => barrier.waitSync(10))).code, 'ERR_MANYHANDS_BROKEN_BARRIER')
+  assert.is(barrier.broken, true)
+  assert.is((await thrownBy(() => barrier.wait())).code, 'ERR_MANYHANDS_BROKEN_BARRIER')
+  barrier.reset()
+  assert.is(barrier.broken, false)
+  const waiting = thrownBy(() => barrier.wait())
+  barrier.abort()
+  assert.is((await waiting).code, 'ERR_MANYHANDS_BROKEN_BARRIER')
+})
+
+const dead: [name: string, make: () => object, face: (lock: never) => Recoverable][] = [
+  ['Lock', () => new Lock(), (lock: Lock) => lock],
+  ['RLock', () => new RLock(), (lock: RLock) => lock],
+  ['Semaphore(1)', () => new Semaphore(1), (lock: Semaphore) => lock],
+  ['RWLock.write', () => new RWLock(), (lock: RWLock) => lock.write],
+]
+
+const ends: [how: string, end: string][] = [
+  ['was terminated', 'Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)'],
+  ['threw', 'throw new Error("as intended")'],
+  ['exited', 'process.exit(3)'],
+  ['ran out of memory', 'for (const list = []; ; ) list.push(new Array(300_000).fill(list))'],
+]
+
+for (const [name, make, face] of dead)
+  for (const [how, end] of ends)
+    test(`a main thread blocked for a ${name} whose raw worker ${how} is told within a second`, async () => {
+      const shared = make()
+      const lock = face(shared as never)
+      const worker = new Worker(
+        `import { workerData } from 'node:worker_threads'
+         import { attach } from ${JSON.stringify(import.meta.resolve('manyhands'))}
+         const lock = attach(workerData); (lock.write ?? lock).acquireSync(); ${end}`,
+        {
+          eval: true,
+          execArgv: ['--input-type=module'],
+          workerData: shared,
+          resourceLimits: { maxOldGenerationSizeMb: 24 },
+        },
+      ).on('error', () => {})
+      const pid = worker.threadId
+      if (how === 'was terminated') {
+        await until(() => lock.locked())
+        void worker.terminate()
+      } else while (!lock.locked());
+      const started = performance.now()
+      const error = await thrownBy(() => lock.acquireSync())
+      assert.is(error.code, 'ERR_MANYHANDS_OWNER_DIED')
+      assert.is(error.pid, pid)
+      assert.ok(performance.now() - started < 1000)
+      assert.is((await thrownBy(() => lock.tryAcquire())).code, 'ERR_MANYHANDS_OWNER_DIED')
+      assert.is((await thrownBy(() => lock.acquire())).code, 'ERR_MANYHANDS_OWNER_DIED')
+      await lock.recover()
+      assert.is(lock.locked(), true)
+      lock.release()
+      assert.is(lock.acquireSync(0), true)
+    })
+
+test("with onOwnerDeath 'handOver' the next one just gets it", async () => {
+  const lock = new Lock({ onOwnerDeath: 'handOver' })
+  const holder = new Process({
+    target: (lock: Lock) => {
+      lock.acquireSync()
+      for (;;);
+    },
+    args: [lock],
+  }).start()
+  await until(() => lock.locked())
+  holder.terminate()
+  assert.is(lock.acquireSync(), true)
+  await holder.join()
+  assert.instance(await thrownBy(() => new Lock({ onOwnerDeath: 'x' as never })), TypeError)
+})
+
+test('a party that dies while it waits breaks the barrier', async () => {
+  const barrier = new Barrier(3)
+  const party = new Process({ target: (barrier: Barrier) => void barrier.waitSync(), args: [barrier] }).start()
+  await until(() => barrier.nWaiting === 1)
+  party.terminate()
+  assert.is((await thrownBy(() => barrier.waitSync())).code, 'ERR_MANYHANDS_BROKEN_BARRIER')
+})
+
+test('a lock received twice in one thread is the same object, and keeps its class', async () => {
+  const lock = new Lock()
+  const holder = new Process({
+    target: (a: Lock, { b }: { b: Lock }) => process.exit(a === b && a.constructor.name === 'Lock' ? 7 : 1),
+    args: [lock, { b: lock }],
+  }).start()
+  await holder.join()
+  assert.is(holder.exitcode, 7)
+})
+
+test.run()
