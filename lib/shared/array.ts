@@ -121,10 +121,12 @@ export class Array<C extends TypeCode = TypeCode> {
   /** The same memory without the lock. */
   getObj(): Array<C> {
     const { memory: buffer, byteOffset } = this.#place
-    return new Array(this.#name as C, this.length, { buffer, byteOffset, lock: false })
+    return arrayOn<C>(this.#name, this.length, { buffer, byteOffset, lock: false })
   }
 
   static {
+    // The bundler renames what has the name of a global.
+    Object.defineProperty(this, 'name', { value: 'Array' })
     Object.defineProperty(this.prototype, inspect.custom, {
       value(this: Array) {
         return `Array(${inspect(this.#name)}, ${inspect(this.slice(0, 100))}${this.length > 100 ? ` … ${this.length}` : ''})`
@@ -142,6 +144,11 @@ export class Array<C extends TypeCode = TypeCode> {
       Math.min(Math.max(Math.trunc(index) + (index < 0 ? this.length : 0), 0), this.length)
     return [clamp(start), clamp(end)]
   }
+}
+
+// Outside of the class: one that names itself inside is renamed by the bundler.
+function arrayOn<C extends TypeCode>(name: TypeName, length: number, options: ArrayOptions): Array<C> {
+  return new Array(name as C, length, options)
 }
 
 function itemsOf<T>(lengthOrItems: number | Iterable<T>): T[] | undefined {

@@ -83,7 +83,7 @@ export class Value<C extends TypeCode = TypeCode> {
 
   /** The same memory without the lock. */
   getObj(): Value<C> {
-    const bare = new Value(this.#name as C, undefined, {}, { memory: this.#memory, lock: undefined })
+    const bare = valueAt<C>(this.#name, { memory: this.#memory, lock: undefined })
     makeShareable(bare, 'Value', this.#name, this.#memory, undefined)
     return bare
   }
@@ -102,7 +102,12 @@ export class Value<C extends TypeCode = TypeCode> {
   }
 }
 
+// Outside of the class: one that names itself inside is renamed by the bundler.
+function valueAt<C extends TypeCode>(name: TypeName, place: Place): Value<C> {
+  return new Value(name as C, undefined, {}, place)
+}
+
 registerShareable('Value', ([, , name, memory, lock]) => {
   const place: Place = { memory: memory as SharedArrayBuffer, lock: lockFrom(lock) }
-  return new Value(name as TypeCode, undefined, {}, place)
+  return valueAt(name as TypeName, place)
 })

@@ -14,7 +14,7 @@ export interface Controller {
   compareExchange(words: Int32Array, index: number, expected: number, value: number): number
   peek(words: Int32Array, index: number): number
   poke(words: Int32Array, index: number, value: number): void
-  wait(words: Int32Array, index: number, seen: number): string
+  waitOn(words: Int32Array, index: number, seen: number): string
   notify(words: Int32Array, index: number, count: number): number
   isDead(threadId: number): boolean
   now(): number
@@ -47,7 +47,7 @@ export interface Bundle {
 
 const REPLACED: Record<string, string> = {
   'lib/memory/atomics.ts': `
-    export const { load, store, add, compareExchange, peek, poke, wait } = controller
+    export const { load, store, add, compareExchange, peek, poke, waitOn } = controller
     export const notifyOne = (words, index) => controller.notify(words, index, 1)
     export const notifyAll = (words, index) => controller.notify(words, index, Infinity)
     export const spinWhile = () => {}
@@ -98,7 +98,7 @@ export async function bundle({
         if (file === 'lib/sync/park.ts')
           contents = contents
             .replaceAll('waiter.attempt()', 'controller.point(waiter).attempt()')
-            .replaceAll('wait(waiter.words', 'wait(controller.asleep(waiter).words')
+            .replaceAll('waitOn(waiter.words', 'waitOn(controller.asleep(waiter).words')
         return { contents, loader: 'ts' }
       })
     },

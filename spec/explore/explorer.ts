@@ -150,7 +150,7 @@ class Simulated {
       compareExchange: op('cas') as Controller['compareExchange'],
       peek: op('peek') as Controller['peek'],
       poke: op('poke'),
-      wait: op('wait') as unknown as Controller['wait'],
+      waitOn: op('wait') as unknown as Controller['waitOn'],
       notify: op('notify') as Controller['notify'],
       isDead: (threadId) => this.#do({ kind: 'dead', at: threadId, plain: this.#entered }) === true,
       enter: (words) => {
@@ -692,7 +692,7 @@ function directController(): Controller {
     poke: (words, index, value) => {
       words[index] = value
     },
-    wait: unused,
+    waitOn: unused,
     notify: unused,
     isDead: unused,
     enter: unused,

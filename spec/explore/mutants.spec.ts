@@ -45,8 +45,8 @@ const mutants: (Mutant & { shownBy: string })[] = [
   {
     name: 'only a lock that the dead one held is looked after: sleeps are not cut into slices',
     file: 'lib/sync/park.ts',
-    from: 'if (wait(waiter.words, waiter.index, waiter.seen, Math.min(leftMs, sliceMs)) ===',
-    to: `while (wait(waiter.words, waiter.index, waiter.seen, leftMs) === 'timed-out'); if ('' ===`,
+    from: 'if (waitOn(waiter.words, waiter.index, waiter.seen, Math.min(leftMs, sliceMs)) ===',
+    to: `while (waitOn(waiter.words, waiter.index, waiter.seen, leftMs) === 'timed-out'); if ('' ===`,
     shownBy: 'Lock: 3 threads, 1 death',
   },
   {
