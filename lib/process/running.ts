@@ -7,6 +7,7 @@ import { inspect } from 'node:util'
 import { receiveMessageOnPort, type MessagePort, type Worker } from 'node:worker_threads'
 import { TimeoutError } from '../errors.js'
 import { load, notifyAll, store, wait, type Words } from '../memory/atomics.js'
+import { onLongWait } from '../memory/liveness.js'
 import { startTimer } from '../memory/deadline.js'
 import { settleWithin } from '../memory/settle.js'
 import { decodeFailure, type Failure } from '../task/failure.js'
@@ -51,6 +52,7 @@ export class Running {
   #stoppedBy = 0
   #stopGrace = () => {}
   #watched = false
+  readonly #forget: () => void
   #reported = false
 
   constructor(started: Started) {
@@ -59,6 +61,7 @@ export class Running {
     this.pid = worker.threadId
     this.sentinel = new Sentinel(control)
     if (!daemon) worker.ref()
+    this.#forget = onLongWait(() => this.#watch())
     // Comes before 'exit'; or, after a joinSync, for an error that the process could not tell itself (out of memory).
     worker.once('error', (thrown: unknown) => {
       this.#drainMailbox()
@@ -92,12 +95,9 @@ export class Running {
   }
 
   waitForEndSync(timeoutMs: number): void {
-    const { worker, control } = this.#started
+    const { control } = this.#started
     if (this.ended) return
-    if (!this.#watched) {
-      this.#watched = true
-      watchForDeath(worker, control)
-    }
+    this.#watch()
     const endMs = performance.now() + timeoutMs
     while (load(control, ENDED) === 0) {
       const leftMs = endMs - performance.now()
@@ -105,6 +105,13 @@ export class Running {
       wait(control, ENDED, 0, Math.min(leftMs, LONGEST_SLICE_MS))
     }
     this.#finish(1)
+  }
+
+  /** Have the reaper see its end, for a parent that blocks. */
+  #watch(): void {
+    if (this.#watched) return
+    this.#watched = true
+    watchForDeath(this.#started.worker, this.#started.control)
   }
 
   stop(signal: number, graceMs: number): void {
@@ -128,6 +135,7 @@ export class Running {
     const byItself = load(control, EXITING) === 1
     this.exitcode = byItself ? load(control, EXIT_CODE) : this.#stoppedBy ? -this.#stoppedBy : code
     this.#stopGrace()
+    this.#forget()
     this.#drainMailbox()
     mailbox.close()
     onEnd()

@@ -11,6 +11,7 @@
 // swallowed the wake-up. What is lost that way costs a slice, not for ever. Whoever slept through a slice starts `probing`:
 // asks whether those it waits for are dead.
 import { checkWaitOptions, startTimer, type WaitOptions } from '../memory/deadline.js'
+import { beforeLongWait } from '../memory/liveness.js'
 import { notifyAll, wait, whenChanged, type Words } from '../memory/atomics.js'
 
 /** What a try came to. */
@@ -48,8 +49,9 @@ export function block(waiter: Waiter, timeoutMs: number): boolean {
     const leftMs = endMs === Infinity ? Infinity : endMs - performance.now()
     if (leftMs <= 0) return waiter.giveUp()
     if (wait(waiter.words, waiter.index, waiter.seen, Math.min(leftMs, sliceMs)) === 'timed-out') {
-      sliceMs = Math.min(2 * sliceMs, LONGEST_SLICE_MS)
+      if (!waiter.probing) beforeLongWait()
       waiter.probing = true
+      sliceMs = Math.min(2 * sliceMs, LONGEST_SLICE_MS)
     }
   }
 }
