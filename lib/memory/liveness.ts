@@ -3,7 +3,8 @@
 //
 //   who                           when                                   whom
 //   its parent's 'exit' event     the parent's event loop turns          every thread
-//   the reaper                    at once, in joinSync                   a Process that is joined (lib/process/reaper.ts)
+//   the reaper                    at once, in joinSync, and in any       a Process (lib/process/reaper.ts)
+//                                 long wait where no system tells
 //   a blocked thread that asks    within a slice of its wait             every enrolled thread, where the system tells
 //   the system for it
 //
@@ -67,6 +68,19 @@ export function findDead(threadId: number): boolean {
   if (now !== 'gone' && now.startedAt === load(table, ENROLLED + 2 * threadId + 1)) return false
   markDead(threadId)
   return true
+}
+
+const watches = new Set<() => void>()
+
+/** Have `watch` called before this thread blocks for long where the system does not tell who is dead. Returns what undoes it. */
+export function onLongWait(watch: () => void): () => void {
+  watches.add(watch)
+  return () => void watches.delete(watch)
+}
+
+/** This thread is about to block for long. */
+export function beforeLongWait(): void {
+  if (watches.size > 0 && typeof ask('thread-self') === 'string') for (const watch of watches) watch()
 }
 
 const ASK_EVERY_MS = 5

@@ -7,6 +7,7 @@ import { inspect } from 'node:util'
 import { receiveMessageOnPort, type MessagePort, type Worker } from 'node:worker_threads'
 import { TimeoutError } from '../errors.js'
 import { load, notifyAll, store, waitOn, type Words } from '../memory/atomics.js'
+import { onLongWait } from '../memory/liveness.js'
 import { startTimer } from '../memory/deadline.js'
 import { settleWithin } from '../memory/settle.js'
 import { decodeFailure, type Failure } from '../task/failure.js'
@@ -52,6 +53,7 @@ export class Running {
   #grace: { signal: number; endMs: number; stopTimer: () => void } | undefined
   #watched = false
   #forestalled = false
+  readonly #forget: () => void
   #reported = false
 
   constructor(started: Started) {
@@ -61,6 +63,7 @@ export class Running {
     this.sentinel = new Sentinel(control)
     if (daemon) worker.unref()
     else worker.ref()
+    this.#forget = onLongWait(() => this.#watch())
     // Comes before 'exit'; or, after a joinSync, for an error that the process could not tell itself (out of memory).
     // May come twice, when an exit handler throws as well.
     worker.on('error', (thrown: unknown) => {
@@ -96,13 +99,10 @@ export class Running {
   }
 
   waitForEndSync(timeoutMs: number): void {
-    const { worker, control } = this.#started
+    const { control } = this.#started
     if (this.ended) return
     if (this.#forestalled) markEnded(this.pid, control)
-    else if (!this.#watched) {
-      this.#watched = true
-      watchForDeath(worker, control)
-    }
+    else this.#watch()
     const endMs = performance.now() + timeoutMs
     while (load(control, ENDED) === 0) {
       const leftMs = endMs - performance.now()
@@ -113,6 +113,13 @@ export class Running {
       else this.stop(this.#grace!.signal, 0)
     }
     this.#finish()
+  }
+
+  /** Have the reaper see its end, for a parent that blocks. */
+  #watch(): void {
+    if (this.#watched) return
+    this.#watched = true
+    watchForDeath(this.#started.worker, this.#started.control)
   }
 
   stop(signal: number, graceMs: number): void {
@@ -145,6 +152,7 @@ export class Running {
     if (this.#stoppedBy) this.exitcode = byItself ? load(control, EXIT_CODE) : -this.#stoppedBy
     else this.exitcode = code ?? (byItself ? load(control, EXIT_CODE) : 1)
     this.#endGrace()
+    this.#forget()
     this.#drainMailbox()
     mailbox.close()
     onEnd()

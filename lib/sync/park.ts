@@ -12,6 +12,7 @@
 // asks whether those it waits for are dead.
 import { checkWaitOptions, startTimer, type WaitOptions } from '../memory/deadline.js'
 import { notifyAll, waitOn, whenChanged, type Words } from '../memory/atomics.js'
+import { beforeLongWait } from '../memory/liveness.js'
 
 /** What a try came to. */
 export type Outcome = typeof DONE | typeof AGAIN | typeof WAIT
@@ -48,8 +49,9 @@ export function block(waiter: Waiter, timeoutMs: number): boolean {
     const leftMs = endMs === Infinity ? Infinity : endMs - performance.now()
     if (leftMs <= 0) return waiter.giveUp()
     if (waitOn(waiter.words, waiter.index, waiter.seen, Math.min(leftMs, sliceMs)) === 'timed-out') {
-      sliceMs = Math.min(2 * sliceMs, LONGEST_SLICE_MS)
+      if (!waiter.probing) beforeLongWait()
       waiter.probing = true
+      sliceMs = Math.min(2 * sliceMs, LONGEST_SLICE_MS)
     }
   }
 }

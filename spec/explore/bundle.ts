@@ -56,7 +56,8 @@ const REPLACED: Record<string, string> = {
     export const isDead = controller.isDead
     export const findDead = controller.isDead
     export const mayAsk = () => true
-    export const enrol = () => {}`,
+    export const enrol = () => {}
+    export const beforeLongWait = () => {}`,
   // Every call makes a new object: what a try that was broken off has left in one must not be seen by the next.
   'lib/memory/handles.ts': `
     const kinds = new Map()
