@@ -252,15 +252,29 @@ test('left early closes its input and cancels what has not begun', async () => {
   const single = new ProcessPoolExecutor({ maxWorkers: 1 })
   for (const make of ['endless', 'endlessly'] as const) {
     const numbers = new Numbers()
-    const results = single.map(double, numbers[make](), { buffersize: 20 })
-    assert.equal(await take(results, 2), [0, 2])
+    const gate = new Gate()
+    const words = (function* () {
+      for (;;) yield gate.words
+    })()
+    const target = (words: Int32Array, n: number) => {
+      Atomics.add(words, 0, 1)
+      if (n === 3) Atomics.wait(words, 1, 0)
+      return n
+    }
+    const { cancelled } = single.stats()
+    const results = single.map<number>(target, words, numbers[make](), { buffersize: 20 })
+    assert.equal(await take(results, 2), [0, 1])
     assert.is(numbers.closed, true)
     const { read } = numbers
+    gate.open()
     assert.is(await single.submit(() => 'next'), 'next')
     assert.is(numbers.read, read)
-    assert.is(single.stats().queued, 0)
+    assert.equal([single.stats().queued, single.stats().running], [0, 0])
+    // Four may have begun: the fourth waits for the gate.
+    assert.ok(gate.count <= 4, `${gate.count} were run`)
+    // One that was read when the loop was left may not have been submitted.
+    if (make === 'endless') assert.is(single.stats().cancelled - cancelled, read - gate.count)
   }
-  assert.ok(single.stats().cancelled > 0)
   await single.shutdown()
 })
 
@@ -308,7 +322,7 @@ test('times out, counted from the call, closes the input and cancels', async () 
   })
   assert.instance(error, TimeoutError)
   assert.match(error.message, '300 ms')
-  assert.equal(seen, [0])
+  assert.ok(seen.length <= 1)
   assert.is(numbers.closed, true)
   gate.open()
   assert.equal(await executor.map(double, [1], { timeout: 60_000 }), [2])

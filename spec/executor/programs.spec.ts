@@ -63,15 +63,18 @@ test('shows the output of its workers whole and in order, whatever becomes of th
   const { code, stdout, stderr } = await runProgram(`
     import { ProcessPoolExecutor } from 'manyhands'
     const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
-    const print = (name, last) => {
+    const printed = new Int32Array(new SharedArrayBuffer(4))
+    const print = (name, last, printed) => {
       for (let i = 0; i < 2000; i++) console.log(name, i, 'x'.repeat(40))
       console.error(name, 'to stderr')
       if (last === 'exit') process.exit(1)
       if (last === 'throw') throw new Error('last')
-      if (last === 'spin') for (;;);
+      if (last === 'spin') for (Atomics.store(printed, 0, 1); ; );
     }
-    for (const last of ['return', 'throw', 'exit']) await executor.submit(print, last, last).exception()
-    await executor.with({ timeout: 1000 }).submit(print, 'spin', 'spin').exception()
+    for (const last of ['return', 'throw', 'exit']) await executor.submit(print, last, last, printed).exception()
+    const spinning = executor.submit(print, 'spin', 'spin', printed)
+    while (!Atomics.load(printed, 0)) await new Promise((resolve) => setTimeout(resolve, 2))
+    await spinning.cancel({ force: true })
     await executor.shutdown()
   `)
   assert.is(code, 0)
