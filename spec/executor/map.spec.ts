@@ -262,7 +262,7 @@ test('left early closes its input and cancels what has not begun', async () => {
       return n
     }
     const { cancelled } = single.stats()
-    const results = single.map<number>(target, words, numbers[make](), { buffersize: 20 })
+    const results = single.map(target, words, numbers[make](), { buffersize: 20 })
     assert.equal(await take(results, 2), [0, 1])
     assert.is(numbers.closed, true)
     const { read } = numbers
