@@ -1,8 +1,15 @@
 // A worker of an executor: piscina loads this file in each of its threads and calls the default export with every lease.
 // Whatever it returns can be cloned, and it never throws: piscina's worker would die of either.
-import { parentPort, threadId, workerData, type Transferable } from 'node:worker_threads'
+import { MessageChannel, parentPort, threadId, workerData, type Transferable } from 'node:worker_threads'
 import { pack, unpack, type Packed } from '../lib/memory/handles.js'
-import { Slots, type Assignment, type Lease, type Outcome, type WorkerMessage } from '../lib/executor/lease.js'
+import {
+  Slots,
+  type Assignment,
+  type Hello,
+  type Lease,
+  type Outcome,
+  type WorkerMessage,
+} from '../lib/executor/lease.js'
 import type { WorkerSetup } from '../lib/executor/threads.js'
 import { becomeProcess } from '../lib/process/current.js'
 import { postOutputAtOnce } from '../lib/process/output.js'
@@ -18,6 +25,9 @@ const worker = becomeProcess({
   daemon: false,
   parent: creator.parent,
 })
+// Not by the parent port, which belongs to the tasks: one may close it, or post on it.
+const { port1: own, port2: executors } = new MessageChannel()
+parentPort!.postMessage({ kind: 'manyhands:hello', threadId, port: executors } satisfies Hello, [executors])
 const initialized = initialize()
 let tasksLeft = maxTasks
 
@@ -53,7 +63,7 @@ function retire(slot: number, outcome: Outcome): never {
 
 /** Whoever ends before that, would always: its successors, too. */
 async function tellReady(): Promise<void> {
-  if (!(await initialized)) post({ kind: 'ready', threadId })
+  if (!(await initialized)) post({ kind: 'ready' })
 }
 
 async function initialize(): Promise<Outcome | undefined> {
@@ -144,5 +154,5 @@ function deliverMapped(slot: number, outcome: Outcome & { kind: 'mapped' }): Out
 }
 
 function post(message: WorkerMessage, transfer: readonly Transferable[] = []): void {
-  parentPort!.postMessage(message, transfer)
+  own.postMessage(message, transfer)
 }

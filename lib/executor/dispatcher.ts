@@ -68,7 +68,7 @@ export class Dispatcher {
 
   /** @param onIdle nothing is queued or in flight any more */
   constructor(
-    options: Omit<ThreadsOptions, 'onOutcome' | 'onBootFailure' | 'setup'> & {
+    options: Omit<ThreadsOptions, 'onOutcome' | 'onExit' | 'onBootFailure' | 'setup'> & {
       setup: Omit<ThreadsOptions['setup'], 'slots'>
     },
     onIdle: () => void,
@@ -80,7 +80,17 @@ export class Dispatcher {
     this.#threads = new Threads({
       ...options,
       setup: { ...setup, slots: this.#slots.memory },
-      onOutcome: (slot, outcome) => this.#onOutcome(this.#bySlot.get(slot)!, outcome),
+      onOutcome: (slot, outcome) => {
+        const flight = this.#bySlot.get(slot)
+        if (flight) this.#onOutcome(flight, outcome)
+      },
+      onExit: (threadId, ending) => {
+        for (const flight of this.#flights.values()) {
+          if (!flight.runEnded || this.#slots.taker(flight.slot) !== threadId) continue
+          this.#onDeath(flight, threadId, ending)
+          this.#landIfDone(flight)
+        }
+      },
       onBootFailure: (ending) => this.#onBootFailure(ending),
     })
   }
@@ -176,7 +186,7 @@ export class Dispatcher {
     }
     if (outcome) this.#onOutcome(flight, outcome)
     flight.runEnded = true
-    if (!flight.told) this.#holdOpen(flight)
+    if (!flight.told) this.#awaitOutcome(flight)
     this.#landIfDone(flight)
   }
 
@@ -209,10 +219,14 @@ export class Dispatcher {
       if (!failure.unsent) return this.#handBack(flight)
       return this.#tell(flight, { kind: 'failed', error: explainUnsent(job, failure.reason, transfer) })
     }
-    // Not before its exit: until then, an outcome that it has posted may still arrive.
-    const { exitcode, reason } = await this.#threads.exitOf(taker)
+    // Not before its exit: what it has posted until then counts.
+    this.#onDeath(flight, taker, await this.#threads.exitOf(taker))
+  }
+
+  /** A worker has ended that had the lease. */
+  #onDeath(flight: Flight, taker: number, { exitcode, reason }: Ending): void {
     if (flight.told) return
-    if (!this.#slots.begun(slot)) return this.#handBack(flight)
+    if (!this.#slots.begun(flight.slot)) return this.#handBack(flight)
     this.#workersLost++
     const died = new WorkerDiedError(
       `the worker (thread ${taker}) died with exit code ${exitcode} while it ran this task`,
@@ -246,7 +260,7 @@ export class Dispatcher {
   }
 
   #landIfDone(flight: Flight): void {
-    if (!flight.told || !flight.runEnded) return
+    if (!flight.told || !flight.runEnded || this.#bySlot.get(flight.slot) !== flight) return
     this.#flights.delete(flight.job)
     this.#release(flight)
     flight.land()
@@ -254,10 +268,11 @@ export class Dispatcher {
     this.#checkIdle()
   }
 
-  /** Its run is over, and its outcome on its way by the worker's own port, which does not hold the program open. */
-  #holdOpen(flight: Flight): void {
-    clearTimeout(flight.stopTimer)
-    flight.stopTimer = setTimeout(() => {}, LONGEST_TIMER_MS)
+  /** Its run is over, and its outcome on its way by the worker's own port, or the worker's end is. */
+  #awaitOutcome(flight: Flight): void {
+    const taker = this.#slots.taker(flight.slot)!
+    this.#threads.holdOpen(taker, true)
+    void flight.landed.then(() => this.#threads.holdOpen(taker, false))
   }
 
   #release({ slot, stopTimer }: Flight): void {

@@ -67,16 +67,29 @@ export interface Executor extends AsyncDisposable {
   stats(): ExecutorStats
 }
 
-/** Check what a caller gave to `with`. @throws TypeError, RangeError */
-export function checkCallOptions(options: CallOptions): {
+/** The options of a call, checked and complete. */
+export interface Call {
   timeoutMs: number
-  signal?: AbortSignal
+  signal: AbortSignal | undefined
   transfer: readonly Transferable[]
-} {
+}
+
+/** A call without options. */
+export const PLAIN_CALL: Call = { timeoutMs: Infinity, signal: undefined, transfer: [] }
+
+/**
+ * What `with` adds to the options of a call: the shorter time limit counts, each of the signals aborts, and `transfer` replaces.
+ * @throws TypeError, RangeError
+ */
+export function extendCall(call: Call, options: CallOptions): Call {
   if (typeof options !== 'object' || options === null)
     throw new TypeError(`with needs options, { timeout, signal, transfer }, not ${inspect(options)}`)
-  const { timeout, transfer = [] } = options
+  const { timeout, transfer = call.transfer } = options
   if (!Array.isArray(transfer)) throw new TypeError(`transfer must be an array, not ${inspect(transfer)}`)
-  const signal = checkSignal(options.signal)
-  return { timeoutMs: checkTimeout(timeout), ...(signal && { signal }), transfer }
+  const signals = [call.signal, checkSignal(options.signal)].filter((signal) => signal !== undefined)
+  return {
+    timeoutMs: Math.min(call.timeoutMs, checkTimeout(timeout)),
+    signal: signals.length > 1 ? AbortSignal.any(signals) : signals[0],
+    transfer,
+  }
 }

@@ -33,6 +33,7 @@ export class Future<R = unknown> implements PromiseLike<R> {
   #failed = false
   #work: Work | undefined
   // Of any: a Future<string> shall be a Future<unknown>, too.
+  #whenDone: Promise<void> | undefined
   #callbacks: ((future: Future<any>) => unknown)[] = []
 
   /** @param work who runs it; without one, the future is settled by hand, as executors and tests do. */
@@ -115,6 +116,11 @@ export class Future<R = unknown> implements PromiseLike<R> {
     else this.#callbacks.push(fn)
   }
 
+  /** @internal For those who wait for several: they go when their time is over. */
+  removeDoneCallback(fn: (future: Future<R>) => unknown): void {
+    this.#callbacks = this.#callbacks.filter((other) => other !== fn)
+  }
+
   // oxlint-disable-next-line unicorn/no-thenable -- awaiting a future is what it is for
   then<A = R, B = never>(
     onResult?: ((value: R) => A | PromiseLike<A>) | null,
@@ -172,12 +178,9 @@ export class Future<R = unknown> implements PromiseLike<R> {
   async #wait(options: WaitOptions | undefined): Promise<void> {
     const { timeoutMs, signal } = checkWaitOptions(options)
     if (this.done()) return
-    await settleWithin(
-      new Promise<void>((resolve) => this.addDoneCallback(() => resolve())),
-      timeoutMs,
-      signal,
-      () => `the future was not done within ${timeoutMs} ms`,
-    )
+    // One promise for all who wait: each would add a callback, which stays when its time is over.
+    this.#whenDone ??= new Promise<void>((resolve) => this.addDoneCallback(() => resolve()))
+    await settleWithin(this.#whenDone, timeoutMs, signal, () => `the future was not done within ${timeoutMs} ms`)
   }
 
   /** What `console.log` shows of it. */

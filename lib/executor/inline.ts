@@ -7,7 +7,9 @@ import { define, refuseDuringImport } from '../task/target.js'
 import type { Target } from '../task/task.js'
 import { whenAborted } from './abort.js'
 import {
-  checkCallOptions,
+  extendCall,
+  PLAIN_CALL,
+  type Call,
   type CallOptions,
   type Executor,
   type ExecutorStats,
@@ -28,18 +30,18 @@ interface Shared {
 /** Runs tasks in the calling thread. */
 export class InlineExecutor implements Executor {
   readonly #shared: Shared
-  readonly #call: ReturnType<typeof checkCallOptions>
+  readonly #call: Call
 
   constructor()
   /** @internal */
-  constructor(face: { shared: Shared; call: ReturnType<typeof checkCallOptions> })
-  constructor(face?: { shared: Shared; call: ReturnType<typeof checkCallOptions> }) {
+  constructor(face: { shared: Shared; call: Call })
+  constructor(face?: { shared: Shared; call: Call }) {
     this.#shared = face?.shared ?? {
       shutDown: false,
       running: new Set(),
       counts: { completed: 0, failed: 0, cancelled: 0 },
     }
-    this.#call = face?.call ?? checkCallOptions({})
+    this.#call = face?.call ?? PLAIN_CALL
   }
 
   submit<A extends unknown[], R>(target: Target<A, R>, ...args: NoInfer<A>): Future<Awaited<R>> {
@@ -69,9 +71,7 @@ export class InlineExecutor implements Executor {
   }
 
   with(options: CallOptions): InlineExecutor {
-    const given = checkCallOptions(options)
-    const timeoutMs = Math.min(this.#call.timeoutMs, given.timeoutMs)
-    return faceOf(this.#shared, { ...this.#call, ...given, timeoutMs })
+    return faceOf(this.#shared, extendCall(this.#call, options))
   }
 
   async shutdown({ wait = true }: ShutdownOptions = {}): Promise<void> {
@@ -117,7 +117,7 @@ export class InlineExecutor implements Executor {
       fail(thrown)
       return future
     }
-    if (!(result instanceof Promise)) {
+    if (!isThenable(result)) {
       succeed(result)
       return future
     }
@@ -125,7 +125,9 @@ export class InlineExecutor implements Executor {
     const late = () => fail(new TimeoutError(`the task ran for more than ${timeoutMs} ms`))
     const stopTimer = timeoutMs === Infinity ? () => {} : startTimer(timeoutMs, late)
     const stopListening = whenAborted(signal, onAbort)
-    ended = result.then(succeed, fail).finally(() => running.delete(ended))
+    ended = Promise.resolve(result)
+      .then(succeed, fail)
+      .finally(() => running.delete(ended))
     running.add(ended)
     future.addDoneCallback(() => {
       stopTimer()
@@ -135,8 +137,12 @@ export class InlineExecutor implements Executor {
   }
 }
 
+function isThenable<R>(value: R | PromiseLike<R>): value is PromiseLike<R> {
+  return typeof (value as PromiseLike<R> | null | undefined)?.then === 'function'
+}
+
 // Outside of the class: one that names itself inside is renamed by the bundler.
-function faceOf(shared: Shared, call: ReturnType<typeof checkCallOptions>): InlineExecutor {
+function faceOf(shared: Shared, call: Call): InlineExecutor {
   return new InlineExecutor({ shared, call })
 }
 

@@ -1,4 +1,5 @@
 // What `map` is given to map over: one or more iterables, sync or async, read in step like Python's zip.
+import { inspect } from 'node:util'
 
 export type Input<T> = Iterable<T> | AsyncIterable<T>
 
@@ -31,6 +32,9 @@ export function zip(inputs: readonly Input<unknown>[]): Inputs {
     for (const iterator of iterators) void closeOne(iterator)
   }
   const tuple = (results: IteratorResult<unknown>[]): unknown[] | undefined => {
+    for (const result of results)
+      if (typeof result !== 'object' || result === null)
+        throw new TypeError(`an iterator of map gave ${inspect(result)}, which is not an iterator result`)
     if (ended || results.some(({ done }) => done)) {
       close()
       return undefined

@@ -9,7 +9,7 @@
 //                                                 4, 5   BEGUN_MS     worker         float64, see clock(); stored before CLAIM
 //
 // A slot belongs to one lease until piscina has settled its run, and is reset for the next.
-import { threadId } from 'node:worker_threads'
+import { threadId, type MessagePort } from 'node:worker_threads'
 import { compareExchange, load, notifyAll, store, type Words } from '../memory/atomics.js'
 import type { Packed } from '../memory/handles.js'
 import type { Failure } from '../task/failure.js'
@@ -39,8 +39,15 @@ export type Outcome =
   /** The outcome proper comes by a message of the worker's own, which could be checked for what cannot be cloned. */
   | { kind: 'posted' }
 
+/** A worker's only message on its parent port, which tasks may use, too: the port for all others, which is the worker's own. */
+export interface Hello {
+  kind: 'manyhands:hello'
+  threadId: number
+  port: MessagePort
+}
+
 /** A worker's own messages to the executor. */
-export type WorkerMessage = { kind: 'ready'; threadId: number } | { kind: 'outcome'; slot: number; outcome: Outcome }
+export type WorkerMessage = { kind: 'ready' } | { kind: 'outcome'; slot: number; outcome: Outcome }
 
 const CLAIM = 0
 const TAKER = 1

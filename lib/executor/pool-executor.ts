@@ -5,7 +5,8 @@ import type { ResourceLimits, Transferable } from 'node:worker_threads'
 import { BrokenProcessPool, ShutdownError } from '../errors.js'
 import { checkTimeout } from '../memory/deadline.js'
 import { pack, unpack } from '../memory/handles.js'
-import { currentProcess } from '../process/current.js'
+import { currentProcess, refuseTooDeep } from '../process/current.js'
+import { checkThreadOptions, definedIn } from '../process/reserve.js'
 import { explainCloneFailure } from '../task/clone.js'
 import { decodeFailure } from '../task/failure.js'
 import { define, refuseDuringImport } from '../task/target.js'
@@ -13,7 +14,9 @@ import type { Target } from '../task/task.js'
 import { whenAborted } from './abort.js'
 import { Dispatcher, type Job, type JobOutcome } from './dispatcher.js'
 import {
-  checkCallOptions,
+  extendCall,
+  PLAIN_CALL,
+  type Call,
   type CallOptions,
   type Executor,
   type ExecutorStats,
@@ -24,6 +27,7 @@ import {
 import { Future } from './future.js'
 import type { Input } from './inputs.js'
 import type { Assignment } from './lease.js'
+import { transferredWith } from './transfer.js'
 import {
   checkCount,
   failedChunk,
@@ -36,6 +40,9 @@ import {
 
 const SIGTERM = 15
 const SIGKILL = 9
+
+/** Each worker is a thread with a heap of its own. */
+const MOST_WORKERS = 4096
 
 /** Chunks in flight per worker by default: one that runs, and one that is there when it ends. */
 const CHUNKS_PER_WORKER = 2
@@ -72,15 +79,15 @@ interface Pool {
 /** Runs tasks in a pool of worker threads. */
 export class ProcessPoolExecutor implements Executor {
   readonly #pool: Pool
-  readonly #call: ReturnType<typeof checkCallOptions>
+  readonly #call: Call
 
   /** @throws TypeError, RangeError an option is not what it must be; DataCloneError `initargs` cannot be sent to a worker. */
   constructor(options?: ProcessPoolOptions)
   /** @internal */
-  constructor(options: ProcessPoolOptions, face: { pool: Pool; call: ReturnType<typeof checkCallOptions> })
-  constructor(options: ProcessPoolOptions = {}, face?: { pool: Pool; call: ReturnType<typeof checkCallOptions> }) {
+  constructor(options: ProcessPoolOptions, face: { pool: Pool; call: Call })
+  constructor(options: ProcessPoolOptions = {}, face?: { pool: Pool; call: Call }) {
     this.#pool = face?.pool ?? openPool(options)
-    this.#call = face?.call ?? checkCallOptions({})
+    this.#call = face?.call ?? PLAIN_CALL
   }
 
   submit<A extends unknown[], R>(target: Target<A, R>, ...args: NoInfer<A>): Future<Awaited<R>> {
@@ -113,10 +120,14 @@ export class ProcessPoolExecutor implements Executor {
     const definition = define(target)
     const { inputs, options } = splitMapArguments(iterablesAndOptions)
     this.#refuse()
+    const { transfer } = this.#call
     return new Mapping(inputs, options, this.#pool.maxWorkers * CHUNKS_PER_WORKER, (items, settled, onDone) => {
       this.#refuse()
       const future: Future<ChunkResult> = this.#enlist({
-        assign: (moved) => ({ kind: 'map', target: definition, items: pack(items, moved), settled }),
+        assign: (moved) => {
+          moved.push(...transferredWith(items, transfer))
+          return { kind: 'map', target: definition, items: pack(items, moved), settled }
+        },
         describe: () => ({ root: 'args', value: items.length === 1 ? items[0] : items }),
         decode: (outcome) => decodeChunk(outcome, submitted),
         submitted,
@@ -129,9 +140,7 @@ export class ProcessPoolExecutor implements Executor {
   }
 
   with(options: CallOptions): ProcessPoolExecutor {
-    const given = checkCallOptions(options)
-    const call = { ...this.#call, ...given, timeoutMs: Math.min(this.#call.timeoutMs, given.timeoutMs) }
-    return faceOf(this.#pool, call)
+    return faceOf(this.#pool, extendCall(this.#call, options))
   }
 
   /**
@@ -175,6 +184,7 @@ export class ProcessPoolExecutor implements Executor {
   #refuse(): void {
     const { dispatcher, shutDown } = this.#pool
     refuseDuringImport('submit work to an executor')
+    refuseTooDeep('submit work to an executor')
     const { broken } = dispatcher
     if (broken) throw new BrokenProcessPool(broken.message, { cause: broken.cause })
     if (shutDown) throw new ShutdownError('the executor was shut down and takes no more work')
@@ -188,7 +198,7 @@ export class ProcessPoolExecutor implements Executor {
 }
 
 // Outside of the class: one that names itself inside is renamed by the bundler.
-function faceOf(pool: Pool, call: ReturnType<typeof checkCallOptions>): ProcessPoolExecutor {
+function faceOf(pool: Pool, call: Call): ProcessPoolExecutor {
   return new ProcessPoolExecutor({}, { pool, call })
 }
 
@@ -211,7 +221,7 @@ class PoolJob implements Job {
   readonly #orders: Orders
   readonly #stopListening: () => void
 
-  constructor(pool: Pool, orders: Orders, { timeoutMs, signal }: ReturnType<typeof checkCallOptions>) {
+  constructor(pool: Pool, orders: Orders, { timeoutMs, signal }: Call) {
     this.#pool = pool
     this.#orders = orders
     this.timeoutMs = timeoutMs
@@ -270,9 +280,8 @@ function openPool(options: ProcessPoolOptions): Pool {
   if (!Array.isArray(initargs)) throw new TypeError(`initargs must be an array, not ${inspect(initargs)}`)
   if (checkTimeout(idleTimeout, 'idleTimeout') < 0)
     throw new RangeError(`idleTimeout must not be negative, not ${idleTimeout}`)
-  for (const [what, value] of Object.entries({ env, resourceLimits }))
-    if (value !== undefined && (typeof value !== 'object' || value === null))
-      throw new TypeError(`${what} must be an object, not ${inspect(value)}`)
+  if (maxWorkers > MOST_WORKERS) throw new RangeError(`maxWorkers must be ${MOST_WORKERS} at most, not ${maxWorkers}`)
+  checkThreadOptions({ env, resourceLimits })
   const { name, pid, numbers } = currentProcess()
   let end!: () => void
   const pool: Pool = {
@@ -286,7 +295,7 @@ function openPool(options: ProcessPoolOptions): Pool {
       {
         maxWorkers,
         idleTimeout,
-        env,
+        env: env && definedIn(env),
         resourceLimits,
         setup: {
           creator: { numbers, parent: { name, pid } },

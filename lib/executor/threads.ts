@@ -5,13 +5,19 @@
 import { createRequire } from 'node:module'
 import { inspect } from 'node:util'
 import { fileURLToPath } from 'node:url'
-import type { Transferable, ResourceLimits, Worker } from 'node:worker_threads'
+import {
+  receiveMessageOnPort,
+  type MessagePort,
+  type ResourceLimits,
+  type Transferable,
+  type Worker,
+} from 'node:worker_threads'
 import type { Piscina } from 'piscina'
 import { LONGEST_TIMER_MS } from '../memory/deadline.js'
 import type { Packed } from '../memory/handles.js'
 import type { Identity } from '../process/control.js'
 import type { Definition } from '../task/target.js'
-import type { Lease, Outcome, WorkerMessage } from './lease.js'
+import type { Hello, Lease, Outcome, WorkerMessage } from './lease.js'
 
 /** What each worker of an executor is told as it boots. */
 export interface WorkerSetup {
@@ -30,6 +36,8 @@ export interface ThreadsOptions {
   resourceLimits: ResourceLimits | undefined
   /** An outcome that came by a message of the worker's own. */
   onOutcome: (slot: number, outcome: Outcome) => void
+  /** A thread has ended, and what it had posted was told. */
+  onExit: (threadId: number, ending: Ending) => void
   /** A thread ended before it was ready for its first task: the next would, too. */
   onBootFailure: (ending: Ending) => void
 }
@@ -60,6 +68,8 @@ export class Threads {
   /** How threads that were ended on purpose shall appear to have exited. */
   readonly #stopped = new Map<number, number>()
   readonly #exits = new Map<number, Promise<Ending>>()
+  /** The threads' own ports, by which they tell outcomes. */
+  readonly #ports = new Map<number, MessagePort>()
   #pool: Piscina | undefined
   #ended: Promise<void> | undefined
   #deaths = 0
@@ -110,7 +120,7 @@ export class Threads {
 
   /** How a thread ended whose run failed, once it has ended. */
   exitOf(threadId: number): Promise<Ending> {
-    return this.#exits.get(threadId)!
+    return this.#exits.get(threadId) ?? Promise.resolve({ exitcode: 1, reason: undefined })
   }
 
   /** End all threads. Resolves when they have ended. */
@@ -145,9 +155,9 @@ export class Threads {
       ...(env && { env }),
       ...(resourceLimits && { resourceLimits }),
     })
-    pool.on('message', (message: WorkerMessage) => {
-      if (message.kind === 'ready') this.#ready.add(message.threadId)
-      else this.#options.onOutcome(message.slot, message.outcome)
+    pool.on('message', (message: Hello | null | undefined) => {
+      // Anything else was posted by a task, for purposes of its own.
+      if (message?.kind === 'manyhands:hello') this.#greet(message)
     })
     pool.on('workerDestroy', ({ id }: { id: number }) => this.#destroyed.add(id))
     // An error outside of any task, in a timer that a task left behind, say. The thread is replaced.
@@ -155,6 +165,32 @@ export class Threads {
       if (!this.#ended) process.stderr.write(`An idle worker died:\n${inspect(thrown)}\n`)
     })
     return pool
+  }
+
+  /** What a thread posted before it ended counts, though it has not been heard yet. */
+  #hearLastWords(threadId: number): void {
+    const port = this.#ports.get(threadId)
+    if (!port) return
+    for (let letter; (letter = receiveMessageOnPort(port));) this.#onMessage(threadId, letter.message as WorkerMessage)
+    port.close()
+    this.#ports.delete(threadId)
+  }
+
+  #greet({ threadId, port }: Hello): void {
+    this.#ports.set(threadId, port)
+    port.on('message', (message: WorkerMessage) => this.#onMessage(threadId, message)).unref()
+  }
+
+  #onMessage(threadId: number, message: WorkerMessage): void {
+    if (message.kind === 'ready') this.#ready.add(threadId)
+    else this.#options.onOutcome(message.slot, message.outcome)
+  }
+
+  /** Whether what the thread has yet to tell holds the program open. */
+  holdOpen(threadId: number, hold: boolean): void {
+    const port = this.#ports.get(threadId)
+    if (hold) port?.ref()
+    else port?.unref()
   }
 
   #meetNewThreads(): void {
@@ -178,9 +214,11 @@ export class Threads {
     const exit = new Promise<Ending>((resolve) => {
       worker.prependOnceListener('exit', (code) => {
         const ending = { exitcode: this.#stopped.get(threadId) ?? code, reason }
+        this.#hearLastWords(threadId)
         this.#deaths++
         onBootFailure(ending)
         resolve(ending)
+        this.#options.onExit(threadId, ending)
         this.#known.delete(worker)
         for (const set of [this.#ready, this.#destroyed, this.#stopped]) set.delete(threadId)
         // By then the run that failed has asked for it, and piscina has replaced the thread.

@@ -33,20 +33,21 @@ export async function wait<F extends Future<any>>(
   const timeoutMs = checkTimeout(timeout)
   const enough = stopCondition(returnWhen)
   let pending = [...all].filter((future) => !future.done()).length
+  let onDone!: (future: Future<any>) => void
   const reached = new Promise<void>((resolve) => {
-    if (pending === 0) resolve()
-    for (const future of all) {
-      const counted = !future.done()
-      future.addDoneCallback(() => {
-        if (counted) pending--
-        if (pending === 0 || enough(future)) resolve()
-      })
+    if (pending === 0 || [...all].some((future) => future.done() && enough(future))) resolve()
+    onDone = (future) => {
+      pending--
+      if (pending === 0 || enough(future)) resolve()
     }
   })
+  for (const future of all) if (!future.done()) future.addDoneCallback(onDone)
   try {
     await settleWithin(reached, timeoutMs)
   } catch (reason) {
     if (!(reason instanceof TimeoutError)) throw reason
+  } finally {
+    for (const future of all) future.removeDoneCallback(onDone)
   }
   const done = new Set([...all].filter((future) => future.done()))
   return { done, notDone: new Set([...all].filter((future) => !done.has(future))) }
@@ -87,11 +88,13 @@ export function asCompleted<F extends Future<any>>(
   const endMs = performance.now() + timeoutMs
   const finished: F[] = []
   let wake = () => {}
-  for (const future of all) {
-    future.addDoneCallback(() => {
-      finished.push(future)
-      wake()
-    })
+  const onDone = (future: Future<any>) => {
+    finished.push(future as F)
+    wake()
+  }
+  for (const future of all) future.addDoneCallback(onDone)
+  const close = () => {
+    for (const future of all) future.removeDoneCallback(onDone)
   }
   let yielded = 0
   let turn: Promise<unknown> = Promise.resolve()
@@ -103,6 +106,7 @@ export function asCompleted<F extends Future<any>>(
       await settleWithin(news, endMs - performance.now(), signal, late)
     }
     yielded++
+
     return { done: false, value: finished.shift()! as Completed<F> }
   }
   // Not a generator, which would await the futures that it yields. As with one, a step begins when the last has ended.
@@ -112,8 +116,13 @@ export function asCompleted<F extends Future<any>>(
     },
     next() {
       const next = turn.then(step)
-      turn = next.catch(() => {})
+      turn = next.catch(close)
       return next
+    },
+    return() {
+      close()
+      yielded = all.size
+      return Promise.resolve({ done: true, value: undefined })
     },
   }
 }

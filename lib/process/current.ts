@@ -1,6 +1,6 @@
 // The process that this thread is: the main program, a Process, or a worker of an executor.
 import { isMainThread, threadId } from 'node:worker_threads'
-import { CancelledError, ProcessError } from '../errors.js'
+import { BootstrapError, CancelledError, ProcessError } from '../errors.js'
 import { isDead } from '../memory/liveness.js'
 import { load, notifyAll, whenChanged, type Words } from '../memory/atomics.js'
 import type { Identity } from './control.js'
@@ -121,6 +121,18 @@ export function currentProcess(): CurrentProcess {
 /** The process that started this one; `null` in the main program. */
 export function parentProcess(): ParentProcess | null {
   return parent
+}
+
+/** No program means to nest so deep; one without the isMainThread guard, whose main part goes on after its import, nests without end. */
+const DEEPEST = 16
+
+/** @throws BootstrapError */
+export function refuseTooDeep(what: string): void {
+  if (current.numbers.length >= DEEPEST)
+    throw new BootstrapError(
+      `cannot ${what}: this would be process ${DEEPEST + 1} started one by the other;` +
+        ' if the module starts itself over and over, its main part must stand inside if (isMainThread) { … }',
+    )
 }
 
 /** Called once, by the entry of a thread that this package started. */

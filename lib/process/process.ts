@@ -16,7 +16,7 @@ import { explainCloneFailure } from '../task/clone.js'
 import { define, refuseDuringImport, type Definition } from '../task/target.js'
 import type { Target } from '../task/task.js'
 import { newControl, type ProcessMessage } from './control.js'
-import { currentProcess } from './current.js'
+import { currentProcess, refuseTooDeep } from './current.js'
 import { checkThreadOptions, takeThread, type ThreadOptions } from './reserve.js'
 import { Running, SIGKILL, SIGTERM, type Sentinel } from './running.js'
 
@@ -83,6 +83,7 @@ export class Process<A extends unknown[] = any[]> {
     this.#refuseClosed()
     if (this.#running) throw new ProcessError(`${this.name} cannot be started twice`)
     refuseDuringImport(`start ${this.name}`)
+    refuseTooDeep(`start ${this.name}`)
     const creator = currentProcess()
     const transfer: Transferable[] = [...this.#options.transfer]
     const args = pack(this.#args, transfer)

@@ -60,7 +60,7 @@ export function takeThread(options: ThreadOptions): { worker: Worker; env: NodeJ
 }
 
 function boot({ env, resourceLimits }: ThreadOptions): Worker {
-  const worker = new Worker(ENTRY, { ...(env && { env: defined(env) }), ...(resourceLimits && { resourceLimits }) })
+  const worker = new Worker(ENTRY, { ...(env && { env: definedIn(env) }), ...(resourceLimits && { resourceLimits }) })
   booting++
   const booted = () => {
     worker.off('message', booted).off('exit', booted)
@@ -70,7 +70,7 @@ function boot({ env, resourceLimits }: ThreadOptions): Worker {
 }
 
 /** Node would make the string 'undefined' of a variable that is undefined. */
-function defined(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+export function definedIn(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined))
 }
 

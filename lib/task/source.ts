@@ -88,6 +88,11 @@ export function adviseOnReferenceError(thrown: unknown, { name }: SourceDefiniti
     ` (the function ${name} was sent to the worker by its source, without the variables around it:` +
     ' pass what it needs as arguments, or define it with task(import.meta.url, …))'
   const { message, stack = '' } = thrown
-  thrown.message = message + advice
-  thrown.stack = stack.replace(message, () => message + advice)
+  // It may be frozen: then it stays as it is.
+  Reflect.set(thrown, 'message', message + advice)
+  Reflect.set(
+    thrown,
+    'stack',
+    stack.replace(message, () => message + advice),
+  )
 }

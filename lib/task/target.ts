@@ -71,7 +71,7 @@ async function importModule(module: string): Promise<Exports> {
     return await importFrom(module)
   } catch (reason) {
     // Its stack knows only Node's loader, not the file.
-    if (reason instanceof SyntaxError) reason.stack += `\n    at import of ${module}`
+    if (reason instanceof SyntaxError) Reflect.set(reason, 'stack', `${reason.stack}\n    at import of ${module}`)
     throw new ImportFailure(reason)
   } finally {
     importing.delete(module)

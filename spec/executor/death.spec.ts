@@ -251,4 +251,23 @@ test('while another runs: the executor breaks for that one, too', async () => {
   await executor.shutdown()
 })
 
+test('a task may close its parent port, or post on it what it likes', async () => {
+  const { stdout, stderr, code } = await runProgram(`
+    import { ProcessPoolExecutor } from 'manyhands'
+    const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+    const onPort = async (use, message) => {
+      const { parentPort } = await import('node:worker_threads')
+      parentPort[use](message)
+      return { use }
+    }
+    for (const message of [{ hello: 1 }, null, 'text', { kind: 'outcome', slot: 0, outcome: { kind: 'unclaimed' } }])
+      console.log(await executor.submit(onPort, 'postMessage', message))
+    console.log(await executor.with({ timeout: 30_000 }).submit(onPort, 'close'))
+    console.log(await executor.submit(() => ({ still: 'works' })))
+    await executor.shutdown()
+  `)
+  assert.is(code, 0, stderr)
+  assert.is(stdout, `${"{ use: 'postMessage' }\n".repeat(4)}{ use: 'close' }\n{ still: 'works' }\n`)
+})
+
 test.run()

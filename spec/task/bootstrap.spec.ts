@@ -31,6 +31,13 @@ test('that submits work gets a BootstrapError, and no chain of workers', async (
   assert.is(code, 1)
 })
 
+test('that starts its process after the import is over is stopped before it has nested deep', async () => {
+  const later = fileURLToPath(new URL('../../../spec/fixtures/unguarded-later.mjs', import.meta.url))
+  const { stderr } = await runNode([later])
+  assert.is(count(stderr, 'BootstrapError: cannot start Process-1:'), 1, stderr)
+  assert.match(stderr, /process 17 started one by the other; .* if \(isMainThread\)/)
+})
+
 test('is refused before anything is started, with a code', async () => {
   const { error, exitcode } = await ended(tasksFrom<{ f(): void }>(unguarded).f)
   assert.is((error as NodeJS.ErrnoException).code, 'ERR_MANYHANDS_BOOTSTRAP')

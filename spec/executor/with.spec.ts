@@ -1,0 +1,75 @@
+import { CancelledError, Future, InlineExecutor, ProcessPoolExecutor, wait } from 'manyhands'
+import { assert, suite, thrownBy } from '../harness.js'
+
+const test = suite('options that add up')
+
+test('with after with: the shorter limit counts, each signal aborts, what is to be moved stays', async () => {
+  await using executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+  const buffer = new ArrayBuffer(8)
+  await executor
+    .with({ transfer: [buffer] })
+    .with({ timeout: 60_000 })
+    .submit((moved: ArrayBuffer) => moved, buffer)
+  assert.is(buffer.byteLength, 0)
+  const reason = new CancelledError('before')
+  const aborted = executor.with({ signal: AbortSignal.abort(reason) }).with({ signal: new AbortController().signal })
+  assert.is(await thrownBy(() => aborted.submit(() => 1)), reason)
+  const limited = executor.with({ timeout: 200 }).with({ timeout: 60_000 })
+  assert.is((await thrownBy(() => limited.submit(() => new Promise<void>(() => {})))).code, 'ERR_MANYHANDS_TIMEOUT')
+})
+
+test('map moves what its items have, each with its chunk', async () => {
+  await using executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+  const buffers = [1, 2, 3].map((size) => new ArrayBuffer(size))
+  const views = buffers.map((buffer) => ({ view: new Uint8Array(buffer) }))
+  const sizes = await executor.with({ transfer: buffers }).map(({ view }: { view: Uint8Array }) => view.length, views)
+  assert.equal(sizes, [1, 2, 3])
+  assert.equal(
+    buffers.map(({ byteLength }) => byteLength),
+    [0, 0, 0],
+  )
+})
+
+test('waiting for a future again and again leaves nothing behind with it', async () => {
+  const future = new Future<number>()
+  const before = process.memoryUsage().heapUsed
+  for (let n = 0; n < 3000; n++) await wait([future], { timeout: 0 })
+  const perWait = (process.memoryUsage().heapUsed - before) / 3000
+  // A callback that stays costs some kilobytes a time.
+  assert.ok(perWait < 1500, `${perWait} bytes per wait`)
+})
+
+test('a frozen error arrives as it is', async () => {
+  await using executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+  const error = await thrownBy(() =>
+    executor.submit(() => {
+      throw Object.freeze(new ReferenceError('fz'))
+    }),
+  )
+  assert.instance(error, ReferenceError)
+  assert.match(error.message, /^fz/)
+})
+
+test('the executor in this thread awaits whatever has a then', async () => {
+  // oxlint-disable-next-line unicorn/no-thenable -- it is about such objects
+  const thenable = { then: (_: unknown, reject: (reason: unknown) => void) => reject(new RangeError('late')) }
+  assert.instance(await new InlineExecutor().submit(() => thenable as never).exception(), RangeError)
+})
+
+test('refuses limits, environments and numbers of workers that cannot be', async () => {
+  for (const [options, kind] of [
+    [{ resourceLimits: { maxOldGenerationSizeMb: -5 } }, TypeError],
+    [{ resourceLimits: { maxOldGenerationSizeMb: NaN } }, TypeError],
+    [{ env: 'A=1' }, TypeError],
+    [{ maxWorkers: 1e9 }, RangeError],
+  ] as const)
+    assert.instance(await thrownBy(() => new ProcessPoolExecutor(options as never)), kind)
+})
+
+test('map refuses an iterator that breaks the protocol', async () => {
+  await using executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+  const broken = { [Symbol.iterator]: () => ({ next: () => 5 }) }
+  assert.instance(await thrownBy(() => executor.map((n: unknown) => n, broken as never)), TypeError)
+})
+
+test.run()
