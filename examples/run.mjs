@@ -9,6 +9,7 @@ const EXAMPLES = [
   ['process terminate', 'the same, terminated'],
   ['squares', 'nine processes at once, then nine workers of an executor'],
   ['urls', 'URLs loaded by four workers, reported as they complete'],
+  ['counter', 'nine processes count together, in shared memory and not'],
   ['files --limit 32', 'files read, hashed and gzipped: those of node_modules, the largest left out'],
 ]
 
