@@ -2,7 +2,7 @@ import { assert, runProgram, suite } from '../harness.js'
 
 const test = suite('what processes leave behind')
 
-test('150 started and ended leave no handle, listener, warning, or growth of memory', async () => {
+test('300 started and ended leave no handle, listener, warning, or growth of memory', async () => {
   const { stdout, stderr, code } = await runProgram(
     `
     import { activeChildren, Process } from 'manyhands'
@@ -32,7 +32,7 @@ test('150 started and ended leave no handle, listener, warning, or growth of mem
     }
     await run(20)
     const before = await measure()
-    await run(150)
+    await run(300)
     const after = await measure()
     process._rawDebug(JSON.stringify({
       handles: [before.handles, after.handles],
