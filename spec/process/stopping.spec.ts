@@ -86,9 +86,10 @@ for (const how of ['signal', 'flag'] as const)
 test('the signal’s reason is a CancelledError', async () => {
   const { process, port } = await startAndHear(async (port: MessagePort) => {
     const { currentProcess } = await import('manyhands')
-    port.postMessage('on')
     const { signal } = currentProcess()
-    await new Promise((resolve) => signal.addEventListener('abort', resolve))
+    const aborted = new Promise((resolve) => signal.addEventListener('abort', resolve))
+    port.postMessage('on')
+    await aborted
     port.postMessage([signal.reason.name, signal.reason.message, signal.reason.code])
   })
   process.terminate({ grace: 60_000 })
