@@ -59,7 +59,7 @@ class Party extends Monitor {
     waiter.result = waiter.count
     if (this.#hasAction) {
       // It shows as one that waits, so that its death would be seen.
-      waiter.sleepOn(words, this.add(WAITING, ME, waiter.kind, waiter.count))
+      this.wait(waiter)
       poke(words, RUNNER, ME)
       waiter.runs = true
     } else {

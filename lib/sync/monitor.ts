@@ -84,8 +84,9 @@ export abstract class Monitor {
   exclusively<T>(section: () => T): T {
     if (!tryTake(this.words, 0, 'handOver')) block(new LockWaiter(this.words, 0, true, 'handOver'), Infinity)
     try {
-      if (peek(this.words, LOGGED) > 0) this.#replay()
+      // Not after the log: a change to an entry that this thread does not see yet would be lost.
       if (this.#end() > this.words.length) this.words = this.#view()
+      if (peek(this.words, LOGGED) > 0) this.#replay()
       return section()
     } finally {
       giveBack(this.words, 0)
@@ -110,7 +111,7 @@ export abstract class Monitor {
     return this.exclusively(() => {
       if (waiter.index < 0) {
         if (this.take(waiter) || this.#settleAndTake(waiter, waiter.probing)) return DONE
-        waiter.sleepOn(this.words, this.add(WAITING, ME, waiter.kind, waiter.count))
+        this.wait(waiter)
         return WAIT
       }
       if (this.is(waiter.index, WAITING)) {
@@ -131,6 +132,12 @@ export abstract class Monitor {
       this.remove(waiter.index)
       throw reason
     }
+  }
+
+  /** Make the waiter's entry. */
+  protected wait(waiter: EntryWaiter): void {
+    const entry = this.add(WAITING, ME, waiter.kind, waiter.count)
+    waiter.sleepOn(this.words, entry) // Not before it: the table may have grown.
   }
 
   /** @internal A waiter is out of time. Whether it was granted what it wanted just before. */
@@ -192,6 +199,12 @@ export abstract class Monitor {
 
   /** Make an entry. Its status comes last: until then it is nobody's. @throws RangeError there are too many */
   add(state: number, owner: number, kind: number, count: number): number {
+    const entry = this.#prepare(kind, count)
+    poke(this.words, entry, state | owner)
+    return entry
+  }
+
+  #prepare(kind: number, count: number): number {
     const entry = this.#unused()
     const { words } = this
     const ticket = (peek(words, TICKET) + 1) | 0
@@ -199,8 +212,21 @@ export abstract class Monitor {
     poke(words, entry + ORDER, ticket)
     poke(words, entry + KIND, kind)
     poke(words, entry + COUNT, count)
-    poke(words, entry, state | owner)
     return entry
+  }
+
+  /** How often a thread has what is had: the COUNT of its HOLDING entry. */
+  held(owner: number): number {
+    const [entry] = this.entries(HOLDING, owner)
+    return entry === undefined ? 0 : peek(this.words, entry + COUNT)
+  }
+
+  /** The pairs, for `commit`, that change how often a thread has it. Who has nothing, has no entry. */
+  charge(owner: number, change: 1 | -1): number[] {
+    const [entry] = this.entries(HOLDING, owner)
+    if (entry === undefined) return [this.#prepare(0, 1), HOLDING | owner]
+    const count = peek(this.words, entry + COUNT) + change
+    return count === 0 ? [entry, 0] : [entry + COUNT, count]
   }
 
   remove(entry: number): void {

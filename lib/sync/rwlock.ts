@@ -17,7 +17,7 @@ import { findDead, isDead } from '../memory/liveness.js'
 import { Acquirable } from './guard.js'
 import { ME, ownerDied, type OnOwnerDeath } from './lock-word.js'
 import { checkOnOwnerDeath, type LockOptions } from './lock.js'
-import { COUNT, EntryWaiter, GRANTED, HOLDING, KIND, Monitor, STATE } from './monitor.js'
+import { EntryWaiter, GRANTED, HOLDING, KIND, Monitor, STATE } from './monitor.js'
 import { AsyncQueue, block } from './park.js'
 
 const WRITER = STATE
@@ -39,8 +39,8 @@ class Access extends Monitor {
       poke(this.words, WRITER, ME)
       return true
     }
-    if (this.waiters().length > 0 && !this.#reading(ME)) return false
-    this.commit(...this.#charge(ME, 1))
+    if (this.waiters().length > 0 && this.held(ME) === 0) return false
+    this.commit(...this.charge(ME, 1))
     return true
   }
 
@@ -49,8 +49,9 @@ class Access extends Monitor {
       if (this.isOrphan(entry, find)) this.remove(entry)
     for (const entry of this.entries(GRANTED)) {
       if (!this.isOrphan(entry, find)) continue
-      // It ended before it knew that it might write: it has changed nothing.
-      if (peek(this.words, entry + KIND) === WRITE) this.commit(WRITER, 0, entry, 0)
+      // It ended before it knew that it might write: it has changed nothing. If it is the writer still: its death may have been
+      // seen a moment ago by one who has taken its place.
+      if (this.writer === this.ownerOf(entry)) this.commit(WRITER, 0, entry, 0)
       else this.remove(entry)
     }
     if (this.#onOwnerDeath === 'handOver' && this.#isWriterDead(find)) poke(this.words, WRITER, 0)
@@ -61,15 +62,15 @@ class Access extends Monitor {
     if (this.#isWriterDead(probing)) throw ownerDied(this.writer)
     if (!blocking) return
     if (this.writer === ME) throw new DeadlockError('this thread would block for an RWLock that it holds for writing')
-    if (kind === WRITE && this.#reading(ME))
+    if (kind === WRITE && this.held(ME) > 0)
       throw new DeadlockError('this thread would block to write under an RWLock that it holds for reading')
   }
 
   /** Whether this thread held it. */
   release(kind: number): boolean {
-    if (kind === WRITE ? this.writer !== ME : !this.#reading(ME)) return false
+    if (kind === WRITE ? this.writer !== ME : this.held(ME) === 0) return false
     if (kind === WRITE) poke(this.words, WRITER, 0)
-    else this.commit(...this.#charge(ME, -1))
+    else this.commit(...this.charge(ME, -1))
     this.#serve()
     return true
   }
@@ -78,7 +79,7 @@ class Access extends Monitor {
   recover(kind: number): boolean {
     if (!this.#isWriterDead(true)) return false
     if (kind === WRITE) poke(this.words, WRITER, ME)
-    else this.commit(WRITER, 0, ...this.#charge(ME, 1))
+    else this.commit(WRITER, 0, ...this.charge(ME, 1))
     this.#serve()
     return true
   }
@@ -94,29 +95,19 @@ class Access extends Monitor {
   #serve(): void {
     for (const entry of this.waiters()) {
       if (this.writer !== 0) return
-      if (peek(this.words, entry + KIND) === READ) this.grant(entry, ...this.#charge(this.ownerOf(entry), 1))
+      if (peek(this.words, entry + KIND) === READ) this.grant(entry, ...this.charge(this.ownerOf(entry), 1))
       else if (this.#isRead()) return
       else this.grant(entry, WRITER, this.ownerOf(entry))
     }
   }
 
   #isRead(): boolean {
-    return this.entries(HOLDING).some((entry) => peek(this.words, entry + COUNT) > 0)
-  }
-
-  #reading(owner: number): boolean {
-    return this.entries(HOLDING, owner).some((entry) => peek(this.words, entry + COUNT) > 0)
+    return this.entries(HOLDING).length > 0
   }
 
   #isWriterDead(find: boolean): boolean {
     const { writer } = this
     return writer !== 0 && writer !== ME && (find ? findDead(writer - 1) : isDead(writer - 1))
-  }
-
-  /** The change to how often a thread reads. */
-  #charge(owner: number, change: number): number[] {
-    const entry = this.entries(HOLDING, owner)[0] ?? this.add(HOLDING, owner, READ, 0)
-    return [entry + COUNT, peek(this.words, entry + COUNT) + change]
   }
 }
 

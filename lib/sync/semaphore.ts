@@ -5,7 +5,8 @@
 //  STATE   FREE       permits to be had
 //  +1      INITIAL    permits at first
 //  +2      BOUNDED    1: FREE never exceeds INITIAL
-// A HOLDING entry per thread: COUNT permits that it took and that nobody has released.
+// A HOLDING entry per thread that has any: COUNT permits that it took and that nobody has released. A permit on its way to a
+// waiter is neither FREE nor held: its GRANTED entry is all there is of it, until the waiter, awake, charges itself with it.
 //
 // Whoever waits is served before whoever comes. A thread that ends takes its permits with it: who would then have to wait gets
 // OwnerDiedError, until `recover` gives them back. A semaphore that only signals (it starts at 0) has no permits to be lost.
@@ -18,7 +19,7 @@ import { Acquirable } from './guard.js'
 import { ME, ownerDied, type OnOwnerDeath } from './lock-word.js'
 import { checkOnOwnerDeath, type LockOptions } from './lock.js'
 import { COUNT, EntryWaiter, GRANTED, HOLDING, Monitor, STATE } from './monitor.js'
-import { AsyncQueue, block } from './park.js'
+import { AsyncQueue, block, DONE, type Outcome } from './park.js'
 
 const FREE = STATE
 const INITIAL = STATE + 1
@@ -35,30 +36,32 @@ class Permits extends Monitor {
   override take(): boolean {
     const free = peek(this.words, FREE)
     if (free <= 0 || this.waiters().length > 0) return false
-    this.commit(FREE, free - 1, ...this.#charge(ME, 1))
+    this.commit(FREE, free - 1, ...this.charge(ME, 1))
     return true
   }
 
   override settle(find: boolean): void {
     const { words } = this
     for (const entry of this.waiters()) if (this.isOrphan(entry, find)) this.remove(entry)
-    for (const entry of this.entries(GRANTED)) {
-      if (!this.isOrphan(entry, find)) continue
-      // It ended before it knew that it had a permit.
-      this.commit(FREE, peek(words, FREE) + 1, ...this.#charge(this.ownerOf(entry), -1), entry, 0)
-    }
-    const orphans = this.#lost(find)
-    if (this.#onOwnerDeath === 'handOver') for (const entry of orphans) this.#refund(entry)
+    // It ended before it knew that it had a permit.
+    for (const entry of this.entries(GRANTED))
+      if (this.isOrphan(entry, find)) this.commit(FREE, peek(words, FREE) + 1, entry, 0)
+    if (this.#onOwnerDeath === 'handOver') for (const entry of this.#lost(find)) this.#refund(entry)
     this.serve()
   }
 
-  /** Give out what there is. */
+  /** Give out what there is. Not: charge it to the waiter here. What it holds, and what was granted, would be given back twice. */
   serve(): void {
     for (const entry of this.waiters()) {
       const free = peek(this.words, FREE)
       if (free <= 0) return
-      this.grant(entry, FREE, free - 1, ...this.#charge(this.ownerOf(entry), 1))
+      this.grant(entry, FREE, free - 1)
     }
+  }
+
+  override finish(waiter: EntryWaiter): Outcome {
+    this.commit(waiter.index, 0, ...this.charge(ME, 1))
+    return DONE
   }
 
   override refuse(waiter: EntryWaiter): void {
@@ -75,10 +78,10 @@ class Permits extends Monitor {
         `release of ${count} with ${free} free, of a semaphore bounded to ${peek(this.words, INITIAL)}`,
       )
     for (let left = count; left > 0; left--) {
-      const [own] = this.entries(HOLDING, ME).filter((entry) => this.#held(entry) > 0)
-      const entry = own ?? this.entries(HOLDING).find((entry) => this.#held(entry) > 0)
-      const pairs = entry === undefined ? [] : [entry + COUNT, this.#held(entry) - 1]
-      this.commit(FREE, peek(this.words, FREE) + 1, ...pairs)
+      const [holding] = this.held(ME) > 0 ? [] : this.entries(HOLDING)
+      const holder = holding === undefined ? ME : this.ownerOf(holding)
+      const discharge = this.held(holder) > 0 ? this.charge(holder, -1) : []
+      this.commit(FREE, peek(this.words, FREE) + 1, ...discharge)
     }
     this.serve()
   }
@@ -88,27 +91,17 @@ class Permits extends Monitor {
     const orphans = this.#lost(true)
     if (orphans.length === 0) return false
     for (const entry of orphans) this.#refund(entry)
-    this.commit(FREE, peek(this.words, FREE) - 1, ...this.#charge(ME, 1))
+    this.commit(FREE, peek(this.words, FREE) - 1, ...this.charge(ME, 1))
     this.serve()
     return true
   }
 
-  #held(entry: number): number {
-    return peek(this.words, entry + COUNT)
-  }
-
   #lost(find: boolean): number[] {
-    return this.entries(HOLDING).filter((entry) => this.#held(entry) > 0 && this.isOrphan(entry, find))
+    return this.entries(HOLDING).filter((entry) => this.isOrphan(entry, find))
   }
 
   #refund(entry: number): void {
-    this.commit(FREE, peek(this.words, FREE) + this.#held(entry), entry, 0)
-  }
-
-  /** The change to what a thread holds. */
-  #charge(owner: number, change: number): number[] {
-    const entry = this.entries(HOLDING, owner)[0] ?? this.add(HOLDING, owner, 0, 0)
-    return [entry + COUNT, this.#held(entry) + change]
+    this.commit(FREE, peek(this.words, FREE) + peek(this.words, entry + COUNT), entry, 0)
   }
 }
 

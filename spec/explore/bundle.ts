@@ -18,8 +18,8 @@ export interface Controller {
   notify(words: Int32Array, index: number, count: number): number
   isDead(threadId: number): boolean
   now(): number
-  /** Take the mutex of a monitor, where that is taken for granted. */
-  enter(words: Int32Array): void
+  /** Take a mutex, where that is taken for granted. With `report`, one whose owner is dead is not taken. Whether it was taken. */
+  enter(words: Int32Array, report?: boolean): boolean
   exit(words: Int32Array): void
   /** A waiter begins a try: all that it knows from before is in its fields. */
   point<W extends object>(waiter: W): W
@@ -38,7 +38,13 @@ export interface Mutant {
 export type Classes = Pick<
   typeof Internals,
   'Barrier' | 'Condition' | 'Event' | 'Lock' | 'RLock' | 'RWLock' | 'Semaphore'
->
+> & {
+  /**
+   * Take a lock as one who awaits it does, asleep on the word of those. Who awaits is driven by an event loop, which cannot be
+   * explored; what it does on the shared words, is what this does.
+   */
+  awaitLock(lock: object): boolean
+}
 
 export interface Bundle {
   /** The classes as a simulated thread of its own has them. */
@@ -63,21 +69,23 @@ const REPLACED: Record<string, string> = {
     const kinds = new Map()
     export const registerShareable = (kind, make) => kinds.set(kind, make)
     export const makeShareable = (object, ...handle) => { object.handle = handle }
-    export const attach = ({ handle: [kind, ...parts] }) => kinds.get(kind)([kind, 0, ...parts])`,
+    export const attach = ({ handle }) => Object.assign(kinds.get(handle[0])([handle[0], 0, ...handle.slice(1)]), { handle })`,
 }
 
 const TAKE = "if (!tryTake(this.words, 0, 'handOver')) block(new LockWaiter(this.words, 0, true, 'handOver'), Infinity)"
 const GIVE_BACK = 'giveBack(this.words, 0)'
+const LOCK_TAKE = 'return compareExchange(this.#words, 0, 0, ME) === 0 || this.#acquireSlowly(timeoutMs)'
+const LOCK_GIVE_BACK = 'if (!giveBack(this.#words, 0)) throw'
+
+export type Mutex = 'real' | 'granted' | 'lock granted'
 
 /**
  * Bundle the shipped code, or a mutant of it.
  * @param mutex 'granted': a monitor's mutex just works, as the exploration of the lock word itself shows; only whoever dies holding
  * it is found to be dead by the next. A section of a monitor is one step then, and three threads are few enough states.
+ * 'lock granted': a Lock, that of a Condition, just works, too, and tells of a dead owner.
  */
-export async function bundle({
-  mutant,
-  mutex = 'real',
-}: { mutant?: Mutant; mutex?: 'real' | 'granted' } = {}): Promise<Bundle> {
+export async function bundle({ mutant, mutex = 'real' }: { mutant?: Mutant; mutex?: Mutex } = {}): Promise<Bundle> {
   let mutated = false
   const plugin: Plugin = {
     name: 'explore',
@@ -92,7 +100,15 @@ export async function bundle({
           contents = replaceOnce(contents, mutant.from, mutant.to)
           mutated = true
         }
-        if (file === 'lib/sync/monitor.ts' && mutex === 'granted') {
+        if (file === 'lib/sync/lock.ts' && mutex === 'lock granted') {
+          contents = replaceOnce(
+            contents,
+            LOCK_TAKE,
+            'while (!controller.enter(this.#words, true)) refuseAbandoned(this.#words, 0, true); return true',
+          )
+          contents = replaceOnce(contents, LOCK_GIVE_BACK, 'controller.exit(this.#words); if (false) throw')
+        }
+        if (file === 'lib/sync/monitor.ts' && mutex !== 'real') {
           contents = replaceOnce(contents, TAKE, 'controller.enter(this.words)')
           contents = replaceOnce(contents, GIVE_BACK, 'controller.exit(this.words)')
         }
@@ -108,7 +124,13 @@ export async function bundle({
     stdin: {
       contents: ['barrier', 'condition', 'event', 'lock', 'rlock', 'rwlock', 'semaphore']
         .map((name) => `export * from './lib/sync/${name}.ts'`)
-        .concat(`export { attach as rebuild } from './lib/memory/handles.ts'`)
+        .concat(
+          `export { attach as rebuild } from './lib/memory/handles.ts'`,
+          `import { LockWaiter } from './lib/sync/lock-word.ts'`,
+          `import { block } from './lib/sync/park.ts'`,
+          `export const awaitLock = ({ handle: [, memory, onOwnerDeath] }) =>
+            block(new LockWaiter(new Int32Array(memory), 0, false, onOwnerDeath), Infinity)`,
+        )
         .join('\n'),
       resolveDir: process.cwd(),
     },

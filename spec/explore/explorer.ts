@@ -34,7 +34,7 @@ export interface Scenario<T extends object> {
   name: string
   make(classes: Classes): T
   /** One program per thread. */
-  programs: ((shared: T, thread: Thread) => void)[]
+  programs: ((shared: T, thread: Thread, classes: Classes) => void)[]
   /** How many of the threads may be killed. @default 0 */
   kills?: number
   /** Which threads may be killed. @default all */
@@ -43,6 +43,8 @@ export interface Scenario<T extends object> {
   onlyAsleep?: boolean
   /** Whether two may be inside at the same time. @default never */
   together?(role: string, other: string): boolean
+  /** How many may be inside at the same time, as far as those may be. @default all */
+  room?: number
   /** What must hold in the end, given the results of the steps of each thread, `undefined` for the killed ones. */
   end?(results: (unknown[] | undefined)[]): boolean
   /** Whether the memory must be as it was at first when all have ended and nobody was killed. @default true */
@@ -56,9 +58,10 @@ export interface Exploration {
 
 type Op =
   | { kind: 'load' | 'add' | 'store' | 'cas' | 'wait' | 'notify' | 'peek' | 'poke'; at: number; a: number; b: number }
-  | { kind: 'dead'; at: number; plain: boolean }
-  /** A monitor's mutex, where that is taken for granted. */
-  | { kind: 'enter' | 'exit'; at: number }
+  | { kind: 'dead'; at: number }
+  /** A mutex, where that is taken for granted. */
+  | { kind: 'enter'; at: number; report: boolean }
+  | { kind: 'exit'; at: number }
   | { kind: 'now' }
   | { kind: 'inside'; role: string }
   | { kind: 'outside' }
@@ -100,12 +103,7 @@ const STOP = Symbol('stop')
 /** What programs read and write. */
 const DATA = new Int32Array(4)
 /** What no other thread can see, and is done together with the operation before it. */
-const plain = (op: Op) =>
-  op.kind === 'peek' ||
-  op.kind === 'poke' ||
-  op.kind === 'point' ||
-  op.kind === 'exit' ||
-  (op.kind === 'dead' && op.plain)
+const plain = (op: Op) => op.kind === 'peek' || op.kind === 'poke' || op.kind === 'point' || op.kind === 'exit'
 
 /** One simulated thread: its automaton, and the controller that its code runs under. */
 class Simulated {
@@ -126,7 +124,6 @@ class Simulated {
   #timedWaiters = new WeakSet<object>()
   #since: Result[] = []
   #base = ''
-  #entered = false
   #state!: State
   #onPoke: (() => void) | undefined
   #nextId = 1
@@ -136,7 +133,7 @@ class Simulated {
     bundle: Bundle,
     rebuild: (classes: ReturnType<Bundle['load']>) => object,
     offset: (words: Int32Array) => number,
-    program: (shared: object, thread: Thread) => void,
+    program: (shared: object, thread: Thread, classes: Classes) => void,
   ) {
     const op =
       (kind: 'load' | 'add' | 'store' | 'cas' | 'wait' | 'notify' | 'peek' | 'poke') =>
@@ -152,15 +149,9 @@ class Simulated {
       poke: op('poke'),
       waitOn: op('wait') as unknown as Controller['waitOn'],
       notify: op('notify') as Controller['notify'],
-      isDead: (threadId) => this.#do({ kind: 'dead', at: threadId, plain: this.#entered }) === true,
-      enter: (words) => {
-        this.#entered = true
-        this.#do({ kind: 'enter', at: offset(words) })
-      },
-      exit: (words) => {
-        this.#do({ kind: 'exit', at: offset(words) })
-        this.#entered = false
-      },
+      isDead: (threadId) => this.#do({ kind: 'dead', at: threadId }) === true,
+      enter: (words, report = false) => this.#do({ kind: 'enter', at: offset(words), report }) !== false,
+      exit: (words) => void this.#do({ kind: 'exit', at: offset(words) }),
       now: () => {
         if (this.#timed) return this.#do({ kind: 'now' }) as number
         this.#timesNext = true
@@ -213,7 +204,7 @@ class Simulated {
         if (!good) this.#do({ kind: 'fail', what })
       },
     }
-    this.#program = () => program(rebuild(classes), thread)
+    this.#program = () => program(rebuild(classes), thread, classes)
     this.start = this.#run([], undefined, undefined as never, undefined)
   }
 
@@ -229,7 +220,7 @@ class Simulated {
     }
   }
 
-  #doPlain(op: Op, { memory, status }: State, onPoke: (() => void) | undefined): Result {
+  #doPlain(op: Op, { memory }: State, onPoke: (() => void) | undefined): Result {
     switch (op.kind) {
       case 'peek':
         return memory[op.at]!
@@ -241,8 +232,6 @@ class Simulated {
         onPoke?.()
         memory[op.at] = 0
         return undefined
-      case 'dead':
-        return status[op.at] === REAPED
       default:
         return undefined
     }
@@ -261,7 +250,6 @@ class Simulated {
     this.#timesNext = false
     this.#since = []
     this.#base = ''
-    this.#entered = false
     this.#state = state
     this.#onPoke = onPoke
     try {
@@ -512,6 +500,7 @@ class Explorer {
       case 'enter': {
         const owner = memory[op.at]!
         if (owner !== 0 && state.status[owner - 1] !== REAPED) return
+        if (owner !== 0 && op.report) return this.#advance(next, t, false, at)
         memory[op.at] = t + 1
         return this.#advance(next, t, undefined, at)
       }
@@ -519,8 +508,10 @@ class Explorer {
         this.#advance(copy(state), t, 0, at)
         return this.#advance(next, t, 1e9, at)
       case 'inside': {
-        const { together = () => false } = this.#scenario
+        const { together = () => false, room = Infinity } = this.#scenario
         next.inside[t] = op.role
+        if (next.inside.filter((role) => role !== undefined).length > room)
+          this.#violate(at, `${t} is inside, and has no room there`)
         for (const [other, role] of state.inside.entries())
           if (role !== undefined && !together(op.role, role)) this.#violate(at, `${t} is inside together with ${other}`)
         return this.#advance(next, t, undefined, at)
@@ -598,8 +589,7 @@ function stateOf(kind: string, words: Int32Array): string {
   const used: number[] = []
   for (let i = 0; i < words[2]!; i++) {
     const entry = 32 + 4 * i
-    const idle = words[entry]! >= 2 ** 30 && words[entry + 3] === 0 // Holds nothing any more.
-    if (words[entry] !== 0 && !idle) used.push(words[entry]!)
+    if (words[entry] !== 0) used.push(words[entry]!)
   }
   const own = kind === 'Barrier' ? [words[5], words[7], words[9]] : [...words.subarray(5, 14)]
   return `mutex ${words[0]}, log ${words[4]}, state ${own.join()}, entries ${used.join()}`

@@ -1,13 +1,14 @@
 // What is explored: programs of two or three threads for every primitive, without a death and with one or two anywhere.
 import type { Acquirable, Barrier, Condition, Event, Lock, RLock, RWLock, Semaphore } from '../../lib/internals.js'
+import type { Classes, Mutex } from './bundle.js'
 import type { Scenario, Thread } from './explorer.js'
 
 type Recoverable = Acquirable & { recoverSync(): void }
 
 /** Take it, untimed, repairing what a dead one left. */
-function take(lock: Recoverable, thread: Thread): void {
+function take(lock: Recoverable, thread: Thread, acquire = () => lock.acquireSync()): void {
   for (;;) {
-    const result = thread.step('acquire', () => lock.acquireSync())
+    const result = thread.step('acquire', acquire)
     if (result === true) return
     thread.expect(result === 'OWNER_DIED', `acquire gave ${String(result)}`)
     if (thread.step('recover', () => lock.recoverSync()) !== 'LOCK') return
@@ -25,6 +26,17 @@ const useInTime = (lock: Recoverable, thread: Thread) => {
   if (thread.step('acquire', () => lock.acquireSync(100)) !== true) return
   thread.inside()
   thread.step('release', () => lock.release())
+}
+
+const useAwaited = (lock: Recoverable, thread: Thread, { awaitLock }: Classes) => {
+  take(lock, thread, () => awaitLock(lock))
+  thread.inside()
+  thread.expect(thread.step('release', () => lock.release()) === undefined, 'release failed')
+}
+
+const useTwice = (lock: Recoverable, thread: Thread) => {
+  use(lock, thread)
+  use(lock, thread)
 }
 
 const tryUse = (lock: Recoverable, thread: Thread) => {
@@ -51,6 +63,11 @@ const writer = ({ write }: RWLock, thread: Thread) => {
   take(write, thread)
   thread.inside('write')
   thread.step('release', () => write.release())
+}
+
+const writerTwice = (lock: RWLock, thread: Thread) => {
+  writer(lock, thread)
+  writer(lock, thread)
 }
 
 const writerInTime = ({ write }: RWLock, thread: Thread) => useInTime(write, thread)
@@ -116,8 +133,11 @@ const makeLock = (classes: { Lock: typeof Lock }) => new classes.Lock()
 const makeHandOver = (classes: { Lock: typeof Lock }) => new classes.Lock({ onOwnerDeath: 'handOver' })
 const makeRLock = (classes: { RLock: typeof RLock }) => new classes.RLock()
 const makeOne = (classes: { Semaphore: typeof Semaphore }) => new classes.Semaphore(1)
+const makeOneHandedOver = (classes: { Semaphore: typeof Semaphore }) =>
+  new classes.Semaphore(1, { onOwnerDeath: 'handOver' })
 const makeTwo = (classes: { Semaphore: typeof Semaphore }) => new classes.Semaphore(2)
 const makeRWLock = (classes: { RWLock: typeof RWLock }) => new classes.RWLock()
+const makeRWLockHandedOver = (classes: { RWLock: typeof RWLock }) => new classes.RWLock({ onOwnerDeath: 'handOver' })
 const makeCondition = (classes: { Condition: typeof Condition; Lock: typeof Lock }) =>
   new classes.Condition(new classes.Lock())
 const makeEvent = (classes: { Event: typeof Event }) => new classes.Event()
@@ -140,6 +160,10 @@ export const onWords: Scenario<object>[] = [
   scenario('Lock: 3 threads, 2 deaths', makeLock, [use, use, use], { kills: 2 }),
   scenario('Lock: 3 threads, one out of time, 1 death', makeLock, [use, use, useInTime], { kills: 1 }),
   scenario('Lock handed over: 3 threads, 2 deaths', makeHandOver, [use, use, use], { kills: 2 }),
+  scenario('Lock: 3 threads, one awaits', makeLock, [use, use, useAwaited]),
+  scenario('Lock: 3 threads, two await', makeLock, [use, useAwaited, useAwaited]),
+  scenario('Lock: 3 threads, one awaits, 1 death', makeLock, [use, use, useAwaited], { kills: 1 }),
+  scenario('Lock: 3 threads, two await, 2 deaths', makeLock, [use, useAwaited, useAwaited], { kills: 2 }),
   scenario('RLock: 3 threads', makeRLock, [nest, nest, use]),
   scenario('RLock: 3 threads, 1 death', makeRLock, [nest, nest, use], { kills: 1 }),
   scenario('Semaphore, its mutex too: 2 threads, 1 death', makeOne, [use, use], { kills: 1 }),
@@ -150,13 +174,27 @@ export const onMonitors: Scenario<object>[] = [
   scenario('Semaphore(1): 3 threads', makeOne, [use, use, use]),
   scenario('Semaphore(1): 3 threads, one out of time', makeOne, [use, use, useInTime]),
   scenario('Semaphore(1): 3 threads, one tries', makeOne, [use, tryUse, use]),
-  scenario('Semaphore(2): 3 threads', makeTwo, [use, use, use], { together: () => true }),
+  scenario('Semaphore(2): 3 threads', makeTwo, [use, use, use], { together: () => true, room: 2 }),
+  scenario('Semaphore(2): 3 threads, one twice, 1 death', makeTwo, [useTwice, use, use], {
+    together: () => true,
+    room: 2,
+    kills: 1,
+  }),
+  scenario('Semaphore(1): 3 threads, 2 deaths', makeOne, [use, use, use], { kills: 2 }),
+  scenario('Semaphore(1) handed over: 3 threads, 2 deaths', makeOneHandedOver, [use, use, use], { kills: 2 }),
   scenario('Semaphore(1): 3 threads, 1 death', makeOne, [use, use, use], { kills: 1 }),
   scenario('Semaphore(1): 3 threads, one out of time, 1 death', makeOne, [use, use, useInTime], { kills: 1 }),
+  scenario('Semaphore(1): 3 threads, one twice, 1 death', makeOne, [useTwice, use, use], { kills: 1 }),
+  scenario('RWLock: 3 writers, one twice, 1 death', makeRWLock, [writerTwice, writer, writer], { together, kills: 1 }),
   scenario('RWLock: 2 readers, 1 writer', makeRWLock, [reader, reader, writer], { together }),
   scenario('RWLock: 1 reader, 2 writers, 1 out of time', makeRWLock, [reader, writer, writerInTime], { together }),
   scenario('RWLock: 2 readers, 1 writer, 1 death', makeRWLock, [reader, reader, writer], { together, kills: 1 }),
   scenario('RWLock: 1 reader, 2 writers, 1 death', makeRWLock, [reader, writer, writer], { together, kills: 1 }),
+  scenario('RWLock: 2 readers, 1 writer, 2 deaths', makeRWLock, [reader, reader, writer], { together, kills: 2 }),
+  scenario('RWLock handed over: 1 reader, 2 writers, 2 deaths', makeRWLockHandedOver, [reader, writer, writer], {
+    together,
+    kills: 2,
+  }),
   scenario('Condition: 2 wait, both notified', makeCondition, [consume, consume, produce(2, 2)]),
   scenario('Condition: notified, or out of time', makeCondition, [relay(100), produce(1, 1)]),
   scenario('Condition: 2 wait, one of them dies in its sleep', makeCondition, [relay(), relay(), produce(1, 1)], {
@@ -170,6 +208,11 @@ export const onMonitors: Scenario<object>[] = [
   scenario('Event: 2 wait, 1 death', makeEvent, [waitFor, waitFor, setIt], {
     kills: 1,
     victims: [0, 1],
+    leavesNoTrace: false,
+  }),
+  scenario('Event: 1 waits, one of 2 that set it dies on the way', makeEvent, [waitFor, setIt, setIt], {
+    kills: 1,
+    victims: [1],
     leavesNoTrace: false,
   }),
   scenario('Barrier(3)', barrierOf(3), [meet, meet, meet], { end: wholeParty(3) }),
@@ -190,4 +233,30 @@ export const onMonitors: Scenario<object>[] = [
     end: wholeParty(3),
     leavesNoTrace: false,
   }),
+]
+
+/** Explored with the lock granted, too, that goes with a condition. */
+export const onConditions: Scenario<object>[] = [
+  scenario('Condition: 2 wait, one of them dies anywhere', makeCondition, [relay(), relay(), produce(1, 1)], {
+    kills: 1,
+    victims: [0, 1],
+  }),
+  scenario('Condition: 2 wait, one out of time, both die', makeCondition, [relay(), relay(100), produce(1, 1)], {
+    kills: 2,
+    victims: [0, 1],
+  }),
+  scenario('Condition: 2 consume, one of them dies', makeCondition, [consume, consume, produce(2, 2)], {
+    kills: 1,
+    victims: [0, 1],
+  }),
+  scenario('Condition: 2 out of time, or 1 notifies, 1 death', makeCondition, [relay(100), relay(100), produce(1, 2)], {
+    kills: 1,
+  }),
+]
+
+/** Which part of the shipped code each list takes for granted. */
+export const explored: [mutex: Mutex, scenarios: Scenario<object>[]][] = [
+  ['real', onWords],
+  ['granted', onMonitors],
+  ['lock granted', onConditions],
 ]

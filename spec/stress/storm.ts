@@ -20,15 +20,13 @@ const makers: Record<string, () => object> = {
 /** Names of what can be stormed. */
 export const stormed: string[] = Object.keys(makers)
 
-// A dead one inside leaves its id there: only a live one counts as an overlap. Who is alive, the storm writes into `alive`.
+// One that is killed inside leaves its id there: no overlap. Whom it is about to kill, the storm writes into `doomed` before.
 const SOURCE = `
 import { workerData, threadId } from 'node:worker_threads'
 import { attach } from ${JSON.stringify(import.meta.resolve('manyhands'))}
-const { shared, words, alive } = attach(workerData)
+const { shared, words, doomed } = attach(workerData)
 const lock = shared.write ?? shared
 const asyncToo = threadId % 3 === 0
-const slot = threadId % alive.length
-Atomics.store(alive, slot, threadId)
 async function take() {
   for (;;) {
     try { if (asyncToo ? await lock.acquire({ timeout: 50 }) : lock.acquireSync(threadId % 2 ? 5 : undefined)) return } catch (error) {
@@ -40,7 +38,7 @@ async function take() {
 for (;;) {
   await take()
   const other = Atomics.exchange(words, ${INSIDE}, threadId)
-  if (other !== 0 && Atomics.load(alive, other % alive.length) === other) Atomics.add(words, ${OVERLAPS}, 1)
+  if (other !== 0 && Atomics.load(doomed, other % doomed.length) !== other) Atomics.add(words, ${OVERLAPS}, 1)
   Atomics.add(words, ${USES}, 1)
   if (shared.notify && threadId % 4 === 0) { shared.notify(1) }
   Atomics.compareExchange(words, ${INSIDE}, threadId, 0)
@@ -58,14 +56,14 @@ export async function storm(kind: string, seed: number, durationMs: number, thre
   const random = randomFrom(seed)
   const shared = makers[kind]!()
   const words = new Int32Array(new SharedArrayBuffer(64))
-  const alive = new Int32Array(new SharedArrayBuffer(4 * 4096))
+  const doomed = new Int32Array(new SharedArrayBuffer(4 * 4096))
   const workers = new Set<Worker>()
   let failure: unknown
   const add = () => {
     const worker = new Worker(SOURCE, {
       eval: true,
       execArgv: ['--input-type=module'],
-      workerData: { shared, words, alive },
+      workerData: { shared, words, doomed },
     })
     workers.add(worker.on('error', (error) => (failure ??= error)))
   }
@@ -81,10 +79,8 @@ export async function storm(kind: string, seed: number, durationMs: number, thre
     if (random() < 0.5) continue
     const victim = [...workers][Math.floor(random() * workers.size)]!
     const id = victim.threadId
-    // It is no longer counted as alive from here on, and is not before it has said so: an overlap is never invented.
-    Atomics.compareExchange(alive, id % alive.length, id, 0)
+    Atomics.store(doomed, id % doomed.length, id)
     await victim.terminate()
-    Atomics.compareExchange(alive, id % alive.length, id, 0)
     workers.delete(victim)
     kills++
     add()
