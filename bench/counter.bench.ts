@@ -291,6 +291,17 @@ def run(times):
     for process in processes: process.join()
     assert value.value == 2 * times
     return 2 * times / (time.perf_counter() - start) / 1e6
+def unlocked_count(value, times):
+    for _ in range(times):
+        value.value += 1
+def unlocked():
+    times = 200000
+    value = multiprocessing.Value('i', 0, lock=False)
+    processes = [multiprocessing.Process(target=unlocked_count, args=(value, times)) for _ in range(2)]
+    start = time.perf_counter()
+    for process in processes: process.start()
+    for process in processes: process.join()
+    return 2 * times / (time.perf_counter() - start) / 1e6
 def locked(): return run(50000)
 `
 
@@ -303,7 +314,12 @@ async function together(): Promise<void> {
     contended('multithreading Mutex', TIMES / 100),
     contended('async Lock', TIMES / 100),
     ...stdMutex(folder),
-    ...(python ? [{ name: 'Python Value, locked', measure: () => python.call('locked') }] : []),
+    ...(python
+      ? [
+          { name: 'Python Value, locked', measure: () => python.call('locked') },
+          { name: 'Python Value, no lock (loses some)', measure: () => python.call('unlocked') },
+        ]
+      : []),
   ]
   console.log('\nTwo threads: million increments per second')
   const measured = await measure(contenders, ROUNDS)

@@ -1,4 +1,9 @@
 // Measuring contenders side by side: each round runs every contender once, so that what disturbs the machine disturbs all.
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
 
 export interface Contender {
   name: string
@@ -13,11 +18,20 @@ export interface Measured {
   rounds: number[]
 }
 
+/** Nobody pays for the garbage of the one before, nor for what that has left to the event loop. */
+async function settle(): Promise<void> {
+  collectGarbage()
+  for (let turns = 0; turns < 3; turns++) await new Promise((resolve) => setImmediate(resolve))
+}
+
 /** Measure all contenders, interleaved. */
 export async function measure(contenders: readonly Contender[], roundCount: number): Promise<Measured[]> {
   const rounds = contenders.map((): number[] => [])
   for (let round = 0; round < roundCount; round++)
-    for (const [index, contender] of contenders.entries()) rounds[index]!.push(await contender.measure())
+    for (const [index, contender] of contenders.entries()) {
+      await settle()
+      rounds[index]!.push(await contender.measure())
+    }
   return contenders.map(({ name }, index) => {
     const sorted = rounds[index]!.toSorted((a, b) => a - b)
     return { name, median: sorted[Math.floor(sorted.length / 2)]!, rounds: sorted }
