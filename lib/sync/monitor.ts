@@ -15,7 +15,9 @@
 //  32 + 4 * i + 3 COUNT       the policy's own
 //
 //   NOBODY ──attempt──> WAITING ──its turn──> GRANTED ──attempt──> NOBODY          a waiter
-//                          └─────gives up, dies──────────────────────^
+//                        │ ^ └─────gives up, dies────────────────────^
+//                nudged v │ attempt: nothing to be had any more
+//                       WAITING|NUDGED
 //   NOBODY ─────────────────────> HOLDING ───────────────────────> NOBODY          who has something (a permit, a read lock)
 //
 // All of it is read and written with the mutex held; only sleeping and waking need no mutex. Nobody is left behind by a death:
@@ -43,6 +45,8 @@ export const COUNT = 3
 export const WAITING: number = 2 ** 28
 export const GRANTED: number = 2 ** 29
 export const HOLDING: number = 2 ** 30
+/** A waiter that is to look whether it can have it now, before others come. Its word must change, or it could miss that. */
+const NUDGED = 1 << 31
 const OWNER = 2 ** 28 - 1
 
 /** As many entries fit at first, and at most. */
@@ -74,6 +78,8 @@ export abstract class Monitor {
   refuse(_waiter: EntryWaiter): void {}
   /** What it means to the others that a waiter gives up. Its entry is removed after that. */
   abandon(_waiter: EntryWaiter): void {}
+  /** A waiter was nudged, and found that another had been faster. */
+  missed(_entry: number): void {}
   /** What becomes of a waiter that was granted what it wanted. By default it has it, and its entry is removed. May throw. */
   finish(waiter: EntryWaiter): Outcome {
     this.remove(waiter.index)
@@ -118,6 +124,10 @@ export abstract class Monitor {
         this.settle(waiter.probing)
         if (this.is(waiter.index, WAITING)) {
           this.#refuseWaiting(waiter)
+          if (this.is(waiter.index, NUDGED)) {
+            this.missed(waiter.index)
+            poke(this.words, waiter.index, WAITING | ME)
+          }
           return WAIT
         }
       }
@@ -237,6 +247,13 @@ export abstract class Monitor {
   grant(entry: number, ...pairs: number[]): void {
     this.#toWake.push(entry)
     this.commit(...pairs, entry, GRANTED | this.ownerOf(entry))
+  }
+
+  /** Have the waiter look again. */
+  nudge(entry: number): void {
+    if (this.is(entry, NUDGED)) return
+    poke(this.words, entry, peek(this.words, entry) | NUDGED)
+    this.#toWake.push(entry)
   }
 
   #wake(): void {

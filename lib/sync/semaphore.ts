@@ -8,8 +8,10 @@
 // A HOLDING entry per thread that has any: COUNT permits that it took and that nobody has released. A permit on its way to a
 // waiter is neither FREE nor held: its GRANTED entry is all there is of it, until the waiter, awake, charges itself with it.
 //
-// Whoever waits is served before whoever comes. A thread that ends takes its permits with it: who would then have to wait gets
-// OwnerDiedError, until `recover` gives them back. A semaphore that only signals (it starts at 0) has no permits to be lost.
+// A release wakes the first who waits, and whoever runs meanwhile may be faster: waking takes as long as thirty uses. Who was
+// overtaken once is granted the next permit, and nobody is let in before it.
+// A thread that ends takes its permits with it: who would then have to wait gets OwnerDiedError, until `recover` gives them
+// back. A semaphore that only signals (it starts at 0) has no permits to be lost.
 import { inspect } from 'node:util'
 import { LockError } from '../errors.js'
 import { load, peek, poke } from '../memory/atomics.js'
@@ -18,12 +20,15 @@ import { makeShareable, registerShareable } from '../memory/handles.js'
 import { Acquirable } from './guard.js'
 import { ME, ownerDied, type OnOwnerDeath } from './lock-word.js'
 import { checkOnOwnerDeath, type LockOptions } from './lock.js'
-import { COUNT, EntryWaiter, GRANTED, HOLDING, Monitor, STATE } from './monitor.js'
+import { COUNT, EntryWaiter, GRANTED, HOLDING, KIND, Monitor, STATE } from './monitor.js'
 import { AsyncQueue, block, DONE, type Outcome } from './park.js'
 
 const FREE = STATE
 const INITIAL = STATE + 1
 const BOUNDED = STATE + 2
+
+/** The KIND of a waiter that woke up for a permit which another had taken before it. */
+const OVERTAKEN = 1
 
 class Permits extends Monitor {
   readonly #onOwnerDeath: OnOwnerDeath
@@ -35,7 +40,7 @@ class Permits extends Monitor {
 
   override take(): boolean {
     const free = peek(this.words, FREE)
-    if (free <= 0 || this.waiters().length > 0) return false
+    if (free <= 0 || this.#isOwed()) return false
     this.commit(FREE, free - 1, ...this.charge(ME, 1))
     return true
   }
@@ -48,6 +53,26 @@ class Permits extends Monitor {
       if (this.isOrphan(entry, find)) this.commit(FREE, peek(words, FREE) + 1, entry, 0)
     if (this.#onOwnerDeath === 'handOver') for (const entry of this.#lost(find)) this.#refund(entry)
     this.serve()
+  }
+
+  /** Whether the first who waits was overtaken before. */
+  #isOwed(): boolean {
+    const [first] = this.waiters()
+    return first !== undefined && peek(this.words, first + KIND) === OVERTAKEN
+  }
+
+  /** Wake as many as there are permits for. Not: grant them all. Each release would cost the time in which a thread wakes up. */
+  #invite(): void {
+    let free = peek(this.words, FREE)
+    for (const entry of this.waiters()) {
+      if (free-- <= 0) return
+      if (peek(this.words, entry + KIND) === OVERTAKEN) this.grant(entry, FREE, peek(this.words, FREE) - 1)
+      else this.nudge(entry)
+    }
+  }
+
+  override missed(entry: number): void {
+    poke(this.words, entry + KIND, OVERTAKEN)
   }
 
   /** Give out what there is. Not: charge it to the waiter here. What it holds, and what was granted, would be given back twice. */
@@ -83,7 +108,7 @@ class Permits extends Monitor {
       const discharge = this.held(holder) > 0 ? this.charge(holder, -1) : []
       this.commit(FREE, peek(this.words, FREE) + 1, ...discharge)
     }
-    this.serve()
+    this.#invite()
   }
 
   /** Give back what the dead hold, one of it to this thread. Whether there was any. */

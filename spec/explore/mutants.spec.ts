@@ -85,6 +85,13 @@ const mutants: (Mutant & { shownBy: string })[] = [
     shownBy: 'Semaphore(1): 3 threads, 1 death',
   },
   {
+    name: 'a waiter is woken, but its word says nothing of that: it was not asleep yet',
+    file: 'lib/sync/monitor.ts',
+    from: 'poke(this.words, entry, peek(this.words, entry) | NUDGED)',
+    to: '',
+    shownBy: 'Semaphore(1): 3 threads',
+  },
+  {
     // What the shipped code once did: the storm counted 23 overlaps.
     name: 'a permit is charged when it is granted: what a dead waiter was granted is given back twice',
     file: 'lib/sync/semaphore.ts',
