@@ -179,12 +179,29 @@ export abstract class Monitor {
     poke(words, LOGGED, 0)
   }
 
-  /** The entries whose status has this state, for any owner or the given one. An entry is the index of its first word. */
-  entries(state: number, owner = 0): number[] {
+  /** The entries whose status has this state. An entry is the index of its first word. */
+  entries(state: number): number[] {
     const found: number[] = []
     for (let entry = FIRST_ENTRY, end = this.#end(); entry < end; entry += ENTRY_WORDS)
-      if (this.is(entry, state) && (owner === 0 || this.ownerOf(entry) === owner)) found.push(entry)
+      if (this.is(entry, state)) found.push(entry)
     return found
+  }
+
+  /** The owner's HOLDING entry; -1: it has none. */
+  #holding(owner: number): number {
+    for (let entry = FIRST_ENTRY, end = this.#end(); entry < end; entry += ENTRY_WORDS)
+      if (peek(this.words, entry) === (HOLDING | owner)) return entry
+    return -1
+  }
+
+  /** Who has waited longest; -1: nobody waits. */
+  firstWaiter(): number {
+    const { words } = this
+    let first = -1
+    for (let entry = FIRST_ENTRY, end = this.#end(); entry < end; entry += ENTRY_WORDS)
+      if (this.is(entry, WAITING) && (first < 0 || ((peek(words, entry + ORDER) - peek(words, first + ORDER)) | 0) < 0))
+        first = entry
+    return first
   }
 
   /** Those who wait, the first first. */
@@ -227,14 +244,14 @@ export abstract class Monitor {
 
   /** How often a thread has what is had: the COUNT of its HOLDING entry. */
   held(owner: number): number {
-    const [entry] = this.entries(HOLDING, owner)
-    return entry === undefined ? 0 : peek(this.words, entry + COUNT)
+    const entry = this.#holding(owner)
+    return entry < 0 ? 0 : peek(this.words, entry + COUNT)
   }
 
   /** The pairs, for `commit`, that change how often a thread has it. Who has nothing, has no entry. */
   charge(owner: number, change: 1 | -1): number[] {
-    const [entry] = this.entries(HOLDING, owner)
-    if (entry === undefined) return [this.#prepare(0, 1), HOLDING | owner]
+    const entry = this.#holding(owner)
+    if (entry < 0) return [this.#prepare(0, 1), HOLDING | owner]
     const count = peek(this.words, entry + COUNT) + change
     return count === 0 ? [entry, 0] : [entry + COUNT, count]
   }

@@ -35,11 +35,11 @@ class Access extends Monitor {
   override take({ kind }: EntryWaiter): boolean {
     if (this.writer !== 0) return false
     if (kind === WRITE) {
-      if (this.#isRead() || this.waiters().length > 0) return false
+      if (this.#isRead() || this.firstWaiter() >= 0) return false
       poke(this.words, WRITER, ME)
       return true
     }
-    if (this.waiters().length > 0 && this.held(ME) === 0) return false
+    if (this.firstWaiter() >= 0 && this.held(ME) === 0) return false
     this.commit(...this.charge(ME, 1))
     return true
   }

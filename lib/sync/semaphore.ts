@@ -57,12 +57,13 @@ class Permits extends Monitor {
 
   /** Whether the first who waits was overtaken before. */
   #isOwed(): boolean {
-    const [first] = this.waiters()
-    return first !== undefined && peek(this.words, first + KIND) === OVERTAKEN
+    const first = this.firstWaiter()
+    return first >= 0 && peek(this.words, first + KIND) === OVERTAKEN
   }
 
   /** Wake as many as there are permits for. Not: grant them all. Each release would cost the time in which a thread wakes up. */
   #invite(): void {
+    if (this.firstWaiter() < 0) return
     let free = peek(this.words, FREE)
     for (const entry of this.waiters()) {
       if (free-- <= 0) return
@@ -103,9 +104,8 @@ class Permits extends Monitor {
         `release of ${count} with ${free} free, of a semaphore bounded to ${peek(this.words, INITIAL)}`,
       )
     for (let left = count; left > 0; left--) {
-      const [holding] = this.held(ME) > 0 ? [] : this.entries(HOLDING)
-      const holder = holding === undefined ? ME : this.ownerOf(holding)
-      const discharge = this.held(holder) > 0 ? this.charge(holder, -1) : []
+      const holder = this.held(ME) > 0 ? ME : this.#anyHolder()
+      const discharge = holder === 0 ? [] : this.charge(holder, -1)
       this.commit(FREE, peek(this.words, FREE) + 1, ...discharge)
     }
     this.#invite()
@@ -119,6 +119,12 @@ class Permits extends Monitor {
     this.commit(FREE, peek(this.words, FREE) - 1, ...this.charge(ME, 1))
     this.serve()
     return true
+  }
+
+  /** Whoever holds one; 0: nobody does. */
+  #anyHolder(): number {
+    const [entry] = this.entries(HOLDING)
+    return entry === undefined ? 0 : this.ownerOf(entry)
   }
 
   #lost(find: boolean): number[] {
