@@ -5,7 +5,7 @@ import { ShutdownError, TimeoutError } from '../errors.js'
 import { startTimer } from '../memory/deadline.js'
 import { define, refuseDuringImport } from '../task/target.js'
 import type { Target } from '../task/task.js'
-import { whenAborted } from './abort.js'
+import { whenAborted } from '../memory/abort.js'
 import {
   extendCall,
   PLAIN_CALL,

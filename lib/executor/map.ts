@@ -6,7 +6,7 @@
 import { inspect } from 'node:util'
 import { checkSignal, checkTimeout } from '../memory/deadline.js'
 import { settleWithin } from '../memory/settle.js'
-import { whenAborted } from './abort.js'
+import { whenAborted } from '../memory/abort.js'
 import { callSafely } from './callback.js'
 import { isInput, zip, type Input, type Inputs } from './inputs.js'
 

@@ -11,7 +11,7 @@ import { explainCloneFailure } from '../task/clone.js'
 import { decodeFailure } from '../task/failure.js'
 import { define, refuseDuringImport } from '../task/target.js'
 import type { Target } from '../task/task.js'
-import { whenAborted } from './abort.js'
+import { whenAborted } from '../memory/abort.js'
 import { Dispatcher, type Job, type JobOutcome } from './dispatcher.js'
 import {
   extendCall,

@@ -1,19 +1,12 @@
 // Waiting for a promise with a limit: the one place where timeouts and abort signals meet promises.
 //
-// A reaction to a promise cannot be taken back, and a signal with many listeners makes Node warn of a leak. So each promise and
-// each signal that is waited for has one listener, which calls all who wait just then.
+// A reaction to a promise cannot be taken back. So each promise that is waited for has one, which calls all who wait just then.
 import { TimeoutError } from '../errors.js'
+import { whenAborted } from './abort.js'
 import { startTimer } from './deadline.js'
 
-/** Those who wait for the same promise or signal. */
-class Waiters extends Set<() => void> {
-  readonly wake = (): void => {
-    for (const callback of this) callback()
-  }
-}
-
-const ofPromises = new WeakMap<Promise<unknown>, Waiters>()
-const ofSignals = new WeakMap<AbortSignal, Waiters>()
+/** Those who wait for the same promise. */
+const waiting = new WeakMap<Promise<unknown>, Set<() => void>>()
 
 /**
  * What `promise` settles with, unless the time is over or the signal aborted before.
@@ -32,39 +25,27 @@ export function settleWithin<T>(
     const finish = (settle: () => void) => {
       stopTimer()
       stopWaiting()
-      stopListening?.()
+      stopListening()
       settle()
     }
     const stopTimer = startTimer(timeoutMs, () => finish(() => reject(new TimeoutError(late()))))
     const stopWaiting = onceSettled(promise, () => finish(() => resolve(promise)))
-    const stopListening = signal && onceAborted(signal, () => finish(() => reject(signal.reason)))
+    const stopListening = whenAborted(signal, () => finish(() => reject(signal!.reason)))
   })
 }
 
 /** Returns what takes it back. */
 function onceSettled(promise: Promise<unknown>, callback: () => void): () => void {
-  const known = ofPromises.get(promise)
-  const waiters = known ?? new Waiters()
+  const known = waiting.get(promise)
+  const callbacks = known ?? new Set()
   if (!known) {
-    ofPromises.set(promise, waiters)
+    waiting.set(promise, callbacks)
     const wake = () => {
-      ofPromises.delete(promise)
-      waiters.wake()
+      waiting.delete(promise)
+      for (const callback of callbacks) callback()
     }
     promise.then(wake, wake)
   }
-  waiters.add(callback)
-  return () => waiters.delete(callback)
-}
-
-/** Returns what takes it back; the last one takes the listener with it. */
-function onceAborted(signal: AbortSignal, callback: () => void): () => void {
-  const waiters = ofSignals.get(signal) ?? new Waiters()
-  ofSignals.set(signal, waiters)
-  if (waiters.size === 0) signal.addEventListener('abort', waiters.wake)
-  waiters.add(callback)
-  return () => {
-    waiters.delete(callback)
-    if (waiters.size === 0) signal.removeEventListener('abort', waiters.wake)
-  }
+  callbacks.add(callback)
+  return () => callbacks.delete(callback)
 }

@@ -10,6 +10,7 @@
 // No sleep is longer than a slice: the thread that was to wake us may have died before it could, or another that died may have
 // swallowed the wake-up. What is lost that way costs a slice, not for ever. Whoever slept through a slice starts `probing`:
 // asks whether those it waits for are dead.
+import { whenAborted } from '../memory/abort.js'
 import { checkWaitOptions, startTimer, type WaitOptions } from '../memory/deadline.js'
 import { notifyAll, waitOn, whenChanged, type Words } from '../memory/atomics.js'
 import { beforeLongWait } from '../memory/liveness.js'
@@ -82,9 +83,10 @@ export class AsyncQueue {
       const { timeoutMs, signal } = checkWaitOptions(options)
       if (signal?.aborted) return reject(signal.reason)
       let stopTimer = () => {}
+      let stopListening = () => {}
       const release = () => {
         stopTimer()
-        signal?.removeEventListener('abort', onAbort)
+        stopListening()
       }
       const onAbort = () => this.#withdraw(pending, () => reject(signal!.reason))
       const pending: Pending = {
@@ -99,7 +101,7 @@ export class AsyncQueue {
       const late = () => this.#withdraw(pending, () => resolve(false))
       if (timeoutMs <= 0) return late()
       if (timeoutMs !== Infinity) stopTimer = startTimer(timeoutMs, late)
-      signal?.addEventListener('abort', onAbort)
+      stopListening = whenAborted(signal, onAbort)
       keepAlive(this)
     })
   }

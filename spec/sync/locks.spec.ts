@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import {
   Barrier,
@@ -110,6 +111,29 @@ for (const [name, make] of kinds.filter(
     lock.release()
     assert.is(await later, true)
   })
+
+test('one signal ends any number of waits, and is left without listeners or warnings', async () => {
+  const warnings: Error[] = []
+  const onWarning = (warning: Error) => void warnings.push(warning)
+  process.on('warning', onWarning)
+  const controller = new AbortController()
+  const { signal } = controller
+  const reason = new Error('enough')
+  const [lock, event, semaphore] = [new Lock(), new Event(), new Semaphore(0)]
+  lock.acquireSync()
+  const waits = Array.from({ length: 30 }, () => [
+    lock.acquire({ signal }),
+    event.wait({ signal }),
+    semaphore.acquire({ signal }),
+  ]).flat()
+  const thrown = Promise.all(waits.map((wait) => thrownBy(() => wait)))
+  controller.abort(reason)
+  assert.ok((await thrown).every((one) => one === reason))
+  await new Promise((resolve) => setImmediate(resolve)) // Warnings come a turn later.
+  process.off('warning', onWarning)
+  assert.equal(warnings, [])
+  assert.is(getEventListeners(signal, 'abort').length, 0)
+})
 
 test('an RLock is taken again by its thread, and released as often', async () => {
   const lock = new RLock()

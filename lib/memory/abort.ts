@@ -1,5 +1,5 @@
-// Listening to a caller's AbortSignal, for thousands of tasks at a time: one listener per signal, which tells them all. With a
-// listener each, Node would warn of a leak from the eleventh on.
+// Listening to a caller's AbortSignal, for thousands of waits and tasks at a time: one listener per signal, which tells them all.
+// With a listener each, Node would warn of a leak from the eleventh on.
 const listening = new WeakMap<AbortSignal, Set<() => void>>()
 
 /** Call back when the signal aborts; not if it has. @returns what stops listening */
