@@ -22,7 +22,8 @@ export type { CallOptions, Executor, ExecutorStats, MapArguments, ShutdownOption
 export { Future } from './executor/future.js'
 export { InlineExecutor } from './executor/inline.js'
 export type { MapOptions, MapProgress, MapResult } from './executor/map.js'
-export { ProcessPoolExecutor, type ProcessPoolOptions } from './executor/pool-executor.js'
+export type { ProcessPoolOptions } from './executor/open-pool.js'
+export { ProcessPoolExecutor } from './executor/pool-executor.js'
 export {
   ALL_COMPLETED,
   asCompleted,

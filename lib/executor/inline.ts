@@ -3,9 +3,9 @@
 // awaits. Nobody can stop a task here: a time limit, an abort and a forced cancel settle its future, and the task goes on.
 import { ShutdownError, TimeoutError } from '../errors.js'
 import { startTimer } from '../memory/deadline.js'
+import { whenAborted } from '../memory/settle.js'
 import { define, refuseDuringImport } from '../task/target.js'
 import type { Target } from '../task/task.js'
-import { whenAborted } from './abort.js'
 import {
   extendCall,
   PLAIN_CALL,
@@ -19,7 +19,8 @@ import {
 } from './executor.js'
 import { Future } from './future.js'
 import type { Input } from './inputs.js'
-import { failedChunk, Mapping, splitMapArguments, type ChunkResult, type MapOptions, type MapResult } from './map.js'
+import { failedChunk, Mapping, splitMapArguments, type MapOptions, type MapResult } from './map.js'
+import { isThenable, mapItems } from './map-items.js'
 
 interface Shared {
   shutDown: boolean
@@ -62,7 +63,15 @@ export class InlineExecutor implements Executor {
     const { inputs, options } = splitMapArguments(iterablesAndOptions)
     this.#refuse()
     return new Mapping(inputs, options, 1, (items, settled, onDone) => {
-      const future = this.#run(() => mapInline(target, items, settled))
+      const { retries } = this.#call
+      const future = this.#run(() =>
+        mapItems(
+          (args) => target(...args),
+          items,
+          { settled, retries },
+          (thrown) => thrown,
+        ),
+      )
       future.addDoneCallback(() => {
         future.result().then(onDone, (thrown: unknown) => onDone(failedChunk(items.length, settled, thrown)))
       })
@@ -124,7 +133,7 @@ export class InlineExecutor implements Executor {
     const onAbort = () => fail(signal!.reason)
     const late = () => fail(new TimeoutError(`the task ran for more than ${timeoutMs} ms`))
     const stopTimer = timeoutMs === Infinity ? () => {} : startTimer(timeoutMs, late)
-    const stopListening = whenAborted(signal, onAbort)
+    const stopListening = signal ? whenAborted(signal, onAbort) : () => {}
     ended = Promise.resolve(result)
       .then(succeed, fail)
       .finally(() => running.delete(ended))
@@ -137,26 +146,7 @@ export class InlineExecutor implements Executor {
   }
 }
 
-function isThenable<R>(value: R | PromiseLike<R>): value is PromiseLike<R> {
-  return typeof (value as PromiseLike<R> | null | undefined)?.then === 'function'
-}
-
 // Outside of the class: one that names itself inside is renamed by the bundler.
 function faceOf(shared: Shared, call: Call): InlineExecutor {
   return new InlineExecutor({ shared, call })
-}
-
-async function mapInline(target: Target, items: unknown[][], settled: boolean): Promise<ChunkResult> {
-  const values: unknown[] = []
-  const failures: [number, unknown][] = []
-  for (const args of items) {
-    try {
-      values.push(await target(...args))
-    } catch (thrown) {
-      failures.push([values.length, thrown])
-      if (!settled) break
-      values.push(undefined)
-    }
-  }
-  return { values, failures }
 }

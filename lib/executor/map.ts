@@ -5,8 +5,7 @@
 //            └──────────── at most `buffersize` items ────────────┘
 import { inspect } from 'node:util'
 import { checkSignal, checkTimeout } from '../memory/deadline.js'
-import { settleWithin } from '../memory/settle.js'
-import { whenAborted } from './abort.js'
+import { settleWithin, whenAborted } from '../memory/settle.js'
 import { callSafely } from './callback.js'
 import { isInput, zip, type Input, type Inputs } from './inputs.js'
 
@@ -124,7 +123,7 @@ export class Mapping<R> implements MapResult<R> {
     this.#progress = { done: 0, total: this.#inputs.total, failed: 0 }
     this.#stream = this.#results()
     const onAbort = () => this.#close({ thrown: signal!.reason })
-    this.#stopListening = whenAborted(signal, onAbort)
+    this.#stopListening = signal ? whenAborted(signal, onAbort) : () => {}
     if (signal?.aborted) onAbort()
     void this.#read()
   }

@@ -37,7 +37,7 @@ export function settleWithin<T>(
     }
     const stopTimer = startTimer(timeoutMs, () => finish(() => reject(new TimeoutError(late()))))
     const stopWaiting = onceSettled(promise, () => finish(() => resolve(promise)))
-    const stopListening = signal && onceAborted(signal, () => finish(() => reject(signal.reason)))
+    const stopListening = signal && whenAborted(signal, () => finish(() => reject(signal.reason)))
   })
 }
 
@@ -57,8 +57,11 @@ function onceSettled(promise: Promise<unknown>, callback: () => void): () => voi
   return () => waiters.delete(callback)
 }
 
-/** Returns what takes it back; the last one takes the listener with it. */
-function onceAborted(signal: AbortSignal, callback: () => void): () => void {
+/**
+ * Call back when the signal aborts; not if it has. All who listen to a signal by this share one listener: with one each, Node
+ * would warn of a leak from the eleventh on. @returns what takes it back; the last one takes the listener with it
+ */
+export function whenAborted(signal: AbortSignal, callback: () => void): () => void {
   const waiters = ofSignals.get(signal) ?? new Waiters()
   ofSignals.set(signal, waiters)
   if (waiters.size === 0) signal.addEventListener('abort', waiters.wake)
