@@ -21,7 +21,7 @@ export type { WaitOptions } from './memory/deadline.js'
 export type { CallOptions, Executor, ExecutorStats, MapArguments, ShutdownOptions } from './executor/executor.js'
 export { Future } from './executor/future.js'
 export { InlineExecutor } from './executor/inline.js'
-export type { MapOptions, MapProgress, MapResult } from './executor/map.js'
+export type { MapOptions, MapProgress, MapResult } from './executor/map-options.js'
 export type { ProcessPoolOptions } from './executor/open-pool.js'
 export { ProcessPoolExecutor } from './executor/pool-executor.js'
 export {

@@ -101,6 +101,8 @@ export class Desk {
   #tryToPost(slot: number, task: number, outcome: Outcome): Failure | undefined {
     const packed = outcome.kind === 'returned' ? outcome.value : outcome.kind === 'mapped' ? outcome.values : undefined
     const transfer: Transferable[] = []
+    if (outcome.kind === 'mapped' && outcome.values.value instanceof Float64Array)
+      transfer.push(outcome.values.value.buffer)
     try {
       if (packed) packed.handles = pack(packed.value, transfer).handles
       this.#post(slot, task, outcome, transfer)
@@ -123,10 +125,10 @@ export class Desk {
 }
 
 function withoutUncloneable({ values: { value }, failures }: Outcome & { kind: 'mapped' }): {
-  values: Packed
+  values: { value: unknown[]; handles: boolean }
   failures: [number, Failure][]
 } {
-  const values = value as unknown[]
+  const values = [...value]
   const all = new Map(failures)
   for (const [index, one] of values.entries()) {
     try {

@@ -5,7 +5,7 @@ import { checkSignal, checkTimeout } from '../memory/deadline.js'
 import type { Target } from '../task/task.js'
 import type { Future } from './future.js'
 import type { Input } from './inputs.js'
-import type { MapOptions, MapResult } from './map.js'
+import type { MapOptions, MapResult } from './map-options.js'
 
 /** Options of what is submitted through `with`. */
 export interface CallOptions {

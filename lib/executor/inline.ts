@@ -19,7 +19,8 @@ import {
 } from './executor.js'
 import { Future } from './future.js'
 import type { Input } from './inputs.js'
-import { failedChunk, Mapping, splitMapArguments, type MapOptions, type MapResult } from './map.js'
+import { Mapping } from './map.js'
+import { splitMapArguments, type MapOptions, type MapResult } from './map-options.js'
 import { isThenable, mapItems } from './map-items.js'
 
 interface Shared {
@@ -62,20 +63,15 @@ export class InlineExecutor implements Executor {
     define(target)
     const { inputs, options } = splitMapArguments(iterablesAndOptions)
     this.#refuse()
-    return new Mapping(inputs, options, 1, (items, settled, onDone) => {
-      const { retries } = this.#call
-      const future = this.#run(() =>
-        mapItems(
-          (args) => target(...args),
-          items,
-          { settled, retries },
-          (thrown) => thrown,
-        ),
-      )
-      future.addDoneCallback(() => {
-        future.result().then(onDone, (thrown: unknown) => onDone(failedChunk(items.length, settled, thrown)))
-      })
-      return () => future.cancel()
+    const { retries } = this.#call
+    return new Mapping(inputs, options, {
+      busy: 1,
+      itemMs: () => undefined,
+      submit: (chunk, settled, onDone, onFailed) => {
+        const future = this.#run(() => mapItems(target, chunk, { settled, retries }, (thrown) => thrown))
+        future.result().then(onDone, onFailed)
+        return () => future.cancel()
+      },
     })
   }
 

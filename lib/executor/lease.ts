@@ -6,13 +6,19 @@ import type { MessagePort } from 'node:worker_threads'
 import type { Packed } from '../memory/handles.js'
 import type { Failure } from '../task/failure.js'
 import type { Definition } from '../task/target.js'
+import type { Column } from './numbers.js'
+
+/** Values one behind the other; numbers alone as a Float64Array. */
+interface PackedColumn extends Packed {
+  value: Column
+}
 
 /** What a worker is told to do. */
 export type Assignment =
   /** Calls, a task each, of the functions with these numbers (one number: all of the same). */
   | { kind: 'calls'; targets: number | readonly number[]; args: Packed; arity: number }
   /** Call the target once per item. Stops at the first failure, unless `settled`; a call that throws is tried again `retries` times. */
-  | { kind: 'map'; target: number; items: Packed; arity: number; settled: boolean; retries: number }
+  | { kind: 'map'; target: number; items: PackedColumn; arity: number; settled: boolean; retries: number }
 
 // The arguments of `calls` lie one behind the other, `arity` for each; where they are not as many for each, `arity` is -1, and
 // there is an array for each.
@@ -37,7 +43,7 @@ export type LeaseEnd =
 export type Outcome =
   | { kind: 'returned'; value: Packed }
   /** The values of a map, and what was thrown in place of some: `[index, failure]`. */
-  | { kind: 'mapped'; values: Packed; failures: [number, Failure][] }
+  | { kind: 'mapped'; values: PackedColumn; failures: [number, Failure][] }
   | { kind: 'threw'; failure: Failure }
 
 /** A worker's only message on its parent port, which tasks may use, too: the port for all others, which is the worker's own. */

@@ -11,7 +11,7 @@ import { define } from '../task/target.js'
 import type { Target } from '../task/task.js'
 import { Dispatcher } from './dispatcher.js'
 import type { Counts } from './job.js'
-import { checkCount } from './map.js'
+import { checkCount } from './map-options.js'
 
 /** Each worker is a thread with a heap of its own. */
 const MOST_WORKERS = 4096

@@ -22,9 +22,9 @@ export class KnownFunction {
     this.definition = definition
   }
 
-  /** Milliseconds that a call takes on average; 0 as long as nobody knows. */
-  get averageMs(): number {
-    return this.#averageMs ?? 0
+  /** Milliseconds that a call takes on average, once somebody knows. */
+  get averageMs(): number | undefined {
+    return this.#averageMs
   }
 
   /** So many calls took so long. */

@@ -5,6 +5,7 @@ import { advise } from '../task/target.js'
 import { CannotRun, type Desk } from './desk.js'
 import type { Assignment, Lease, Outcome } from './lease.js'
 import { isThenable, mapItems } from './map-items.js'
+import type { Column } from './numbers.js'
 
 /** As in LeaseEnd: number of a function, calls, milliseconds, and so on. */
 export type Spent = number[]
@@ -74,21 +75,16 @@ export async function performAlone(
 /** Map a chunk. */
 export async function performMap(
   desk: Desk,
-  { target, items, settled, retries }: Assignment & { kind: 'map' },
+  { target, items, arity, settled, retries }: Assignment & { kind: 'map' },
 ): Promise<{ outcome: Outcome; spent: Spent }> {
   const fn = await desk.load(target)
   const { definition } = desk.told(target)
-  const all = (await desk.rebuild(items)) as unknown[][]
+  const chunk = { items: (await desk.rebuild(items)) as Column, arity }
   const sinceMs = performance.now()
-  const { values, failures } = await mapItems(
-    (args): unknown => fn(...args),
-    all,
-    { settled, retries },
-    (thrown) => {
-      advise(definition, thrown)
-      return encodeFailure(thrown)
-    },
-  )
+  const { values, failures } = await mapItems(fn, chunk, { settled, retries }, (thrown) => {
+    advise(definition, thrown)
+    return encodeFailure(thrown)
+  })
   const spent = [target, Math.max(values.length, 1), performance.now() - sinceMs]
   return { outcome: { kind: 'mapped', values: { value: values, handles: false }, failures }, spent }
 }

@@ -20,7 +20,9 @@ import type { JobOutcome } from './flight.js'
 import type { Future } from './future.js'
 import type { Input } from './inputs.js'
 import { CallJob, OrderedJob, type JobOptions, type Orders } from './job.js'
-import { failedChunk, Mapping, splitMapArguments, type ChunkResult, type MapOptions, type MapResult } from './map.js'
+import { Mapping, type ChunkResult } from './map.js'
+import { splitMapArguments, type MapOptions, type MapResult } from './map-options.js'
+import { packNumbers, type Column } from './numbers.js'
 import { openPool, type Pool, type ProcessPoolOptions } from './open-pool.js'
 import type { KnownFunction } from './pace.js'
 import { siteOf, type Site } from './site.js'
@@ -70,20 +72,23 @@ export class ProcessPoolExecutor implements Executor {
     const { dispatcher, maxWorkers } = this.#pool
     const { transfer, retries } = this.#call
     const fn = dispatcher.known(definition)
-    return new Mapping(inputs, options, maxWorkers * CHUNKS_PER_WORKER, (items, settled, onDone) => {
-      this.#refuse()
-      const future: Future<ChunkResult> = this.#order(fn, submitted, {
-        assign: (moved) => {
-          moved.push(...transferredWith(items, transfer))
-          return { kind: 'map', target: fn.number, items: pack(items, moved), arity: -1, settled, retries }
-        },
-        describe: () => ({ root: 'args', value: items.length === 1 ? items[0] : items }),
-        decode: (outcome) => decodeChunk(outcome, submitted),
-      })
-      future.addDoneCallback(() => {
-        future.result().then(onDone, (thrown: unknown) => onDone(failedChunk(items.length, settled, thrown)))
-      })
-      return () => future.cancel()
+    return new Mapping(inputs, options, {
+      busy: maxWorkers * CHUNKS_PER_WORKER,
+      itemMs: () => fn.averageMs,
+      submit: ({ items, arity }, settled, onDone, onFailed) => {
+        this.#refuse()
+        const value = transfer.length > 0 ? items : packNumbers(items)
+        const future: Future<ChunkResult> = this.#order(fn, submitted, {
+          assign: (moved) => {
+            moved.push(...transferredWith(items, transfer))
+            return { kind: 'map', target: fn.number, items: { ...pack(value, moved), value }, arity, settled, retries }
+          },
+          describe: () => ({ root: 'args', value: items }),
+          decode: (outcome) => decodeChunk(outcome, submitted),
+        })
+        future.result().then(onDone, onFailed)
+        return () => future.cancel()
+      },
     })
   }
 
@@ -162,7 +167,7 @@ function faceOf(pool: Pool, call: Call): ProcessPoolExecutor {
 function decodeChunk(outcome: JobOutcome, submitted: Site): ChunkResult | undefined {
   if (outcome.kind !== 'mapped') return undefined
   return {
-    values: unpack(outcome.values) as unknown[],
+    values: unpack(outcome.values) as Column,
     failures: outcome.failures.map(([index, failure]) => [index, decodeFailure(failure, submitted.stack)] as const),
   }
 }
