@@ -21,8 +21,9 @@ export type { WaitOptions } from './memory/deadline.js'
 export type { CallOptions, Executor, ExecutorStats, MapArguments, ShutdownOptions } from './executor/executor.js'
 export { Future } from './executor/future.js'
 export { InlineExecutor } from './executor/inline.js'
-export type { MapOptions, MapProgress, MapResult } from './executor/map.js'
-export { ProcessPoolExecutor, type ProcessPoolOptions } from './executor/pool-executor.js'
+export type { MapOptions, MapProgress, MapResult } from './executor/map-options.js'
+export type { ProcessPoolOptions } from './executor/open-pool.js'
+export { ProcessPoolExecutor } from './executor/pool-executor.js'
 export {
   ALL_COMPLETED,
   asCompleted,

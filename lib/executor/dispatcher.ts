@@ -1,46 +1,25 @@
-// The dispatcher: which job goes to a worker when, and what becomes of jobs whose worker dies. It knows jobs and leases, not
+// The dispatcher: which jobs go to a worker when, and what becomes of jobs whose worker dies. It knows jobs and leases, not
 // futures or users' functions.
 //
-//   queue (FIFO) ──> in flight: at most one lease per worker ──> outcome, or the worker's death
-//     ^                                        │
-//     └──── not begun when the worker died ────┘
+//   queue (by priority, FIFO) ──> in flight: at most one lease per worker ──> outcomes, or the worker's death
+//     ^                                                │
+//     └── not begun: taken back from behind a slow one, by whoever wants to stop, or as the worker died
 import type { Transferable } from 'node:worker_threads'
 import { inspect } from 'node:util'
-import { BrokenProcessPool, DataCloneError, TimeoutError, WorkerDiedError } from '../errors.js'
+import { BrokenProcessPool, TimeoutError, WorkerDiedError } from '../errors.js'
 import { LONGEST_TIMER_MS } from '../memory/deadline.js'
-import { explainCloneFailure } from '../task/clone.js'
 import { decodeFailure } from '../task/failure.js'
-import { clock, Slots, type Assignment, type Outcome } from './lease.js'
+import type { Definition } from '../task/target.js'
+import { clock, MOST_TASKS, newSlotMemory, Slots } from './claims.js'
+import { compose, explainUnsent } from './compose.js'
+import { Flight, type Job } from './flight.js'
+import type { LeaseEnd } from './lease.js'
+import { KnownFunctions, type KnownFunction } from './pace.js'
+import { PriorityQueue } from './queue.js'
 import { RunFailure, Threads, type Ending, type ThreadsOptions } from './threads.js'
 
-/** Work to be done once, by one worker. */
-export interface Job {
-  /** Made when a worker is free: what it clones, it clones then. Ports and the like are added to `transfer`. */
-  assign(transfer: Transferable[]): Assignment
-  /** What the assignment's data is called in errors, and the data itself. */
-  describe(): { root: string; value: unknown }
-  /** Milliseconds from its beginning after which its worker is stopped. Infinity: never. */
-  timeoutMs: number
-  /** Called exactly once, unless the job was withdrawn. */
-  settle(outcome: JobOutcome): void
-}
-
-export type JobOutcome = (Outcome & { kind: 'returned' | 'mapped' | 'threw' }) | { kind: 'failed'; error: Error }
-
-/** One job's stay with the workers. It lands when piscina has settled its run and its outcome, which may come first, is known. */
-interface Flight {
-  job: Job
-  slot: number
-  /** Settled for the job's owner; what the worker still does is of no interest. */
-  over: boolean
-  /** The worker has told the outcome, or will never tell. */
-  told: boolean
-  /** Piscina considers the worker free. */
-  runEnded: boolean
-  stopTimer: NodeJS.Timeout | undefined
-  landed: Promise<void>
-  land: () => void
-}
+/** How often somebody looks after leases that are out: what is finished in them waits so long at most, and half as long again. */
+const TICK_MS = 2
 
 export interface DispatcherStats {
   /** Worker threads that exist. */
@@ -56,41 +35,34 @@ export interface DispatcherStats {
 export class Dispatcher {
   readonly #threads: Threads
   readonly #slots: Slots
+  readonly #maxWorkers: number
   readonly #freeSlots: number[]
-  readonly #queue = new Set<Job>()
-  /** Jobs that a worker received and did not begin. They go before the queue. */
-  readonly #handedBack: Job[] = []
-  readonly #flights = new Map<Job, Flight>()
-  readonly #bySlot = new Map<number, Flight>()
+  readonly #functions = new KnownFunctions()
+  readonly #queue = new PriorityQueue<Job>()
+  readonly #flights = new Set<Flight>()
+  readonly #bySlot: (Flight | undefined)[] = []
   readonly #onIdle: () => void
+  #ticking = false
   #broken: BrokenProcessPool | undefined
   #workersLost = 0
 
   /** @param onIdle nothing is queued or in flight any more */
   constructor(
-    options: Omit<ThreadsOptions, 'onOutcome' | 'onExit' | 'onBootFailure' | 'setup'> & {
+    options: Omit<ThreadsOptions, 'onOutcome' | 'onBootFailure' | 'setup'> & {
       setup: Omit<ThreadsOptions['setup'], 'slots'>
     },
     onIdle: () => void,
   ) {
     const { maxWorkers, setup } = options
-    this.#slots = new Slots(new SharedArrayBuffer(Slots.bytesFor(maxWorkers)))
+    const slots = newSlotMemory(maxWorkers)
+    this.#slots = new Slots(slots)
+    this.#maxWorkers = maxWorkers
     this.#freeSlots = Array.from({ length: maxWorkers }, (_, slot) => slot)
     this.#onIdle = onIdle
     this.#threads = new Threads({
       ...options,
-      setup: { ...setup, slots: this.#slots.memory },
-      onOutcome: (slot, outcome) => {
-        const flight = this.#bySlot.get(slot)
-        if (flight) this.#onOutcome(flight, outcome)
-      },
-      onExit: (threadId, ending) => {
-        for (const flight of this.#flights.values()) {
-          if (!flight.runEnded || this.#slots.taker(flight.slot) !== threadId) continue
-          this.#onDeath(flight, threadId, ending)
-          this.#landIfDone(flight)
-        }
-      },
+      setup: { ...setup, slots },
+      onOutcome: (slot, task, outcome) => this.#bySlot[slot]?.hear(task, outcome),
       onBootFailure: (ending) => this.#onBootFailure(ending),
     })
   }
@@ -100,45 +72,47 @@ export class Dispatcher {
   }
 
   get idle(): boolean {
-    return this.#waiting === 0 && this.#flights.size === 0
+    return this.#queue.size === 0 && this.#flights.size === 0
   }
 
-  get #waiting(): number {
-    return this.#queue.size + this.#handedBack.length
+  /** What this executor knows of a function. */
+  known(definition: Definition): KnownFunction {
+    return this.#functions.of(definition)
   }
 
   add(job: Job): void {
-    this.#queue.add(job)
+    this.#queue.push(job)
     this.#dispatch()
   }
 
-  /** Whether a worker has begun it. */
-  begun(job: Job): boolean {
-    const flight = this.#flights.get(job)
-    return flight !== undefined && this.#slots.begun(flight.slot)
+  /** Whether a worker runs it at this moment. */
+  runs(job: Job): boolean {
+    return job.flight?.runs(job.task) ?? false
   }
 
   /** Take a job back before a worker begins it. @returns whether that succeeded */
   withdraw(job: Job): boolean {
-    const place = this.#handedBack.indexOf(job)
-    if (place >= 0) this.#handedBack.splice(place, 1)
-    if (place >= 0 || this.#queue.delete(job)) {
-      this.#checkIdle()
-      return true
-    }
-    const flight = this.#flights.get(job)
-    if (!flight || flight.over || !this.#slots.withdraw(flight.slot)) return false
-    flight.over = true
-    return true
+    const { flight } = job
+    if (job.over || (flight && job.task < flight.claimed)) return false
+    if (flight) this.#takeBack(flight)
+    job.over = this.#queue.delete(job)
+    this.#dispatch()
+    this.#checkIdle()
+    return job.over
   }
 
   /** Stop a job that may have been begun; whatever comes of it is dropped. Resolves when it no longer runs. */
   async stop(job: Job, graceMs: number): Promise<void> {
-    const flight = this.#flights.get(job)
+    const { flight } = job
     if (!flight) return
-    flight.over = true
-    this.#stopFlight(flight, graceMs)
+    job.over = true
+    this.#stopRunning(flight, job, graceMs)
     await flight.landed
+  }
+
+  /** All that no worker has begun, as far as anybody knows. */
+  waiting(): Job[] {
+    return [...[...this.#flights].flatMap(({ jobs }) => jobs).filter(({ over }) => !over), ...this.#queue]
   }
 
   /** End every worker now. What they run fails with WorkerDiedError and this exit code. Nothing may be queued or added any more. */
@@ -152,90 +126,189 @@ export class Dispatcher {
   }
 
   stats(): DispatcherStats {
-    const untold = [...this.#flights.values()].filter(({ told }) => !told)
-    const running = untold.filter(({ slot }) => this.#slots.begun(slot)).length
-    const sent = untold.filter(({ over, slot }) => !over && !this.#slots.begun(slot)).length
-    return { workers: this.#threads.size, queued: this.#waiting + sent, running, workersLost: this.#workersLost }
+    for (const flight of this.#flights) this.#collect(flight)
+    let [queued, running] = [this.#queue.size, 0]
+    for (const flight of this.#flights) {
+      running += flight.running
+      queued += flight.jobs.slice(flight.claimed).filter((job) => job.flight === flight && !job.over).length
+    }
+    return { workers: this.#threads.size, queued, running, workersLost: this.#workersLost }
   }
 
   #dispatch(): void {
     while (!this.#broken && this.#freeSlots.length > 0) {
-      const job = this.#handedBack.shift() ?? first(this.#queue)
-      if (!job) return
-      this.#queue.delete(job)
-      void this.#fly(job, this.#freeSlots.pop()!)
+      const jobs = this.#nextLease()
+      if (jobs.length === 0) return
+      const flight = new Flight(this.#slots, this.#freeSlots.pop()!, jobs)
+      this.#flights.add(flight)
+      this.#bySlot[flight.slot] = flight
+      void this.#fly(flight)
     }
   }
 
-  async #fly(job: Job, slot: number): Promise<void> {
-    let land!: () => void
-    const landed = new Promise<void>((resolve) => (land = resolve))
-    const flight: Flight = { job, slot, over: false, told: false, runEnded: false, stopTimer: undefined, landed, land }
-    this.#slots.reset(slot)
-    this.#flights.set(job, flight)
-    this.#bySlot.set(slot, flight)
-    if (job.timeoutMs !== Infinity) this.#watchTimeout(flight)
+  /** The next job, and as many of those behind it as make a lease. */
+  #nextLease(): Job[] {
+    const room = Math.min(Math.ceil(this.#queue.size / this.#maxWorkers), MOST_TASKS)
+    const jobs: Job[] = []
+    // What of a lease its jobs fill. A little more than 1 is 1: thirds do not add up exactly.
+    let filled = 0
+    for (let job; (job = this.#queue.peek());) {
+      filled += 1 / job.fn.perLease
+      if (jobs.length > 0 && (job.alone || filled > 1.001 || jobs.length >= room)) break
+      jobs.push(this.#queue.shift()!)
+      if (job.alone) break
+    }
+    return jobs
+  }
+
+  async #fly(flight: Flight): Promise<void> {
+    if (flight.jobs[0]!.timeoutMs !== Infinity) this.#watchTimeout(flight)
+    this.#watchOver()
     const transfer: Transferable[] = []
-    let outcome: Outcome | undefined
+    let end: LeaseEnd | undefined
     try {
-      outcome = await this.#threads.run({ slot, assignment: job.assign(transfer) }, transfer)
+      end = await this.#send(flight, transfer)
     } catch (failure) {
-      // Any other failure is of `assign`: a getter that throws.
-      const runFailure = failure instanceof RunFailure ? failure : new RunFailure(true, failure)
-      await this.#onRunFailure(flight, runFailure, transfer)
+      // Any other failure is of the making of the message: a getter that throws.
+      if (failure instanceof RunFailure && !failure.unsent) await this.#onRunFailure(flight)
+      else this.#onUnsent(flight, failure instanceof RunFailure ? failure.reason : failure, transfer)
     }
-    if (outcome) this.#onOutcome(flight, outcome)
-    flight.runEnded = true
-    if (!flight.told) this.#awaitOutcome(flight)
-    this.#landIfDone(flight)
+    if (end) await this.#onEnd(flight, end)
+    this.#land(flight)
   }
 
-  #onOutcome(flight: Flight, outcome: Outcome): void {
-    switch (outcome.kind) {
-      case 'returned':
-      case 'mapped':
-      case 'threw':
-        this.#tell(flight, outcome)
-        break
-      case 'broken':
-        this.#break(outcome.what, decodeFailure(outcome.failure))
-        flight.told = true
-        break
-      case 'unclaimed':
-        this.#handBack(flight)
-        break
-      case 'posted':
-        break
-      default:
-        outcome satisfies never
-    }
-    this.#landIfDone(flight)
+  #send(flight: Flight, transfer: Transferable[]): Promise<LeaseEnd> {
+    const { slot, jobs } = flight
+    const assignment = compose(jobs, transfer)
+    flight.moved = transfer.length > 0
+    return this.#threads.run({
+      lease: { slot, count: jobs.length, assignment, news: [] },
+      transfer,
+      functions: flight.functions,
+      onTaken: (threadId) => {
+        flight.taker = threadId
+      },
+    })
   }
 
-  async #onRunFailure(flight: Flight, failure: RunFailure, transfer: Transferable[]): Promise<void> {
-    const { job, slot } = flight
-    const taker = this.#slots.taker(slot)
-    if (taker === undefined) {
-      if (!failure.unsent) return this.#handBack(flight)
-      return this.#tell(flight, { kind: 'failed', error: explainUnsent(job, failure.reason, transfer) })
+  async #onEnd(flight: Flight, end: LeaseEnd): Promise<void> {
+    if (end.kind === 'broken') return this.#break(end.what, decodeFailure(end.failure))
+    const greeted = this.#threads.greeting(flight.taker!)
+    if (greeted) await greeted
+    this.#functions.measure(end.spent)
+    this.#collect(flight)
+  }
+
+  /** Its message could not be made. The one that is to blame is found by sending them one by one. */
+  #onUnsent(flight: Flight, reason: unknown, transfer: Transferable[]): void {
+    const { jobs } = flight
+    const [job] = jobs
+    if (jobs.length > 1) {
+      for (const each of jobs) each.alone = true
+      return this.#takeBack(flight)
     }
+    flight.takeBack()
+    if (job!.over) return
+    job!.over = true
+    job!.settle({ kind: 'failed', error: explainUnsent(job!, reason, transfer) })
+  }
+
+  /** The worker has died, or never got it. */
+  async #onRunFailure(flight: Flight): Promise<void> {
+    const { taker, moved } = flight
+    if (taker === undefined) return this.#takeBack(flight)
     // Not before its exit: what it has posted until then counts.
-    this.#onDeath(flight, taker, await this.#threads.exitOf(taker))
-  }
-
-  /** A worker has ended that had the lease. */
-  #onDeath(flight: Flight, taker: number, { exitcode, reason }: Ending): void {
-    if (flight.told) return
-    if (!this.#slots.begun(flight.slot)) return this.#handBack(flight)
-    this.#workersLost++
-    const died = new WorkerDiedError(
-      `the worker (thread ${taker}) died with exit code ${exitcode} while it ran this task`,
-      {
+    const { exitcode, reason } = await this.#threads.exitOf(taker)
+    const died = (when: string) =>
+      new WorkerDiedError(`the worker (thread ${taker}) died with exit code ${exitcode} ${when}`, {
         exitcode,
         ...(reason !== undefined && { cause: reason }),
-      },
-    )
-    this.#tell(flight, { kind: 'failed', error: died })
+      })
+    const unbegun = flight.takeBack()
+    this.#collect(flight)
+    if (flight.bury(() => died('while it ran this task'))) this.#workersLost++
+    if (!moved) return this.#putBack(unbegun)
+    for (const job of unbegun) {
+      if (job.over) continue
+      job.over = true
+      job.settle({ kind: 'failed', error: died('with what was moved to it for this task') })
+    }
+  }
+
+  #land(flight: Flight): void {
+    this.#flights.delete(flight)
+    this.#bySlot[flight.slot] = undefined
+    this.#freeSlots.push(flight.slot)
+    flight.land()
+    this.#dispatch()
+    this.#checkIdle()
+  }
+
+  #collect(flight: Flight): void {
+    const { taker } = flight
+    flight.collect(() => {
+      if (taker !== undefined) this.#threads.hear(taker)
+    })
+  }
+
+  #takeBack(flight: Flight): void {
+    this.#putBack(flight.takeBack())
+  }
+
+  #putBack(jobs: readonly Job[]): void {
+    if (!this.#broken) this.#queue.putBack(jobs.filter(({ over }) => !over))
+  }
+
+  /** As long as leases are out, look after them. */
+  #watchOver(): void {
+    if (this.#ticking) return
+    this.#ticking = true
+    setTimeout(() => this.#tick(), TICK_MS).unref()
+  }
+
+  #tick(): void {
+    this.#ticking = false
+    const idle = this.#threads.idle(new Set([...this.#flights].map(({ taker }) => taker)))
+    for (const flight of this.#flights) {
+      this.#collect(flight)
+      const { claimed, seen } = flight
+      flight.seen = claimed
+      if (flight.open === 0 || flight.moved || seen < 0) continue
+      // Behind a slow one, or in the hands of one of which another could take some. Not: where no worker has begun, because it
+      // boots, and no other is free; all would be sent again as soon as it is there.
+      const stuck = claimed > 0 && claimed === seen
+      if (stuck || (idle > 0 && this.#queue.size === 0)) this.#takeBack(flight)
+    }
+    this.#dispatch()
+    if (this.#flights.size > 0) this.#watchOver()
+  }
+
+  #watchTimeout(flight: Flight): void {
+    const [job] = flight.jobs
+    const { timeoutMs } = job!
+    const leftMs = flight.claimed > 0 ? this.#slots.begunAt(flight.slot) + timeoutMs - clock() : timeoutMs
+    if (leftMs > 0) {
+      flight.stopTimer = setTimeout(() => this.#watchTimeout(flight), Math.min(Math.ceil(leftMs), LONGEST_TIMER_MS))
+      return
+    }
+    if (job!.over) return
+    job!.over = true
+    this.#stopRunning(flight, job!, 0)
+    job!.settle({ kind: 'failed', error: new TimeoutError(`the task ran for more than ${timeoutMs} ms`) })
+  }
+
+  /** Its neighbours that have not begun go to others. */
+  #stopRunning(flight: Flight, job: Job, graceMs: number): void {
+    this.#takeBack(flight)
+    this.#dispatch()
+    if (!flight.runs(job.task)) return
+    const end = () => {
+      if (flight.taker !== undefined && flight.runs(job.task)) this.#threads.terminate(flight.taker, -15)
+    }
+    clearTimeout(flight.stopTimer)
+    if (graceMs <= 0) return end()
+    this.#slots.askToStop(flight.slot)
+    if (graceMs !== Infinity) flight.stopTimer = setTimeout(end, Math.min(graceMs, LONGEST_TIMER_MS))
   }
 
   #onBootFailure({ exitcode, reason }: Ending): void {
@@ -243,82 +316,17 @@ export class Dispatcher {
     this.#break('a worker thread ended before it was ready', cause)
   }
 
-  /** What became of a job that was begun, or could not be. */
-  #tell(flight: Flight, outcome: JobOutcome): void {
-    flight.told = true
-    if (flight.over) return
-    flight.over = true
-    flight.job.settle(outcome)
-  }
-
-  /** The worker has not begun it: unless it was taken back, it is the next to go to another. */
-  #handBack(flight: Flight): void {
-    flight.told = true
-    if (flight.over || this.#broken) return
-    flight.over = true
-    this.#handedBack.push(flight.job)
-  }
-
-  #landIfDone(flight: Flight): void {
-    if (!flight.told || !flight.runEnded || this.#bySlot.get(flight.slot) !== flight) return
-    this.#flights.delete(flight.job)
-    this.#release(flight)
-    flight.land()
-    this.#dispatch()
-    this.#checkIdle()
-  }
-
-  /** Its run is over, and its outcome on its way by the worker's own port, or the worker's end is. */
-  #awaitOutcome(flight: Flight): void {
-    const taker = this.#slots.taker(flight.slot)!
-    this.#threads.holdOpen(taker, true)
-    void flight.landed.then(() => this.#threads.holdOpen(taker, false))
-  }
-
-  #release({ slot, stopTimer }: Flight): void {
-    clearTimeout(stopTimer)
-    this.#bySlot.delete(slot)
-    this.#freeSlots.push(slot)
-  }
-
-  #watchTimeout(flight: Flight): void {
-    const { job, slot } = flight
-    const leftMs = this.#slots.begun(slot) ? this.#slots.begunAt(slot) + job.timeoutMs - clock() : job.timeoutMs
-    if (leftMs > 0) {
-      const wait = Math.min(Math.ceil(leftMs), LONGEST_TIMER_MS)
-      flight.stopTimer = setTimeout(() => this.#watchTimeout(flight), wait)
-      return
-    }
-    if (flight.over) return
-    flight.over = true
-    job.settle({ kind: 'failed', error: new TimeoutError(`the task ran for more than ${job.timeoutMs} ms`) })
-    this.#stopFlight(flight, 0)
-  }
-
-  #stopFlight(flight: Flight, graceMs: number): void {
-    const { slot } = flight
-    if (this.#slots.withdraw(slot)) return
-    const end = () => {
-      const taker = this.#slots.taker(slot)
-      if (taker !== undefined) this.#threads.terminate(taker, -15)
-    }
-    clearTimeout(flight.stopTimer)
-    if (graceMs <= 0) return end()
-    this.#slots.askToStop(slot)
-    if (graceMs !== Infinity) flight.stopTimer = setTimeout(end, Math.min(graceMs, LONGEST_TIMER_MS))
-  }
-
   #break(what: string, cause: unknown): void {
     if (this.#broken) return
     const reason = cause instanceof Error ? cause.message : inspect(cause)
     this.#broken = new BrokenProcessPool(`the executor is broken: ${what}: ${reason}`, { cause })
-    const failAll = (job: Job) =>
-      job.settle({ kind: 'failed', error: new BrokenProcessPool(this.#broken!.message, { cause }) })
-    const queued = [...this.#handedBack.splice(0), ...this.#queue]
-    const flying = [...this.#flights.values()].filter(({ over }) => !over)
-    this.#queue.clear()
-    for (const flight of flying) flight.over = true
-    for (const job of [...flying.map(({ job }) => job), ...queued]) failAll(job)
+    const failing = this.waiting()
+    for (const job of failing) {
+      this.#queue.delete(job)
+      job.over = true
+    }
+    for (const job of failing)
+      job.settle({ kind: 'failed', error: new BrokenProcessPool(this.#broken.message, { cause }) })
     void this.#threads.destroy()
     this.#checkIdle()
   }
@@ -326,18 +334,4 @@ export class Dispatcher {
   #checkIdle(): void {
     if (this.idle) this.#onIdle()
   }
-}
-
-function explainUnsent(job: Job, reason: unknown, transfer: Transferable[]): DataCloneError {
-  const { root, value } = job.describe()
-  try {
-    return explainCloneFailure(reason, value, root, transfer)
-  } catch {
-    // It resists being looked at, as a revoked proxy does.
-    return new DataCloneError(`${root} cannot be sent to another thread`, { path: root, cause: reason })
-  }
-}
-
-function first<T>(set: ReadonlySet<T>): T | undefined {
-  return set.values().next().value
 }

@@ -5,7 +5,7 @@ import { checkSignal, checkTimeout } from '../memory/deadline.js'
 import type { Target } from '../task/task.js'
 import type { Future } from './future.js'
 import type { Input } from './inputs.js'
-import type { MapOptions, MapResult } from './map.js'
+import type { MapOptions, MapResult } from './map-options.js'
 
 /** Options of what is submitted through `with`. */
 export interface CallOptions {
@@ -13,8 +13,15 @@ export interface CallOptions {
   timeout?: number | undefined
   /** Aborting it fails the task with the signal's reason, and stops it if it runs. */
   signal?: AbortSignal | undefined
+  /** The greater goes first; among equals, the first come first. @default 0 */
+  priority?: number | undefined
   /** What of the arguments is moved, not cloned. */
   transfer?: readonly Transferable[] | undefined
+  /**
+   * How often a task is run again that threw, took too long, or died with its worker. Not together with `transfer`: what was moved
+   * is gone after the first time. @default 0: nothing runs twice
+   */
+  retries?: number | undefined
 }
 
 export interface ShutdownOptions {
@@ -71,25 +78,36 @@ export interface Executor extends AsyncDisposable {
 export interface Call {
   timeoutMs: number
   signal: AbortSignal | undefined
+  priority: number
   transfer: readonly Transferable[]
+  retries: number
 }
 
 /** A call without options. */
-export const PLAIN_CALL: Call = { timeoutMs: Infinity, signal: undefined, transfer: [] }
+export const PLAIN_CALL: Call = { timeoutMs: Infinity, signal: undefined, priority: 0, transfer: [], retries: 0 }
 
 /**
- * What `with` adds to the options of a call: the shorter time limit counts, each of the signals aborts, and `transfer` replaces.
+ * What `with` adds to the options of a call: the shorter time limit counts, each of the signals aborts, and the others replace.
  * @throws TypeError, RangeError
  */
 export function extendCall(call: Call, options: CallOptions): Call {
   if (typeof options !== 'object' || options === null)
-    throw new TypeError(`with needs options, { timeout, signal, transfer }, not ${inspect(options)}`)
-  const { timeout, transfer = call.transfer } = options
+    throw new TypeError(`with needs options, { timeout, signal, priority, transfer, retries }, not ${inspect(options)}`)
+  const { timeout, priority = call.priority, transfer = call.transfer, retries = call.retries } = options
   if (!Array.isArray(transfer)) throw new TypeError(`transfer must be an array, not ${inspect(transfer)}`)
+  if (typeof priority !== 'number') throw new TypeError(`priority must be a number, not ${inspect(priority)}`)
+  if (Number.isNaN(priority)) throw new RangeError('priority must be a number, not NaN')
+  if (typeof retries !== 'number') throw new TypeError(`retries must be a number, not ${inspect(retries)}`)
+  if (!(Number.isInteger(retries) || retries === Infinity) || retries < 0)
+    throw new RangeError(`retries must be an integer of 0 or more, or Infinity, not ${retries}`)
+  if (retries > 0 && transfer.length > 0)
+    throw new TypeError('retries and transfer exclude each other: what was moved is gone after the first time')
   const signals = [call.signal, checkSignal(options.signal)].filter((signal) => signal !== undefined)
   return {
     timeoutMs: Math.min(call.timeoutMs, checkTimeout(timeout)),
     signal: signals.length > 1 ? AbortSignal.any(signals) : signals[0],
+    priority,
     transfer,
+    retries,
   }
 }

@@ -21,6 +21,8 @@ export interface Work {
   withdraw(): boolean
   /** Stop it while it runs: ask first, and stop its worker `graceMs` later. Resolves when it no longer runs. */
   stop(graceMs: number): Promise<void>
+  /** The future is done. Called before its callbacks. */
+  onDone?(): void
 }
 
 type State = 'pending' | 'running' | 'cancelled' | 'finished'
@@ -32,9 +34,12 @@ export class Future<R = unknown> implements PromiseLike<R> {
   #thrown: unknown
   #failed = false
   #work: Work | undefined
-  // Of any: a Future<string> shall be a Future<unknown>, too.
-  #whenDone: Promise<void> | undefined
-  #callbacks: ((future: Future<any>) => unknown)[] = []
+  /** Made when somebody first awaits the future, for all who do. */
+  #promise: Promise<R> | undefined
+  #resolve: ((value: R) => void) | undefined
+  #reject: ((reason: unknown) => void) | undefined
+  // Of any: a Future<string> shall be a Future<unknown>, too. Most futures have one at most.
+  #callbacks: ((future: Future<any>) => unknown)[] | undefined
 
   /** @param work who runs it; without one, the future is settled by hand, as executors and tests do. */
   constructor(work?: Work) {
@@ -45,11 +50,8 @@ export class Future<R = unknown> implements PromiseLike<R> {
    * The result, when it is there. The time limits the waiting only: the work goes on.
    * @throws what the work threw; CancelledError; TimeoutError (ERR_MANYHANDS_TIMEOUT) not there in time.
    */
-  async result(options?: WaitOptions): Promise<R> {
-    await this.#wait(options)
-    if (this.#state === 'cancelled') throw cancelled()
-    if (this.#failed) throw this.#thrown
-    return this.#value as R
+  result(options?: WaitOptions): Promise<R> {
+    return options === undefined ? this.#settled() : this.#settledWithin(options)
   }
 
   /**
@@ -57,9 +59,13 @@ export class Future<R = unknown> implements PromiseLike<R> {
    * @throws CancelledError; TimeoutError (ERR_MANYHANDS_TIMEOUT) not there in time.
    */
   async exception(options?: WaitOptions): Promise<unknown> {
-    await this.#wait(options)
-    if (this.#state === 'cancelled') throw cancelled()
-    return this.#failed ? this.#thrown : null
+    try {
+      await this.result(options)
+      return null
+    } catch (thrown) {
+      if (this.#failed && Object.is(thrown, this.#thrown)) return thrown
+      throw thrown
+    }
   }
 
   /**
@@ -80,9 +86,10 @@ export class Future<R = unknown> implements PromiseLike<R> {
 
   async #forceCancel(graceMs: number): Promise<boolean> {
     // Settled first, so that whatever the work still returns comes too late.
-    if (!this.done() && this.#work) this.#settle('cancelled')
+    const work = this.#work
+    if (!this.done() && work) this.#settle('cancelled')
     if (this.#state !== 'cancelled') return false
-    await this.#work?.stop(graceMs)
+    await work?.stop(graceMs)
     return true
   }
 
@@ -113,12 +120,13 @@ export class Future<R = unknown> implements PromiseLike<R> {
   addDoneCallback(fn: (future: Future<R>) => unknown): void {
     if (typeof fn !== 'function') throw new TypeError(`a done callback must be a function, not ${inspect(fn)}`)
     if (this.done()) this.#call(fn)
-    else this.#callbacks.push(fn)
+    else if (this.#callbacks) this.#callbacks.push(fn)
+    else this.#callbacks = [fn]
   }
 
   /** @internal For those who wait for several: they go when their time is over. */
   removeDoneCallback(fn: (future: Future<R>) => unknown): void {
-    this.#callbacks = this.#callbacks.filter((other) => other !== fn)
+    this.#callbacks = this.#callbacks?.filter((other) => other !== fn)
   }
 
   // oxlint-disable-next-line unicorn/no-thenable -- awaiting a future is what it is for
@@ -126,15 +134,15 @@ export class Future<R = unknown> implements PromiseLike<R> {
     onResult?: ((value: R) => A | PromiseLike<A>) | null,
     onError?: ((reason: any) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    return this.result().then(onResult, onError)
+    return this.#settled().then(onResult, onError)
   }
 
   catch<B = never>(onError?: ((reason: any) => B | PromiseLike<B>) | null): Promise<R | B> {
-    return this.result().catch(onError)
+    return this.#settled().catch(onError)
   }
 
   finally(onSettled?: (() => void) | null): Promise<R> {
-    return this.result().finally(onSettled)
+    return this.#settled().finally(onSettled)
   }
 
   /** For executors: the work begins, unless it was cancelled. @returns false if it was. @throws InvalidStateError it ran before. */
@@ -166,29 +174,45 @@ export class Future<R = unknown> implements PromiseLike<R> {
 
   #settle(state: 'cancelled' | 'finished'): void {
     this.#state = state
+    this.#work?.onDone?.()
+    // What it carried goes, though the future may stay. A cancelled one may yet have to be stopped.
+    if (state === 'finished') this.#work = undefined
+    if (this.#promise) this.#settlePromise()
     const callbacks = this.#callbacks
-    this.#callbacks = []
+    if (!callbacks) return
+    this.#callbacks = undefined
     for (const callback of callbacks) this.#call(callback)
+  }
+
+  #settlePromise(): void {
+    if (this.#state === 'cancelled') this.#reject!(new CancelledError('the future was cancelled'))
+    else if (this.#failed) this.#reject!(this.#thrown)
+    else this.#resolve!(this.#value as R)
+    this.#resolve = this.#reject = undefined
+  }
+
+  #settled(): Promise<R> {
+    if (this.#promise) return this.#promise
+    this.#promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+    if (this.done()) this.#settlePromise()
+    return this.#promise
   }
 
   #call(fn: (future: Future<R>) => unknown): void {
     callSafely('a done callback of a future', fn, this)
   }
 
-  async #wait(options: WaitOptions | undefined): Promise<void> {
+  async #settledWithin(options: WaitOptions): Promise<R> {
     const { timeoutMs, signal } = checkWaitOptions(options)
-    if (this.done()) return
-    // One promise for all who wait: each would add a callback, which stays when its time is over.
-    this.#whenDone ??= new Promise<void>((resolve) => this.addDoneCallback(() => resolve()))
-    await settleWithin(this.#whenDone, timeoutMs, signal, () => `the future was not done within ${timeoutMs} ms`)
+    if (this.done()) return this.#settled()
+    return settleWithin(this.#settled(), timeoutMs, signal, () => `the future was not done within ${timeoutMs} ms`)
   }
 
   /** What `console.log` shows of it. */
   get [Symbol.toStringTag](): string {
     return `Future ${this.running() ? 'running' : this.#state}`
   }
-}
-
-function cancelled(): CancelledError {
-  return new CancelledError('the future was cancelled')
 }

@@ -3,9 +3,9 @@
 // awaits. Nobody can stop a task here: a time limit, an abort and a forced cancel settle its future, and the task goes on.
 import { ShutdownError, TimeoutError } from '../errors.js'
 import { startTimer } from '../memory/deadline.js'
+import { whenAborted } from '../memory/abort.js'
 import { define, refuseDuringImport } from '../task/target.js'
 import type { Target } from '../task/task.js'
-import { whenAborted } from '../memory/abort.js'
 import {
   extendCall,
   PLAIN_CALL,
@@ -19,7 +19,9 @@ import {
 } from './executor.js'
 import { Future } from './future.js'
 import type { Input } from './inputs.js'
-import { failedChunk, Mapping, splitMapArguments, type ChunkResult, type MapOptions, type MapResult } from './map.js'
+import { Mapping } from './map.js'
+import { splitMapArguments, type MapOptions, type MapResult } from './map-options.js'
+import { isThenable, mapItems } from './map-items.js'
 
 interface Shared {
   shutDown: boolean
@@ -61,12 +63,15 @@ export class InlineExecutor implements Executor {
     define(target)
     const { inputs, options } = splitMapArguments(iterablesAndOptions)
     this.#refuse()
-    return new Mapping(inputs, options, 1, (items, settled, onDone) => {
-      const future = this.#run(() => mapInline(target, items, settled))
-      future.addDoneCallback(() => {
-        future.result().then(onDone, (thrown: unknown) => onDone(failedChunk(items.length, settled, thrown)))
-      })
-      return () => future.cancel()
+    const { retries } = this.#call
+    return new Mapping(inputs, options, {
+      busy: 1,
+      itemMs: () => undefined,
+      submit: (chunk, settled, onDone, onFailed) => {
+        const future = this.#run(() => mapItems(target, chunk, { settled, retries }, (thrown) => thrown))
+        future.result().then(onDone, onFailed)
+        return () => future.cancel()
+      },
     })
   }
 
@@ -137,26 +142,7 @@ export class InlineExecutor implements Executor {
   }
 }
 
-function isThenable<R>(value: R | PromiseLike<R>): value is PromiseLike<R> {
-  return typeof (value as PromiseLike<R> | null | undefined)?.then === 'function'
-}
-
 // Outside of the class: one that names itself inside is renamed by the bundler.
 function faceOf(shared: Shared, call: Call): InlineExecutor {
   return new InlineExecutor({ shared, call })
-}
-
-async function mapInline(target: Target, items: unknown[][], settled: boolean): Promise<ChunkResult> {
-  const values: unknown[] = []
-  const failures: [number, unknown][] = []
-  for (const args of items) {
-    try {
-      values.push(await target(...args))
-    } catch (thrown) {
-      failures.push([values.length, thrown])
-      if (!settled) break
-      values.push(undefined)
-    }
-  }
-  return { values, failures }
 }

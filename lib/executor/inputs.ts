@@ -1,14 +1,26 @@
 // What `map` is given to map over: one or more iterables, sync or async, read in step like Python's zip.
 import { inspect } from 'node:util'
+import type { Column } from './numbers.js'
 
 export type Input<T> = Iterable<T> | AsyncIterable<T>
 
-/** The next tuple of arguments, one of each input; `undefined` when the shortest input has ended. A promise only if an input is async. */
+/** What was read at once: the values of the inputs in turn, for as many calls as there were. */
+export interface Batch {
+  items: Column
+  /** The shortest input has ended: nothing is read any more. */
+  ended: boolean
+  /** What an input threw, behind the items. */
+  failure?: { thrown: unknown }
+}
+
 export interface Inputs {
-  next(): unknown[] | undefined | Promise<unknown[] | undefined>
+  /** Read for up to so many calls. A promise only if an input is async. */
+  read(count: number): Batch | Promise<Batch>
+  /** Have the read that is under way, if it has something, end with that. */
+  flush(): void
   /** Tell the inputs that no more will be read. */
   close(): void
-  /** How many tuples there are, where the inputs know. */
+  /** For how many calls there is input, where the inputs know. */
   readonly total: number | undefined
 }
 
@@ -21,46 +33,164 @@ function isAsyncInput(value: unknown): value is AsyncIterable<unknown> {
 }
 
 export function zip(inputs: readonly Input<unknown>[]): Inputs {
-  const iterators = inputs.map((input) =>
-    isAsyncInput(input) ? input[Symbol.asyncIterator]() : input[Symbol.iterator](),
-  )
-  const isAsync = inputs.some(isAsyncInput)
-  let ended = false
-  const close = () => {
-    if (ended) return
-    ended = true
-    for (const iterator of iterators) void closeOne(iterator)
+  const [only] = inputs
+  if (inputs.length === 1 && isPlainList(only)) return new ListInput(only)
+  return inputs.some(isAsyncInput) ? new AsyncInputs(inputs) : new SyncInputs(inputs as Iterable<unknown>[])
+}
+
+type List = unknown[] | Float64Array
+
+/** Whether it iterates over its elements and nothing else happens, so that it can be read in slices. */
+function isPlainList(input: unknown): input is List {
+  const known = Array.isArray(input) || (ArrayBuffer.isView(input) && !(input instanceof DataView))
+  if (!known || input instanceof BigInt64Array || input instanceof BigUint64Array) return false
+  const plain = Array.isArray(input) ? Array.prototype : Float64Array.prototype
+  return (input as unknown[])[Symbol.iterator] === plain[Symbol.iterator]
+}
+
+/** An array, or a typed array, whose numbers are copied but never boxed. */
+class ListInput implements Inputs {
+  readonly #list: List
+  #at = 0
+
+  constructor(list: List) {
+    this.#list = list
   }
-  const tuple = (results: IteratorResult<unknown>[]): unknown[] | undefined => {
-    for (const result of results)
-      if (typeof result !== 'object' || result === null)
-        throw new TypeError(`an iterator of map gave ${inspect(result)}, which is not an iterator result`)
-    if (ended || results.some(({ done }) => done)) {
-      close()
-      return undefined
-    }
-    return results.map(({ value }) => value)
+
+  get total(): number {
+    return this.#list.length
   }
-  return {
-    next() {
-      if (ended) return undefined
-      if (isAsync) return Promise.all(iterators.map(async (iterator) => iterator.next())).then(tuple)
-      return tuple(stepUntilEnd(iterators as Iterator<unknown>[]))
-    },
-    close,
-    total: inputs.map(lengthOf).reduce(least),
+
+  read(count: number): Batch {
+    const list = this.#list
+    const end = Math.min(this.#at + count, list.length)
+    const items = Array.isArray(list) ? list.slice(this.#at, end) : new Float64Array(list.subarray(this.#at, end))
+    this.#at = end
+    return { items, ended: end >= list.length }
+  }
+
+  flush(): void {}
+
+  close(): void {
+    this.#at = Infinity
   }
 }
 
-/** One step of each; none of those behind the first that has ended, as Python's zip. */
-function stepUntilEnd(iterators: readonly Iterator<unknown>[]): IteratorResult<unknown>[] {
-  const results: IteratorResult<unknown>[] = []
-  for (const iterator of iterators) {
-    const result = iterator.next()
-    results.push(result)
-    if (result.done) break
+class SyncInputs implements Inputs {
+  readonly total: number | undefined
+  readonly #iterators: readonly Iterator<unknown>[]
+  #ended = false
+
+  constructor(inputs: readonly Iterable<unknown>[]) {
+    this.#iterators = inputs.map((input) => input[Symbol.iterator]())
+    this.total = inputs.map(lengthOf).reduce(least)
   }
-  return results
+
+  read(count: number): Batch {
+    const items: unknown[] = []
+    const arity = this.#iterators.length
+    try {
+      while (!this.#ended && items.length < count * arity) {
+        const begun = items.length
+        for (const iterator of this.#iterators) {
+          const result = checkResult(iterator.next())
+          if (result.done) {
+            // Those behind the first that has ended are not asked, as Python's zip.
+            items.length = begun
+            this.close()
+            break
+          }
+          items.push(result.value)
+        }
+      }
+    } catch (thrown) {
+      items.length -= items.length % arity
+      this.close()
+      return { items, ended: true, failure: { thrown } }
+    }
+    return { items, ended: this.#ended }
+  }
+
+  flush(): void {}
+
+  close(): void {
+    if (this.#ended) return
+    this.#ended = true
+    for (const iterator of this.#iterators) void closeOne(iterator)
+  }
+}
+
+class AsyncInputs implements Inputs {
+  readonly total: number | undefined
+  readonly #iterators: readonly (Iterator<unknown> | AsyncIterator<unknown>)[]
+  #items: unknown[] = []
+  #wanted: { count: number; resolve: (batch: Batch) => void } | undefined
+  #pumping = false
+  #ended = false
+  #failure: { thrown: unknown } | undefined
+
+  constructor(inputs: readonly Input<unknown>[]) {
+    this.#iterators = inputs.map((input) =>
+      isAsyncInput(input) ? input[Symbol.asyncIterator]() : input[Symbol.iterator](),
+    )
+    this.total = inputs.map(lengthOf).reduce(least)
+  }
+
+  read(count: number): Promise<Batch> {
+    return new Promise((resolve) => {
+      this.#wanted = { count, resolve }
+      this.#serve()
+      void this.#pump()
+    })
+  }
+
+  flush(): void {
+    if (this.#items.length > 0) this.#give()
+  }
+
+  close(): void {
+    if (this.#ended) return
+    this.#ended = true
+    for (const iterator of this.#iterators) void closeOne(iterator)
+    this.#serve()
+  }
+
+  /** Step as long as somebody wants more. */
+  async #pump(): Promise<void> {
+    if (this.#pumping) return
+    this.#pumping = true
+    while (this.#wanted && !this.#ended) {
+      try {
+        const results = await Promise.all(this.#iterators.map(async (iterator) => checkResult(await iterator.next())))
+        if (this.#ended) break
+        if (results.some(({ done }) => done)) this.close()
+        else for (const { value } of results) this.#items.push(value)
+      } catch (thrown) {
+        if (!this.#ended) this.#failure = { thrown }
+        this.close()
+      }
+      this.#serve()
+    }
+    this.#pumping = false
+  }
+
+  #serve(): void {
+    if (this.#ended || this.#items.length >= (this.#wanted?.count ?? Infinity) * this.#iterators.length) this.#give()
+  }
+
+  #give(): void {
+    const wanted = this.#wanted
+    if (!wanted) return
+    this.#wanted = undefined
+    const items = this.#items
+    this.#items = []
+    wanted.resolve({ items, ended: this.#ended, ...(this.#failure && { failure: this.#failure }) })
+  }
+}
+
+function checkResult<T>(result: IteratorResult<T>): IteratorResult<T> {
+  if (typeof result === 'object' && result !== null) return result
+  throw new TypeError(`an iterator of map gave ${inspect(result)}, which is not an iterator result`)
 }
 
 /** An async input may be in the middle of a step that never ends: it is told, and not waited for. */

@@ -17,11 +17,13 @@ import { LONGEST_TIMER_MS } from '../memory/deadline.js'
 import type { Packed } from '../memory/handles.js'
 import type { Identity } from '../process/control.js'
 import type { Definition } from '../task/target.js'
-import type { Hello, Lease, Outcome, WorkerMessage } from './lease.js'
+import type { SlotMemory } from './claims.js'
+import type { Hello, Lease, LeaseEnd, Outcome, WorkerMessage } from './lease.js'
+import type { KnownFunction } from './pace.js'
 
 /** What each worker of an executor is told as it boots. */
 export interface WorkerSetup {
-  slots: SharedArrayBuffer
+  slots: SlotMemory
   creator: Pick<Identity, 'numbers' | 'parent'>
   initializer: { target: Definition; args: Packed } | undefined
   /** After so many tasks the worker retires. */
@@ -34,17 +36,27 @@ export interface ThreadsOptions {
   idleTimeout: number
   env: NodeJS.ProcessEnv | undefined
   resourceLimits: ResourceLimits | undefined
-  /** An outcome that came by a message of the worker's own. */
-  onOutcome: (slot: number, outcome: Outcome) => void
-  /** A thread has ended, and what it had posted was told. */
-  onExit: (threadId: number, ending: Ending) => void
+  /** An outcome that a worker has posted. */
+  onOutcome: (slot: number, task: number, outcome: Outcome) => void
   /** A thread ended before it was ready for its first task: the next would, too. */
   onBootFailure: (ending: Ending) => void
 }
 
+/** A lease on its way to whichever worker is free. */
+export interface Letter {
+  lease: Lease
+  transfer: readonly Transferable[]
+  /** The functions that its tasks call. The worker is told of those that are new to it. */
+  functions: Iterable<KnownFunction>
+  /** Called as a thread is chosen, before the lease is posted to it. */
+  onTaken: (threadId: number) => void
+  /** The thread that was chosen. */
+  taker?: number
+}
+
 /** Why a lease's run failed. */
 export class RunFailure {
-  /** Whether the message could not even be sent. */
+  /** Whether its message could not be made. */
   readonly unsent: boolean
   readonly reason: unknown
   constructor(unsent: boolean, reason: unknown) {
@@ -70,9 +82,13 @@ export class Threads {
   readonly #exits = new Map<number, Promise<Ending>>()
   /** The threads' own ports, by which they tell outcomes. */
   readonly #ports = new Map<number, MessagePort>()
+  /** The functions that each thread was told of, by number. */
+  readonly #told = new Map<number, Set<number>>()
   #pool: Piscina | undefined
   #ended: Promise<void> | undefined
   #deaths = 0
+  /** Under which piscina shows its balancer something of what is run. */
+  #letterKey!: symbol
 
   constructor(options: ThreadsOptions) {
     this.#options = options
@@ -84,7 +100,7 @@ export class Threads {
   }
 
   /** Have a thread take the lease. @throws RunFailure */
-  async run(lease: Lease, transfer: readonly Transferable[]): Promise<Outcome> {
+  async run(letter: Letter): Promise<LeaseEnd> {
     const deaths = this.#deaths
     try {
       this.#pool ??= this.#open()
@@ -92,13 +108,43 @@ export class Threads {
       this.#options.onBootFailure({ exitcode: 1, reason })
       throw new RunFailure(false, reason)
     }
+    const { lease, transfer } = letter
+    // A symbol is not cloned: it takes the letter to the balancer, not to the worker.
+    const addressed = Object.assign(lease, { [this.#letterKey]: letter })
     try {
-      const outcome = this.#pool.run(lease, { transferList: transfer as never })
+      const end = this.#pool.run(addressed, { transferList: transfer as never })
       this.#meetNewThreads()
-      return (await outcome) as Outcome
+      return (await end) as LeaseEnd
     } catch (reason) {
-      throw new RunFailure(deaths === this.#deaths, reason)
+      const { taker } = letter
+      const unsent = taker !== undefined && deaths === this.#deaths && !this.#destroyed.has(taker)
+      if (unsent) for (const [number] of lease.news) for (const told of this.#told.values()) told.delete(number)
+      throw new RunFailure(unsent, reason)
     }
+  }
+
+  /** How many threads are ready and have no lease. */
+  idle(busy: ReadonlySet<number | undefined>): number {
+    let idle = 0
+    for (const threadId of this.#ports.keys()) if (!busy.has(threadId) && !this.#stopped.has(threadId)) idle++
+    return idle
+  }
+
+  /** Choose the thread for a lease, and tell it of the functions that it does not know. */
+  #address(letter: Letter, workers: readonly { id: number; currentUsage: number }[]): number {
+    const chosen = workers.findIndex(({ id, currentUsage }) => currentUsage === 0 && !this.#stopped.has(id))
+    if (chosen < 0) return chosen
+    const { id } = workers[chosen]!
+    let told = this.#told.get(id)
+    if (!told) this.#told.set(id, (told = new Set()))
+    for (const { number, definition } of letter.functions) {
+      if (told.has(number)) continue
+      told.add(number)
+      letter.lease.news.push([number, definition])
+    }
+    letter.taker = id
+    letter.onTaken(id)
+    return chosen
   }
 
   /** End a thread. @param exitcode how it shall appear to have exited */
@@ -143,7 +189,8 @@ export class Threads {
   #open(): Piscina {
     const { setup, maxWorkers, idleTimeout, env, resourceLimits } = this.#options
     // Loaded with the first task: piscina takes longer to import than the rest of this package together.
-    const { Piscina } = createRequire(import.meta.url)('piscina') as typeof import('piscina')
+    const { Piscina, queueOptionsSymbol } = createRequire(import.meta.url)('piscina') as typeof import('piscina')
+    this.#letterKey = queueOptionsSymbol
     const pool = new Piscina({
       filename: fileURLToPath(new URL('./worker-pool-entry.cjs', import.meta.url)),
       minThreads: 1,
@@ -152,6 +199,10 @@ export class Threads {
       atomics: 'disabled',
       recordTiming: false,
       workerData: setup,
+      loadBalancer: (task, workers) => {
+        const chosen = this.#address((task as unknown as Record<symbol, Letter>)[this.#letterKey]!, workers)
+        return chosen < 0 ? null : workers[chosen]!
+      },
       ...(env && { env }),
       ...(resourceLimits && { resourceLimits }),
     })
@@ -167,30 +218,30 @@ export class Threads {
     return pool
   }
 
-  /** What a thread posted before it ended counts, though it has not been heard yet. */
-  #hearLastWords(threadId: number): void {
-    const port = this.#ports.get(threadId)
-    if (!port) return
-    for (let letter; (letter = receiveMessageOnPort(port));) this.#onMessage(threadId, letter.message as WorkerMessage)
-    port.close()
-    this.#ports.delete(threadId)
-  }
-
   #greet({ threadId, port }: Hello): void {
     this.#ports.set(threadId, port)
-    port.on('message', (message: WorkerMessage) => this.#onMessage(threadId, message)).unref()
   }
 
-  #onMessage(threadId: number, message: WorkerMessage): void {
-    if (message.kind === 'ready') this.#ready.add(threadId)
-    else this.#options.onOutcome(message.slot, message.outcome)
+  /** Resolves when the port of a thread is known that has answered already; `undefined` if it is. */
+  greeting(threadId: number): Promise<void> | undefined {
+    return this.#ports.has(threadId) ? undefined : this.#untilGreeted(threadId)
   }
 
-  /** Whether what the thread has yet to tell holds the program open. */
-  holdOpen(threadId: number, hold: boolean): void {
+  async #untilGreeted(threadId: number): Promise<void> {
+    // It was posted before the answer, by another port.
+    while (!this.#ports.has(threadId) && this.#exits.has(threadId))
+      await new Promise((resolve) => setImmediate(resolve))
+  }
+
+  /** Take in what a thread has posted. Nobody listens to its port: what was posted before a lease ended is there when its end is. */
+  hear(threadId: number): void {
     const port = this.#ports.get(threadId)
-    if (hold) port?.ref()
-    else port?.unref()
+    if (!port) return
+    for (let letter; (letter = receiveMessageOnPort(port));) {
+      const message = letter.message as WorkerMessage
+      if (message.kind === 'ready') this.#ready.add(threadId)
+      else this.#options.onOutcome(message.slot, message.task, message.outcome)
+    }
   }
 
   #meetNewThreads(): void {
@@ -203,6 +254,7 @@ export class Threads {
     this.#known.add(worker)
     // Before piscina's own listeners, which count the worker as destroyed.
     const onBootFailure = (ending: Ending) => {
+      this.hear(threadId)
       const expected = this.#ready.has(threadId) || this.#destroyed.has(threadId) || this.#stopped.has(threadId)
       if (!expected) this.#options.onBootFailure(ending)
     }
@@ -214,13 +266,13 @@ export class Threads {
     const exit = new Promise<Ending>((resolve) => {
       worker.prependOnceListener('exit', (code) => {
         const ending = { exitcode: this.#stopped.get(threadId) ?? code, reason }
-        this.#hearLastWords(threadId)
         this.#deaths++
         onBootFailure(ending)
+        this.#ports.get(threadId)?.close()
         resolve(ending)
-        this.#options.onExit(threadId, ending)
         this.#known.delete(worker)
-        for (const set of [this.#ready, this.#destroyed, this.#stopped]) set.delete(threadId)
+        for (const known of [this.#ready, this.#destroyed, this.#stopped, this.#ports, this.#told])
+          known.delete(threadId)
         // By then the run that failed has asked for it, and piscina has replaced the thread.
         setImmediate(() => {
           this.#exits.delete(threadId)

@@ -10,6 +10,7 @@ export const load = (words: Words, index: number): number => Atomics.load(words,
 export const store = (words: Words, index: number, value: number): number => Atomics.store(words, index, value)
 export const add = (words: Words, index: number, value: number): number => Atomics.add(words, index, value)
 export const or = (words: Words, index: number, bits: number): number => Atomics.or(words, index, bits)
+export const exchange = (words: Words, index: number, value: number): number => Atomics.exchange(words, index, value)
 export const compareExchange = (words: Words, index: number, expected: number, value: number): number =>
   Atomics.compareExchange(words, index, expected, value)
 

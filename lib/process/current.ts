@@ -40,6 +40,14 @@ export class CurrentProcess {
     this.#cancellation = { words, index, over: false }
   }
 
+  /** @internal The next task begins: a signal that the last one has looked at is not its. */
+  renewCancellation(): void {
+    const watched = this.#cancellation
+    if (!watched?.controller) return
+    this.forgetCancellation()
+    this.watchCancellation(watched.words, watched.index)
+  }
+
   /** @internal What it watched asks for nothing any more. */
   forgetCancellation(): void {
     const watched = this.#cancellation

@@ -14,6 +14,10 @@ export interface SourceDefinition {
 
 const described = new WeakMap<Function, SourceDefinition>()
 
+/** By name and source: a function that is made anew for every call (an arrow function in a loop) is described once. */
+const recent = new Map<string, SourceDefinition>()
+const RECENT = 200
+
 /**
  * Describe a function so that a worker can make it again.
  * @throws TypeError for native and bound functions, classes, and methods that cannot stand alone.
@@ -23,6 +27,9 @@ export function describeSource(fn: Function): SourceDefinition {
   if (known) return known
   const source = Function.prototype.toString.call(fn)
   const name = fn.name || 'anonymous'
+  const key = `${name} ${source}`
+  const same = recent.get(key)
+  if (same) return same
   if (/\{\s*\[native code\]\s*\}$/.test(source))
     throw new TypeError(
       `${name} is a native or bound function, whose source cannot be sent to a worker; wrap it in a function, or use task()`,
@@ -31,6 +38,8 @@ export function describeSource(fn: Function): SourceDefinition {
     throw new TypeError(`${name} is a class, not a function that a worker could call`)
   const definition: SourceDefinition = { kind: 'source', name, source, form: formOf(source, name) }
   described.set(fn, definition)
+  if (recent.size >= RECENT) recent.clear()
+  recent.set(key, definition)
   return definition
 }
 

@@ -49,9 +49,14 @@ export async function runTarget(definition: Definition, fn: Function, args: unkn
   try {
     return await fn(...args)
   } catch (thrown) {
-    if (definition.kind === 'source') adviseOnReferenceError(thrown, definition)
+    advise(definition, thrown)
     throw thrown
   }
+}
+
+/** What was thrown by a function that was sent by its source may want a word of advice. */
+export function advise(definition: Definition, thrown: unknown): void {
+  if (definition.kind === 'source') adviseOnReferenceError(thrown, definition)
 }
 
 async function findInModule({ kind, module, name }: ModuleDefinition): Promise<Function> {

@@ -1,0 +1,40 @@
+// What the message of a lease says: the calls of its jobs, packed so that cloning them is cheap.
+import type { Transferable } from 'node:worker_threads'
+import { DataCloneError } from '../errors.js'
+import { pack } from '../memory/handles.js'
+import { explainCloneFailure } from '../task/clone.js'
+import type { Job } from './flight.js'
+import type { Assignment } from './lease.js'
+
+/** What its jobs are, for a worker. @throws whatever keeps it from being made: then each of the jobs must go alone */
+export function compose(jobs: readonly Job[], transfer: Transferable[]): Assignment {
+  const [first] = jobs
+  if (jobs.length === 1) return first!.assign(transfer)
+  const arity = first!.args!.length
+  const alike = jobs.every(({ args }) => args!.length === arity)
+  const args: unknown[] = []
+  for (const job of jobs) {
+    if (alike) for (const arg of job.args!) args.push(arg)
+    else args.push(job.args)
+  }
+  const packed = pack(args, transfer)
+  // What was moved with many could not be taken back and go to another worker.
+  if (transfer.length > 0) throw new Error('something must be moved with one of the tasks')
+  return { kind: 'calls', targets: targetsOf(jobs), args: packed, arity: alike ? arity : -1 }
+}
+
+function targetsOf(jobs: readonly Job[]): number | number[] {
+  const { number } = jobs[0]!.fn
+  return jobs.every(({ fn }) => fn.number === number) ? number : jobs.map(({ fn }) => fn.number)
+}
+
+/** Why the message of a job alone could not be sent. */
+export function explainUnsent(job: Job, reason: unknown, transfer: Transferable[]): DataCloneError {
+  const { root, value } = job.describe()
+  try {
+    return explainCloneFailure(reason, value, root, transfer)
+  } catch {
+    // It resists being looked at, as a revoked proxy does.
+    return new DataCloneError(`${root} cannot be sent to another thread`, { path: root, cause: reason })
+  }
+}

@@ -1,0 +1,142 @@
+// Where a worker follows its leases: the functions that it was told of, and how what came of a task gets back.
+import type { MessagePort, Transferable } from 'node:worker_threads'
+import { pack, unpack, type Packed } from '../memory/handles.js'
+import { explainCloneFailure } from '../task/clone.js'
+import { encodeFailure, type Failure } from '../task/failure.js'
+import { ImportFailure, loadTarget, type Definition } from '../task/target.js'
+import type { Slots } from './claims.js'
+import type { Lease, LeaseEnd, Outcome, WorkerMessage } from './lease.js'
+
+/** A function that a worker was told of. */
+interface Told {
+  definition: Definition
+  /** Once it was needed. */
+  fn: Function | undefined
+}
+
+/** A task's module cannot be imported: no task of it can ever run in this worker. */
+export class CannotRun {
+  readonly end: LeaseEnd
+  readonly #brand = true
+
+  /** Not by instanceof: what a task throws may be a proxy that resists even that. */
+  static is(thrown: unknown): thrown is CannotRun {
+    return typeof thrown === 'object' && thrown !== null && #brand in thrown
+  }
+
+  constructor(name: string, reason: unknown) {
+    const what = `the module of the task ${name} cannot be imported`
+    this.end = { kind: 'broken', what, failure: encodeFailure(reason) }
+    void this.#brand
+  }
+}
+
+export class Desk {
+  readonly slots: Slots
+  readonly #port: MessagePort
+  readonly #loadClasses: () => Promise<unknown>
+  readonly #functions = new Map<number, Told>()
+
+  /**
+   * @param port the worker's own; the parent port belongs to the tasks, one of which may close it, or post on it
+   * @param loadClasses imports the classes of whatever can be shared
+   */
+  constructor(slots: Slots, port: MessagePort, loadClasses: () => Promise<unknown>) {
+    this.slots = slots
+    this.#port = port
+    this.#loadClasses = loadClasses
+  }
+
+  learn(news: Lease['news']): void {
+    for (const [number, definition] of news) this.#functions.set(number, { definition, fn: undefined })
+  }
+
+  /** A function by its number. */
+  told(number: number): Told {
+    return this.#functions.get(number)!
+  }
+
+  /** The same, loaded. @throws CannotRun, TaskNotFoundError */
+  async load(number: number): Promise<Function> {
+    const told = this.told(number)
+    try {
+      return (told.fn ??= await loadTarget(told.definition))
+    } catch (thrown) {
+      throw thrown instanceof ImportFailure ? new CannotRun(told.definition.name, thrown.reason) : thrown
+    }
+  }
+
+  /** What was sent, with its shareable objects rebuilt. */
+  async rebuild(packed: Packed): Promise<unknown> {
+    if (packed.handles) await this.#loadClasses()
+    return unpack(packed)
+  }
+
+  /** Whatever a task returned goes back. Cheap where it is small. */
+  deliver(slot: number, task: number, value: unknown): void {
+    if (this.slots.note(slot, task, value)) return this.slots.finish(slot, task)
+    this.deliverOutcome(slot, task, { kind: 'returned', value: { value, handles: false } })
+  }
+
+  /** As `deliver`, for what a task threw. */
+  deliverThrown(slot: number, task: number, thrown: unknown): void {
+    this.#post(slot, task, { kind: 'threw', failure: encodeFailure(thrown) })
+  }
+
+  deliverOutcome(slot: number, task: number, outcome: Outcome): void {
+    const failure = this.#tryToPost(slot, task, outcome)
+    if (!failure) return
+    if (outcome.kind !== 'mapped') return this.#post(slot, task, { kind: 'threw', failure })
+    // One of the values cannot be cloned. It fails alone.
+    const { values, failures } = withoutUncloneable(outcome)
+    const still = this.#tryToPost(slot, task, { kind: 'mapped', values, failures })
+    if (still) this.#post(slot, task, { kind: 'threw', failure: still })
+  }
+
+  post(message: WorkerMessage, transfer: readonly Transferable[] = []): void {
+    this.#port.postMessage(message, transfer)
+  }
+
+  /** @returns why it cannot be cloned, if it cannot */
+  #tryToPost(slot: number, task: number, outcome: Outcome): Failure | undefined {
+    const packed = outcome.kind === 'returned' ? outcome.value : outcome.kind === 'mapped' ? outcome.values : undefined
+    const transfer: Transferable[] = []
+    if (outcome.kind === 'mapped' && outcome.values.value instanceof Float64Array)
+      transfer.push(outcome.values.value.buffer)
+    try {
+      if (packed) packed.handles = pack(packed.value, transfer).handles
+      this.#post(slot, task, outcome, transfer)
+      return undefined
+    } catch (failure) {
+      try {
+        return encodeFailure(explainCloneFailure(failure, packed!.value, 'result', transfer))
+      } catch (thrown) {
+        // It resists being looked at, as a revoked proxy does.
+        return encodeFailure(thrown)
+      }
+    }
+  }
+
+  #post(slot: number, task: number, outcome: Outcome, transfer: readonly Transferable[] = []): void {
+    this.post({ kind: 'outcome', slot, task, outcome }, transfer)
+    this.slots.notePosted(slot, task)
+    this.slots.finish(slot, task)
+  }
+}
+
+function withoutUncloneable({ values: { value }, failures }: Outcome & { kind: 'mapped' }): {
+  values: { value: unknown[]; handles: boolean }
+  failures: [number, Failure][]
+} {
+  const values = [...value]
+  const all = new Map(failures)
+  for (const [index, one] of values.entries()) {
+    try {
+      structuredClone(one)
+    } catch (failure) {
+      all.set(index, encodeFailure(explainCloneFailure(failure, one, 'result')))
+      values[index] = undefined
+    }
+  }
+  return { values: { value: values, handles: false }, failures: [...all].toSorted(([a], [b]) => a - b) }
+}

@@ -1,0 +1,156 @@
+// A job, and one lease's stay with the workers: from its message until piscina has settled its run and every task that the
+// worker claimed has been told.
+//
+//   tasks:   0 … told   told … done   done … claimed   claimed … count
+//            settled    to be told    runs (one)       not begun: open, until somebody takes them back
+//
+// claimed grows until the lease is closed. In the end told == claimed: by outcomes, or by the death of the worker.
+import type { Transferable } from 'node:worker_threads'
+import type { Slots } from './claims.js'
+import type { Assignment, Outcome } from './lease.js'
+import type { KnownFunction } from './pace.js'
+import type { Queued } from './queue.js'
+
+/** Work to be done by one worker: a task of a lease. */
+export interface Job extends Queued {
+  /** Milliseconds from its beginning after which its worker is stopped. Infinity: never. */
+  readonly timeoutMs: number
+  /** What it calls. */
+  readonly fn: KnownFunction
+  /** The arguments of its call, if it may share a lease with others. */
+  readonly args: readonly unknown[] | undefined
+  /** Whether it must have a lease of its own. */
+  alone: boolean
+  /** Settled, or withdrawn: what a worker may still do for it is of no interest. */
+  over: boolean
+  /** Where it is with a worker, and its place there. */
+  flight: Flight | undefined
+  task: number
+  /** For those alone: made when a worker is free: what it clones, it clones then. Ports and the like are added to `transfer`. */
+  assign(transfer: Transferable[]): Assignment
+  /** What the assignment's data is called in errors, and the data itself. */
+  describe(): { root: string; value: unknown }
+  /** Called exactly once, unless the job is withdrawn before. */
+  settle(outcome: JobOutcome): void
+  /** Cancel whatever the job is for, unless a worker has begun it. */
+  cancel(): void
+}
+
+export type JobOutcome =
+  | Outcome
+  /** It returned what needs no unpacking. */
+  | { kind: 'plain'; value: unknown }
+  | { kind: 'failed'; error: Error }
+
+export class Flight {
+  readonly slot: number
+  readonly jobs: readonly Job[]
+  /** The thread that the lease was sent to. */
+  taker: number | undefined
+  /** How many were claimed when somebody last looked; -1: nobody has. */
+  seen = -1
+  /** What shall end what runs. */
+  stopTimer: NodeJS.Timeout | undefined
+  /** Whether something was moved to the worker with it: it cannot go to another. */
+  moved = false
+  readonly #slots: Slots
+  readonly #posted = new Map<number, Outcome>()
+  /** How many were claimed, once no more can be. */
+  #closed: number | undefined
+  #told = 0
+  #landed = false
+  readonly #onLanding: (() => void)[] = []
+
+  constructor(slots: Slots, slot: number, jobs: readonly Job[]) {
+    this.#slots = slots
+    this.slot = slot
+    this.jobs = jobs
+    slots.reset(slot)
+    for (const [task, job] of jobs.entries()) {
+      job.flight = this
+      job.task = task
+    }
+  }
+
+  /** The functions that its tasks call. */
+  get functions(): Set<KnownFunction> {
+    return new Set(this.jobs.map(({ fn }) => fn))
+  }
+
+  get claimed(): number {
+    return this.#closed ?? this.#slots.claimed(this.slot, this.jobs.length)
+  }
+
+  /** How many might be taken back. */
+  get open(): number {
+    return this.jobs.length - this.claimed
+  }
+
+  /** How many tasks a worker is busy with: one, or none. */
+  get running(): number {
+    return Math.max(this.#slots.done(this.slot), this.#told) < this.claimed ? 1 : 0
+  }
+
+  /** Whether a worker has begun the task and not finished it. */
+  runs(task: number): boolean {
+    return task >= this.#told && task < this.claimed && task >= this.#slots.done(this.slot)
+  }
+
+  /** See to it that the worker claims no more. @returns those that it has not */
+  takeBack(): Job[] {
+    this.#closed ??= this.#slots.takeBack(this.slot, this.jobs.length)
+    const back = this.jobs.slice(this.#closed).filter(({ flight }) => flight === this)
+    for (const job of back) job.flight = undefined
+    return back
+  }
+
+  /** An outcome came by a message. */
+  hear(task: number, outcome: Outcome): void {
+    this.#posted.set(task, outcome)
+  }
+
+  /** Tell what is finished. @param hear has the messages heard that the worker has posted */
+  collect(hear: () => void): void {
+    const done = this.#slots.done(this.slot)
+    while (this.#told < done) {
+      const task = this.#told
+      if (!this.#slots.isPosted(this.slot, task)) {
+        this.#tell({ kind: 'plain', value: this.#slots.value(this.slot, task) })
+        continue
+      }
+      if (!this.#posted.has(task)) hear()
+      const outcome = this.#posted.get(task)
+      if (!outcome) return // The worker's port is not known yet. It is by the time the lease ends.
+      this.#posted.delete(task)
+      this.#tell(outcome)
+    }
+  }
+
+  /** The worker is dead, and all its messages were heard. @returns whether it died of a task */
+  bury(died: () => Error): boolean {
+    // It may have died between posting an outcome and counting it.
+    const last = this.#posted.get(this.#told)
+    if (last) this.#tell(last)
+    if (this.#told >= this.claimed) return false
+    this.#tell({ kind: 'failed', error: died() })
+    return true
+  }
+
+  #tell(outcome: JobOutcome): void {
+    const job = this.jobs[this.#told++]!
+    if (job.over) return
+    job.over = true
+    job.settle(outcome)
+  }
+
+  /** Resolves when nothing of it runs any more. */
+  get landed(): Promise<void> {
+    return this.#landed ? Promise.resolve() : new Promise((resolve) => this.#onLanding.push(resolve))
+  }
+
+  land(): void {
+    this.#landed = true
+    clearTimeout(this.stopTimer)
+    for (const callback of this.#onLanding) callback()
+  }
+}

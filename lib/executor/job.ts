@@ -1,0 +1,169 @@
+// Jobs as an executor makes them: each with a future, for one call of a function, or for orders of another kind.
+import type { Transferable } from 'node:worker_threads'
+import { TimeoutError, WorkerDiedError } from '../errors.js'
+import { whenAborted } from '../memory/abort.js'
+import { pack, unpack } from '../memory/handles.js'
+import { decodeFailure } from '../task/failure.js'
+import type { Dispatcher } from './dispatcher.js'
+import type { Call } from './executor.js'
+import type { Flight, Job, JobOutcome } from './flight.js'
+import { Future, type Work } from './future.js'
+import type { Assignment } from './lease.js'
+import type { KnownFunction } from './pace.js'
+import type { Site } from './site.js'
+
+/** Of all faces of one executor. */
+export interface Counts {
+  completed: number
+  failed: number
+  cancelled: number
+}
+
+export interface JobOptions {
+  dispatcher: Dispatcher
+  counts: Counts
+  call: Call
+  /** Whether calls may share leases. */
+  batch: boolean
+  /** The submitter's stack. */
+  submitted: Site
+}
+
+/** A job and its future. The job is the future's work. */
+abstract class FutureJob implements Job, Work {
+  readonly future: Future
+  readonly fn: KnownFunction
+  readonly priority: number
+  readonly timeoutMs: number
+  alone: boolean
+  queued = false
+  over = false
+  flight: Flight | undefined = undefined
+  task = 0
+  protected readonly options: JobOptions
+  #retries: number
+
+  constructor(fn: KnownFunction, options: JobOptions, alone: boolean) {
+    const { call } = options
+    this.fn = fn
+    this.options = options
+    this.priority = call.priority
+    this.timeoutMs = call.timeoutMs
+    this.alone = alone
+    this.#retries = call.retries
+    this.future = new Future(this)
+    if (call.signal) this.#watch(call.signal)
+  }
+
+  abstract readonly args: readonly unknown[] | undefined
+  abstract assign(transfer: Transferable[]): Assignment
+  abstract describe(): { root: string; value: unknown }
+  /** What the future's result is, from an outcome that is no failure. */
+  protected abstract decode(outcome: JobOutcome): unknown
+
+  begun(): boolean {
+    return this.options.dispatcher.runs(this)
+  }
+
+  withdraw(): boolean {
+    return this.options.dispatcher.withdraw(this)
+  }
+
+  stop(graceMs: number): Promise<void> {
+    return this.options.dispatcher.stop(this, graceMs)
+  }
+
+  cancel(): void {
+    this.future.cancel()
+  }
+
+  settle(outcome: JobOutcome): void {
+    if (this.future.done()) return
+    if (outcome.kind === 'plain') return this.future.setResult(outcome.value)
+    if (this.#retries > 0 && mayRetry(outcome)) return this.#retry()
+    let result: unknown
+    try {
+      if (outcome.kind === 'failed') throw outcome.error
+      if (outcome.kind === 'threw') throw decodeFailure(outcome.failure, this.options.submitted.stack)
+      result = this.decode(outcome)
+    } catch (thrown) {
+      return this.future.setException(thrown)
+    }
+    this.future.setResult(result)
+  }
+
+  onDone(): void {
+    const { counts } = this.options
+    counts[this.future.cancelled() ? 'cancelled' : this.future.failed ? 'failed' : 'completed']++
+  }
+
+  #retry(): void {
+    this.#retries--
+    this.over = false
+    this.flight = undefined
+    this.options.dispatcher.add(this)
+  }
+
+  #watch(signal: AbortSignal): void {
+    const onAbort = () => {
+      if (this.future.done()) return
+      if (!this.withdraw()) void this.stop(0)
+      this.future.setException(signal.reason)
+    }
+    this.future.addDoneCallback(whenAborted(signal, onAbort))
+    if (signal.aborted) onAbort()
+  }
+}
+
+/** What may go better the next time: it threw, or it ended with its worker. */
+function mayRetry(outcome: JobOutcome): boolean {
+  if (outcome.kind !== 'failed') return outcome.kind === 'threw'
+  return outcome.error instanceof WorkerDiedError || outcome.error instanceof TimeoutError
+}
+
+/** One call. It may share a lease with others. */
+export class CallJob extends FutureJob {
+  readonly args: readonly unknown[]
+
+  constructor(fn: KnownFunction, args: readonly unknown[], options: JobOptions) {
+    const { timeoutMs, signal, transfer } = options.call
+    super(fn, options, !options.batch || timeoutMs !== Infinity || signal !== undefined || transfer.length > 0)
+    this.args = args
+  }
+
+  assign(transfer: Transferable[]): Assignment {
+    transfer.push(...this.options.call.transfer)
+    return { kind: 'calls', targets: this.fn.number, args: pack(this.args, transfer), arity: this.args.length }
+  }
+
+  describe(): { root: string; value: unknown } {
+    return { root: 'args', value: this.args }
+  }
+
+  protected decode(outcome: JobOutcome): unknown {
+    return outcome.kind === 'returned' ? unpack(outcome.value) : undefined
+  }
+}
+
+/** What distinguishes one kind of job from another. */
+export interface Orders {
+  assign(transfer: Transferable[]): Assignment
+  describe(): { root: string; value: unknown }
+  /** The future's result. */
+  decode(outcome: JobOutcome): unknown
+}
+
+/** Orders that have a message of their own. */
+export class OrderedJob extends FutureJob {
+  readonly args = undefined
+  readonly assign: Orders['assign']
+  readonly describe: Orders['describe']
+  protected readonly decode: Orders['decode']
+
+  constructor(fn: KnownFunction, orders: Orders, options: JobOptions) {
+    super(fn, options, true)
+    this.assign = orders.assign
+    this.describe = orders.describe
+    this.decode = orders.decode
+  }
+}

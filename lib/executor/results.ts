@@ -1,0 +1,131 @@
+// The results of a map, on their way to the consumer: blocks of them arrive, and are taken one by one by who iterates, or whole by
+// who awaits them all. They can be taken once.
+import type { Column } from './numbers.js'
+
+/** Results of one chunk, and what ends the stream behind them. */
+export interface Block {
+  values: Column
+  failure?: { thrown: unknown } | undefined
+}
+
+export interface ResultHooks {
+  /** So many were taken. */
+  onTaken(count: number): void
+  /** The consumer has left, or got an error. */
+  onLeave(): void
+  /** Wait for news, as long as the consumer is willing to. */
+  patience(news: Promise<void>): Promise<void>
+}
+
+export class Results<R> {
+  readonly #hooks: ResultHooks
+  #blocks: Block[] = []
+  /** How many of the first block were taken. */
+  #taken = 0
+  #ended = false
+  #wake = () => {}
+  /** Those who called `next` and have no answer yet. */
+  #turns = 0
+  #turn: Promise<unknown> = Promise.resolve()
+
+  constructor(hooks: ResultHooks) {
+    this.#hooks = hooks
+  }
+
+  /** How many blocks are not taken wholly. */
+  get blocks(): number {
+    return this.#blocks.length
+  }
+
+  add(block: Block): void {
+    if (block.values.length === 0 && !block.failure) return
+    this.#blocks.push(block)
+    this.#wake()
+  }
+
+  /** No more will come. */
+  end(): void {
+    this.#ended = true
+    this.#wake()
+  }
+
+  /** Drop what was not taken. */
+  clear(): void {
+    this.#blocks = []
+    this.#taken = 0
+  }
+
+  /** What an iterator's `next` gives. As with a generator, a step begins when the last has ended. */
+  next(): Promise<IteratorResult<R, undefined>> {
+    if (this.#turns === 0) {
+      try {
+        const step = this.#step()
+        if (step) return Promise.resolve(step)
+      } catch (thrown) {
+        return Promise.reject(thrown as Error)
+      }
+    }
+    this.#turns++
+    const next = this.#turn.then(() => this.#stepLater()).finally(() => this.#turns--)
+    this.#turn = next.catch(() => {})
+    return next
+  }
+
+  async all(): Promise<R[]> {
+    const results: R[] = []
+    for (;;) {
+      const block = this.#blocks.shift()
+      if (block) {
+        const { values } = block
+        for (let i = this.#taken; i < values.length; i++) results.push(values[i] as R)
+        this.#taken = 0
+        this.#hooks.onTaken(values.length)
+        this.#throwIfFailed(block)
+      } else if (this.#ended) return results
+      else await this.#news()
+    }
+  }
+
+  async #stepLater(): Promise<IteratorResult<R, undefined>> {
+    for (;;) {
+      const step = this.#step()
+      if (step) return step
+      await this.#news()
+    }
+  }
+
+  /** `undefined`: nothing is there yet. */
+  #step(): IteratorResult<R, undefined> | undefined {
+    const [block] = this.#blocks
+    if (!block) return this.#ended ? { done: true, value: undefined } : undefined
+    if (this.#taken < block.values.length) {
+      const value = block.values[this.#taken++] as R
+      if (this.#taken === block.values.length && !block.failure) this.#shift()
+      this.#hooks.onTaken(1)
+      return { done: false, value }
+    }
+    this.#shift()
+    this.#throwIfFailed(block)
+    return this.#step()
+  }
+
+  #shift(): void {
+    this.#blocks.shift()
+    this.#taken = 0
+  }
+
+  #throwIfFailed({ failure }: Block): void {
+    if (!failure) return
+    this.#hooks.onLeave()
+    throw failure.thrown
+  }
+
+  async #news(): Promise<void> {
+    try {
+      await this.#hooks.patience(new Promise<void>((resolve) => (this.#wake = resolve)))
+    } catch (thrown) {
+      this.#hooks.onLeave()
+      throw thrown
+    }
+  }
+}

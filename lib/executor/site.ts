@@ -1,0 +1,39 @@
+// Where work was submitted: the caller's stack, which follows the worker's in errors.
+//
+// Capturing one costs more than all else that the submission of a small task does. So of a burst (many submissions of one
+// function without a pause between) the first few have a stack of their own, and the rest that of the last of those: a loop.
+
+/** A stack that is formatted when it is first read. */
+export interface Site {
+  readonly stack: string
+}
+
+/** So many of a burst have a stack of their own. */
+const OWN_STACKS = 16
+
+interface Burst {
+  count: number
+  site: Site
+}
+
+let bursts = new Map<object, Burst>()
+
+/** The caller's stack, from the caller of `api` on. @param what what is submitted: a burst is one of the same */
+export function siteOf(api: Function, what: object): Site {
+  const burst = bursts.get(what)
+  if (burst && burst.count >= OWN_STACKS) return burst.site
+  const site = { stack: '' }
+  Error.captureStackTrace(site, api)
+  if (burst) {
+    burst.count++
+    burst.site = site
+  } else {
+    if (bursts.size === 0) queueMicrotask(forget)
+    bursts.set(what, { count: 1, site })
+  }
+  return site
+}
+
+function forget(): void {
+  bursts = new Map()
+}
