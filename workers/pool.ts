@@ -11,10 +11,12 @@ import {
   type WorkerMessage,
 } from '../lib/executor/lease.js'
 import type { WorkerSetup } from '../lib/executor/threads.js'
+import { Claims, computeBlocks } from '../lib/executor/blocks.js'
 import { becomeProcess } from '../lib/process/current.js'
 import { postOutputAtOnce } from '../lib/process/output.js'
 import { explainCloneFailure } from '../lib/task/clone.js'
 import { encodeFailure, type Failure } from '../lib/task/failure.js'
+import { adviseOnReferenceError } from '../lib/task/source.js'
 import { ImportFailure, loadTarget, runTarget } from '../lib/task/target.js'
 
 const { slots: memory, creator, initializer, maxTasks } = workerData as WorkerSetup
@@ -86,6 +88,7 @@ async function perform(assignment: Assignment): Promise<Outcome> {
   try {
     const fn = await loadTarget(target)
     if (assignment.kind === 'map') return await performMap(assignment, fn)
+    if (assignment.kind === 'blocks') return await performBlocks(assignment, fn)
     const value = await runTarget(target, fn, (await rebuild(assignment.args)) as unknown[])
     return { kind: 'returned', value: { value, handles: false } }
   } catch (thrown) {
@@ -113,6 +116,19 @@ async function performMap({ target, items, settled }: Assignment & { kind: 'map'
     }
   }
   return { kind: 'mapped', values: { value: values, handles: false }, failures }
+}
+
+async function performBlocks(assignment: Assignment & { kind: 'blocks' }, fn: Function): Promise<Outcome> {
+  const { target, plan, claims, keep } = assignment
+  const args = (await rebuild(assignment.args)) as unknown[]
+  try {
+    const share = await computeBlocks(plan, new Claims(claims), (start, end) => fn(start, end, ...args), keep)
+    // A number goes with piscina's own response.
+    return { kind: 'returned', value: { value: keep ? share : share.count, handles: false } }
+  } catch (thrown) {
+    if (target.kind === 'source') adviseOnReferenceError(thrown, target)
+    throw thrown
+  }
 }
 
 function deliver(slot: number, outcome: Outcome): Outcome {

@@ -6,6 +6,7 @@ import { startTimer } from '../memory/deadline.js'
 import { define, refuseDuringImport } from '../task/target.js'
 import type { Target } from '../task/task.js'
 import { whenAborted } from './abort.js'
+import { computeBlocks, isThenable, type Share } from './blocks.js'
 import {
   extendCall,
   PLAIN_CALL,
@@ -20,6 +21,15 @@ import {
 import { Future } from './future.js'
 import type { Input } from './inputs.js'
 import { failedChunk, Mapping, splitMapArguments, type ChunkResult, type MapOptions, type MapResult } from './map.js'
+import {
+  checkCombine,
+  checkParallel,
+  combineParts,
+  runParallel,
+  type ParallelOptions,
+  type Range,
+  type ReduceOptions,
+} from './parallel.js'
 
 interface Shared {
   shutDown: boolean
@@ -70,6 +80,24 @@ export class InlineExecutor implements Executor {
     })
   }
 
+  async parallelFor<A extends unknown[]>(
+    range: Range,
+    body: Target<[start: number, end: number, ...args: A], unknown>,
+    options: ParallelOptions<NoInfer<A>> = {},
+  ): Promise<void> {
+    await this.#compute(range, body, options, false)
+  }
+
+  async parallelReduce<R, A extends unknown[]>(
+    range: Range,
+    body: Target<[start: number, end: number, ...args: A], R>,
+    combine: (a: Awaited<R>, b: Awaited<R>) => Awaited<R> | Promise<Awaited<R>>,
+    options: ReduceOptions<NoInfer<A>, Awaited<R>> = {},
+  ): Promise<Awaited<R>> {
+    checkCombine(combine)
+    return combineParts(await this.#compute(range, body, options, true), combine, options.initial)
+  }
+
   with(options: CallOptions): InlineExecutor {
     return faceOf(this.#shared, extendCall(this.#call, options))
   }
@@ -86,6 +114,14 @@ export class InlineExecutor implements Executor {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.shutdown()
+  }
+
+  async #compute(range: Range, body: Target, options: ParallelOptions, keep: boolean): Promise<Share[]> {
+    define(body)
+    const order = checkParallel(range, 1, options)
+    this.#refuse()
+    const call = (start: number, end: number) => body(start, end, ...order.args)
+    return runParallel(order, (claims) => this.#run(() => computeBlocks(order.plan, claims, call, keep)))
   }
 
   #refuse(): void {
@@ -135,10 +171,6 @@ export class InlineExecutor implements Executor {
     })
     return future
   }
-}
-
-function isThenable<R>(value: R | PromiseLike<R>): value is PromiseLike<R> {
-  return typeof (value as PromiseLike<R> | null | undefined)?.then === 'function'
 }
 
 // Outside of the class: one that names itself inside is renamed by the bundler.

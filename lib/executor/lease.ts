@@ -14,12 +14,15 @@ import { compareExchange, load, notifyAll, store, type Words } from '../memory/a
 import type { Packed } from '../memory/handles.js'
 import type { Failure } from '../task/failure.js'
 import type { Definition } from '../task/target.js'
+import type { Plan } from './blocks.js'
 
 /** What a worker is told to do. */
 export type Assignment =
   | { kind: 'call'; target: Definition; args: Packed }
   /** Call the target once per item, an item being the arguments of one call. Stops at the first failure, unless `settled`. */
   | { kind: 'map'; target: Definition; items: Packed; settled: boolean }
+  /** Compute blocks of a range with others who were told the same: see blocks.ts. */
+  | { kind: 'blocks'; target: Definition; args: Packed; plan: Plan; claims: SharedArrayBuffer; keep: boolean }
 
 export interface Lease {
   slot: number

@@ -12,6 +12,7 @@ import { decodeFailure } from '../task/failure.js'
 import { define, refuseDuringImport } from '../task/target.js'
 import type { Target } from '../task/task.js'
 import { whenAborted } from './abort.js'
+import type { Share } from './blocks.js'
 import { Dispatcher, type Job, type JobOutcome } from './dispatcher.js'
 import {
   extendCall,
@@ -27,6 +28,16 @@ import {
 import { Future } from './future.js'
 import type { Input } from './inputs.js'
 import type { Assignment } from './lease.js'
+import {
+  checkCombine,
+  checkParallel,
+  combineParts,
+  runParallel,
+  shareFrom,
+  type ParallelOptions,
+  type Range,
+  type ReduceOptions,
+} from './parallel.js'
 import { transferredWith } from './transfer.js'
 import {
   checkCount,
@@ -139,6 +150,28 @@ export class ProcessPoolExecutor implements Executor {
     })
   }
 
+  async parallelFor<A extends unknown[]>(
+    range: Range,
+    body: Target<[start: number, end: number, ...args: A], unknown>,
+    options: ParallelOptions<NoInfer<A>> = {},
+  ): Promise<void> {
+    await this.#compute(range, body, options, false, siteOf(this.parallelFor))
+  }
+
+  async parallelReduce<R, A extends unknown[]>(
+    range: Range,
+    body: Target<[start: number, end: number, ...args: A], R>,
+    combine: (a: Awaited<R>, b: Awaited<R>) => Awaited<R> | Promise<Awaited<R>>,
+    options: ReduceOptions<NoInfer<A>, Awaited<R>> = {},
+  ): Promise<Awaited<R>> {
+    checkCombine(combine)
+    return combineParts(
+      await this.#compute(range, body, options, true, siteOf(this.parallelReduce)),
+      combine,
+      options.initial,
+    )
+  }
+
   with(options: CallOptions): ProcessPoolExecutor {
     return faceOf(this.#pool, extendCall(this.#call, options))
   }
@@ -188,6 +221,22 @@ export class ProcessPoolExecutor implements Executor {
     const { broken } = dispatcher
     if (broken) throw new BrokenProcessPool(broken.message, { cause: broken.cause })
     if (shutDown) throw new ShutdownError('the executor was shut down and takes no more work')
+  }
+
+  #compute(range: Range, body: Target, options: ParallelOptions, keep: boolean, submitted: Site): Promise<Share[]> {
+    const target = define(body)
+    const { plan, args, signal } = checkParallel(range, this.#pool.maxWorkers, options)
+    this.#refuse()
+    if (this.#call.transfer.length > 0)
+      throw new TypeError('a range has several workers: nothing can be transferred to all of them')
+    return runParallel({ plan, args, signal }, ({ memory }) =>
+      this.#enlist({
+        assign: (moved) => ({ kind: 'blocks', target, args: pack(args, moved), plan, claims: memory, keep }),
+        describe: () => ({ root: 'args', value: args }),
+        decode: (outcome) => (outcome.kind === 'returned' ? shareFrom(unpack(outcome.value)) : undefined),
+        submitted,
+      }),
+    )
   }
 
   #enlist<R>(orders: Orders): Future<R> {
