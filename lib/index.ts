@@ -22,6 +22,8 @@ export type { CallOptions, Executor, ExecutorStats, MapArguments, ShutdownOption
 export { Future } from './executor/future.js'
 export { InlineExecutor } from './executor/inline.js'
 export type { MapOptions, MapProgress, MapResult } from './executor/map.js'
+export { AsyncResult, type Callbacks } from './executor/async-result.js'
+export { Pool, type PoolMapOptions, type PoolOptions } from './executor/pool.js'
 export type { Schedule } from './executor/blocks.js'
 export type { ParallelOptions, Range, ReduceOptions } from './executor/parallel.js'
 export { ProcessPoolExecutor, type ProcessPoolOptions } from './executor/pool-executor.js'

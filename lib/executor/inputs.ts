@@ -20,6 +20,42 @@ function isAsyncInput(value: unknown): value is AsyncIterable<unknown> {
   return Symbol.asyncIterator in Object(value)
 }
 
+/** An input whose items are the arguments of a call each, not its one argument. */
+export class Rows {
+  readonly rows: Input<Iterable<unknown>>
+
+  constructor(rows: Input<Iterable<unknown>>) {
+    this.rows = rows
+  }
+
+  /** To be taken for an input. Not: read them by it. They may come from an async one. */
+  [Symbol.iterator](): Iterator<unknown> {
+    throw new TypeError('rows are read by readTuples')
+  }
+}
+
+/** Each step of the inputs gives a tuple; of `Rows` alone, the row. */
+export function readTuples(inputs: readonly Input<unknown>[]): Inputs {
+  const [first] = inputs
+  if (!(first instanceof Rows)) return zip(inputs)
+  const rows = zip([first.rows])
+  const open = (tuple: unknown[] | undefined) => tuple && spread(tuple[0])
+  return {
+    next() {
+      const step = rows.next()
+      return step instanceof Promise ? step.then(open) : open(step)
+    },
+    close: () => rows.close(),
+    total: rows.total,
+  }
+}
+
+function spread(row: unknown): unknown[] {
+  if (row === null || typeof row !== 'object' || !(Symbol.iterator in row))
+    throw new TypeError(`each item of starmap must be an iterable of arguments, not ${inspect(row)}`)
+  return [...(row as Iterable<unknown>)]
+}
+
 export function zip(inputs: readonly Input<unknown>[]): Inputs {
   const iterators = inputs.map((input) =>
     isAsyncInput(input) ? input[Symbol.asyncIterator]() : input[Symbol.iterator](),

@@ -8,7 +8,7 @@ import { checkSignal, checkTimeout } from '../memory/deadline.js'
 import { settleWithin } from '../memory/settle.js'
 import { whenAborted } from './abort.js'
 import { callSafely } from './callback.js'
-import { isInput, zip, type Input, type Inputs } from './inputs.js'
+import { isInput, readTuples, type Input, type Inputs } from './inputs.js'
 
 export interface MapProgress {
   /** Items that are settled, failed ones included. */
@@ -120,7 +120,7 @@ export class Mapping<R> implements MapResult<R> {
     this.#endMs = performance.now() + this.#timeoutMs
     this.#options = options
     this.#submit = submit
-    this.#inputs = zip(inputs)
+    this.#inputs = readTuples(inputs)
     this.#progress = { done: 0, total: this.#inputs.total, failed: 0 }
     this.#stream = this.#results()
     const onAbort = () => this.#close({ thrown: signal!.reason })
