@@ -22,7 +22,7 @@ export function checkCallbacks({ callback, errorCallback }: Callbacks): void {
 /** The result of work that a `Pool` does. Made by `applyAsync`, `mapAsync` and `starmapAsync`. */
 export class AsyncResult<R = unknown> {
   readonly #result: Promise<R>
-  readonly #settled: Promise<void>
+  readonly #settled: Promise<unknown>
   #outcome: 'none' | 'returned' | 'threw' = 'none'
 
   /** @internal */
@@ -39,10 +39,7 @@ export class AsyncResult<R = unknown> {
     }
     this.#result = Promise.resolve(result.then(onResult, onError))
     // As in Python, work that fails is silent if nobody asks for its result.
-    this.#settled = this.#result.then(
-      () => {},
-      () => {},
-    )
+    this.#settled = Promise.allSettled([this.#result])
   }
 
   /**
@@ -67,7 +64,7 @@ export class AsyncResult<R = unknown> {
   }
 
   /** @internal Resolves when it is ready, and the callbacks were called. */
-  get settled(): Promise<void> {
+  get settled(): Promise<unknown> {
     return this.#settled
   }
 

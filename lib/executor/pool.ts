@@ -25,7 +25,7 @@ export interface PoolMapOptions<R = any> extends Callbacks<R[]> {
 export class Pool {
   readonly #executor: ProcessPoolExecutor
   /** What is not done: resolved when it is. */
-  readonly #pending = new Set<Promise<void>>()
+  readonly #pending = new Set<Promise<unknown>>()
   readonly #imaps = new Set<Imap<any>>()
   #state: 'open' | 'closed' | 'terminated' = 'open'
   #ended: Promise<void> | undefined
@@ -171,7 +171,7 @@ export class Pool {
     return result
   }
 
-  #track(done: Promise<void>): void {
+  #track(done: Promise<unknown>): void {
     this.#pending.add(done)
     void done.then(() => this.#pending.delete(done))
   }
