@@ -1,12 +1,12 @@
 import { isMainThread, Pool, task } from 'manyhands'
 
-const power = task(import.meta.url, function power(base: number, exponent = 2) {
+const power = task(import.meta.url, function power(base: number, exponent: number) {
   return base ** exponent
 })
 
 if (isMainThread) {
   const pool = new Pool(2)
-  console.log(await pool.apply(power, [7])) // → 49
+  console.log(await pool.apply(power, [7, 2])) // → 49
   console.log(await pool.map((n: number) => n + 1, [1, 2, 3])) // → [ 2, 3, 4 ]
   console.log(
     await pool.starmap(power, [
