@@ -22,6 +22,10 @@ export type { CallOptions, Executor, ExecutorStats, MapArguments, ShutdownOption
 export { Future } from './executor/future.js'
 export { InlineExecutor } from './executor/inline.js'
 export type { MapOptions, MapProgress, MapResult } from './executor/map-options.js'
+export { AsyncResult, type Callbacks } from './executor/async-result.js'
+export type { Schedule } from './executor/blocks.js'
+export { Pool, type PoolMapOptions, type PoolOptions } from './executor/pool.js'
+export type { ParallelOptions, Range, ReduceOptions } from './executor/parallel.js'
 export type { ProcessPoolOptions } from './executor/open-pool.js'
 export { ProcessPoolExecutor } from './executor/pool-executor.js'
 export {

@@ -4,7 +4,7 @@ import { MessageChannel, parentPort, threadId, workerData } from 'node:worker_th
 import { Slots } from '../lib/executor/claims.js'
 import { CannotRun, Desk } from '../lib/executor/desk.js'
 import type { Hello, Lease, LeaseEnd } from '../lib/executor/lease.js'
-import { performAlone, performCalls, performMap, type Spent } from '../lib/executor/perform.js'
+import { performAlone, performBlocks, performCalls, performMap, type Spent } from '../lib/executor/perform.js'
 import type { WorkerSetup } from '../lib/executor/threads.js'
 import { becomeProcess } from '../lib/process/current.js'
 import { postOutputAtOnce } from '../lib/process/output.js'
@@ -53,6 +53,8 @@ function perform(lease: Lease): Promise<Spent> {
       return performCalls(desk, lease, assignment, onTask)
     case 'map':
       return performAlone(desk, lease, () => performMap(desk, assignment), onTask)
+    case 'blocks':
+      return performAlone(desk, lease, () => performBlocks(desk, assignment), onTask)
     default:
       return assignment satisfies never
   }

@@ -6,6 +6,7 @@ import type { Target } from '../task/task.js'
 import type { Future } from './future.js'
 import type { Input } from './inputs.js'
 import type { MapOptions, MapResult } from './map-options.js'
+import type { ParallelOptions, Range, ReduceOptions } from './parallel.js'
 
 /** Options of what is submitted through `with`. */
 export interface CallOptions {
@@ -67,6 +68,35 @@ export interface Executor extends AsyncDisposable {
   map<T, R>(target: Target<[T], R>, iterable: Input<T>, options?: MapOptions): MapResult<Awaited<R>>
   map<T, U, R>(target: Target<[T, U], R>, a: Input<T>, b: Input<U>, options?: MapOptions): MapResult<Awaited<R>>
   map<A extends unknown[], R>(target: Target<A, R>, ...inputs: MapArguments<A>): MapResult<Awaited<R>>
+  /**
+   * Compute a range, block by block, in all workers that are or become free. Made for shared memory: the body writes its part
+   * of a shared `Array`. Rejects with what the first block that fails throws (the others stop after their present blocks),
+   * or with the signal's reason.
+   * @param range a length, or `{ start, end }`: integers, `end` not included
+   * @param body called as `body(start, end, ...args)`, once for each block of the range
+   * @throws TypeError, RangeError, ShutdownError, BrokenProcessPool before any block; DataCloneError; WorkerDiedError
+   * After OpenMP's `parallel for`.
+   */
+  parallelFor<A extends unknown[]>(
+    range: Range,
+    body: Target<[start: number, end: number, ...args: A], unknown>,
+    options?: ParallelOptions<NoInfer<A>>,
+  ): Promise<void>
+  /**
+   * Compute a range as `parallelFor` does, and combine what the body returns for its blocks.
+   *
+   * `combine` runs in this thread, from left to right in the order of the range: it must be associative, and need not be
+   * commutative. Which blocks there are follows from the range, `schedule`, `grain` and `maxWorkers` alone, and not from who
+   * computes what when: sums of floats are the same each time.
+   * @param combine called as `combine(a, b)`; a promise that it returns is awaited
+   * @throws TypeError the range is empty and there is no `initial`; and as `parallelFor`
+   */
+  parallelReduce<R, A extends unknown[]>(
+    range: Range,
+    body: Target<[start: number, end: number, ...args: A], R>,
+    combine: (a: Awaited<R>, b: Awaited<R>) => Awaited<R> | Promise<Awaited<R>>,
+    options?: ReduceOptions<NoInfer<A>, Awaited<R>>,
+  ): Promise<Awaited<R>>
   /** The same executor, with these options on what is submitted through it. */
   with(options: CallOptions): Executor
   /** Take no more work. */

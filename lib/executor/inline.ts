@@ -6,6 +6,7 @@ import { startTimer } from '../memory/deadline.js'
 import { whenAborted } from '../memory/abort.js'
 import { define, refuseDuringImport } from '../task/target.js'
 import type { Target } from '../task/task.js'
+import { computeBlocks, type Share } from './blocks.js'
 import {
   extendCall,
   PLAIN_CALL,
@@ -22,6 +23,15 @@ import type { Input } from './inputs.js'
 import { Mapping } from './map.js'
 import { splitMapArguments, type MapOptions, type MapResult } from './map-options.js'
 import { isThenable, mapItems } from './map-items.js'
+import {
+  checkCombine,
+  checkParallel,
+  combineParts,
+  runParallel,
+  type ParallelOptions,
+  type Range,
+  type ReduceOptions,
+} from './parallel.js'
 
 interface Shared {
   shutDown: boolean
@@ -75,6 +85,24 @@ export class InlineExecutor implements Executor {
     })
   }
 
+  async parallelFor<A extends unknown[]>(
+    range: Range,
+    body: Target<[start: number, end: number, ...args: A], unknown>,
+    options: ParallelOptions<NoInfer<A>> = {},
+  ): Promise<void> {
+    await this.#compute(range, body, options, false)
+  }
+
+  async parallelReduce<R, A extends unknown[]>(
+    range: Range,
+    body: Target<[start: number, end: number, ...args: A], R>,
+    combine: (a: Awaited<R>, b: Awaited<R>) => Awaited<R> | Promise<Awaited<R>>,
+    options: ReduceOptions<NoInfer<A>, Awaited<R>> = {},
+  ): Promise<Awaited<R>> {
+    checkCombine(combine)
+    return combineParts(await this.#compute(range, body, options, true), combine, options.initial)
+  }
+
   with(options: CallOptions): InlineExecutor {
     return faceOf(this.#shared, extendCall(this.#call, options))
   }
@@ -91,6 +119,14 @@ export class InlineExecutor implements Executor {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.shutdown()
+  }
+
+  async #compute(range: Range, body: Target, options: ParallelOptions, keep: boolean): Promise<Share[]> {
+    define(body)
+    const order = checkParallel(range, 1, options)
+    this.#refuse()
+    const call = (start: number, end: number) => body(start, end, ...order.args)
+    return runParallel(order, (claims) => this.#run(() => computeBlocks(order.plan, claims, call, keep)))
   }
 
   #refuse(): void {

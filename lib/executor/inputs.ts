@@ -32,7 +32,27 @@ function isAsyncInput(value: unknown): value is AsyncIterable<unknown> {
   return Symbol.asyncIterator in Object(value)
 }
 
-export function zip(inputs: readonly Input<unknown>[]): Inputs {
+/** An input whose items are the lists of arguments of a call each, not its one argument. */
+export class Rows {
+  readonly rows: Input<Iterable<unknown>>
+
+  constructor(rows: Input<Iterable<unknown>>) {
+    this.rows = rows
+  }
+
+  /** To be taken for an input. Not: read them by it. They may come from an async one. */
+  [Symbol.iterator](): Iterator<unknown> {
+    throw new TypeError('rows are read by readInputs')
+  }
+}
+
+/** What map reads: `Rows` alone, or inputs in step. */
+export function readInputs(inputs: readonly Input<unknown>[]): Inputs {
+  const [first] = inputs
+  return first instanceof Rows ? new RowInput(zip([first.rows])) : zip(inputs)
+}
+
+function zip(inputs: readonly Input<unknown>[]): Inputs {
   const [only] = inputs
   if (inputs.length === 1 && isPlainList(only)) return new ListInput(only)
   return inputs.some(isAsyncInput) ? new AsyncInputs(inputs) : new SyncInputs(inputs as Iterable<unknown>[])
@@ -74,6 +94,49 @@ class ListInput implements Inputs {
   close(): void {
     this.#at = Infinity
   }
+}
+
+/** Rows, each opened into a list. */
+class RowInput implements Inputs {
+  readonly #inner: Inputs
+
+  constructor(inner: Inputs) {
+    this.#inner = inner
+  }
+
+  get total(): number | undefined {
+    return this.#inner.total
+  }
+
+  read(count: number): Batch | Promise<Batch> {
+    const batch = this.#inner.read(count)
+    return batch instanceof Promise ? batch.then((rows) => this.#open(rows)) : this.#open(batch)
+  }
+
+  flush(): void {
+    this.#inner.flush()
+  }
+
+  close(): void {
+    this.#inner.close()
+  }
+
+  #open({ items: rows, ...rest }: Batch): Batch {
+    const items: unknown[] = []
+    try {
+      for (const row of rows) items.push(listFrom(row))
+    } catch (thrown) {
+      this.close()
+      return { items, ended: true, failure: { thrown } }
+    }
+    return { items, ...rest }
+  }
+}
+
+function listFrom(row: unknown): unknown[] {
+  if (row === null || typeof row !== 'object' || !(Symbol.iterator in row))
+    throw new TypeError(`each item of starmap must be an iterable of arguments, not ${inspect(row)}`)
+  return [...(row as Iterable<unknown>)]
 }
 
 class SyncInputs implements Inputs {

@@ -6,6 +6,7 @@ import type { MessagePort } from 'node:worker_threads'
 import type { Packed } from '../memory/handles.js'
 import type { Failure } from '../task/failure.js'
 import type { Definition } from '../task/target.js'
+import type { Plan } from './blocks.js'
 import type { Column } from './numbers.js'
 
 /** Values one behind the other; numbers alone as a Float64Array. */
@@ -18,7 +19,17 @@ export type Assignment =
   /** Calls, a task each, of the functions with these numbers (one number: all of the same). */
   | { kind: 'calls'; targets: number | readonly number[]; args: Packed; arity: number }
   /** Call the target once per item. Stops at the first failure, unless `settled`; a call that throws is tried again `retries` times. */
-  | { kind: 'map'; target: number; items: PackedColumn; arity: number; settled: boolean; retries: number }
+  | {
+      kind: 'map'
+      target: number
+      items: PackedColumn
+      arity: number
+      spread: boolean
+      settled: boolean
+      retries: number
+    }
+  /** Compute blocks of a range with others who were told the same: see blocks.ts. */
+  | { kind: 'blocks'; target: number; args: Packed; plan: Plan; claims: SharedArrayBuffer; keep: boolean }
 
 // The arguments of `calls` lie one behind the other, `arity` for each; where they are not as many for each, `arity` is -1, and
 // there is an array for each.

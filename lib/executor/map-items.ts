@@ -5,6 +5,8 @@ export interface Chunk {
   /** The arguments of the calls, `arity` for each, one behind the other. */
   items: Column
   arity: number
+  /** Whether each item is the list of its call's arguments. */
+  spread: boolean
 }
 
 export interface MapCalls {
@@ -21,7 +23,7 @@ export interface MapCalls {
  */
 export async function mapItems<T>(
   fn: Function,
-  { items, arity }: Chunk,
+  { items, arity, spread }: Chunk,
   { settled, retries }: MapCalls,
   describe: (thrown: unknown) => T,
 ): Promise<{ values: Column; failures: [index: number, thrown: T][] }> {
@@ -31,7 +33,11 @@ export async function mapItems<T>(
   for (let index = 0, left = retries; index < count;) {
     try {
       const at = index * arity
-      const value: unknown = arity === 1 ? fn(items[index]) : fn(...items.slice(at, at + arity))
+      const value: unknown = spread
+        ? fn(...(items[index] as unknown[]))
+        : arity === 1
+          ? fn(items[index])
+          : fn(...items.slice(at, at + arity))
       values.push(typeof value !== 'number' && isThenable(value) ? await value : value)
     } catch (thrown) {
       if (left-- > 0) continue

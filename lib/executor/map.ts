@@ -10,7 +10,7 @@ import { whenAborted } from '../memory/abort.js'
 import { settleWithin } from '../memory/settle.js'
 import { callSafely } from './callback.js'
 import { ChunkPlan } from './chunks.js'
-import { zip, type Batch, type Input, type Inputs } from './inputs.js'
+import { readInputs, Rows, type Batch, type Input, type Inputs } from './inputs.js'
 import type { MapOptions, MapProgress, MapResult } from './map-options.js'
 import type { Chunk } from './map-items.js'
 import type { Column } from './numbers.js'
@@ -50,6 +50,7 @@ export class Mapping<R> implements MapResult<R> {
   readonly #runner: MapRunner
   readonly #inputs: Inputs
   readonly #arity: number
+  readonly #spread: boolean
   readonly #options: MapOptions
   readonly #plan: ChunkPlan
   readonly #results: Results<R>
@@ -86,7 +87,8 @@ export class Mapping<R> implements MapResult<R> {
     this.#options = options
     this.#runner = runner
     this.#arity = inputs.length
-    this.#inputs = zip(inputs)
+    this.#spread = inputs[0] instanceof Rows
+    this.#inputs = readInputs(inputs)
     this.#progress = { done: 0, total: this.#inputs.total, failed: 0 }
     const onAbort = () => this.#close({ values: [], failure: { thrown: signal!.reason } })
     this.#stopListening = whenAborted(signal, onAbort)
@@ -158,7 +160,7 @@ export class Mapping<R> implements MapResult<R> {
     this.#ahead += count
     this.#read += count
     this.#places.push(place)
-    this.#submit({ items, arity: this.#arity }, place, (result) => {
+    this.#submit({ items, arity: this.#arity, spread: this.#spread }, place, (result) => {
       this.#plan.settled(count, items instanceof Float64Array, this.#runner.itemMs())
       this.#onChunk(place, result)
     })
@@ -181,11 +183,15 @@ export class Mapping<R> implements MapResult<R> {
   }
 
   /** One of its items cannot be sent. It fails alone. */
-  async #submitEach({ items, arity }: Chunk, place: Place, onDone: (result: ChunkResult) => void): Promise<void> {
+  async #submitEach(
+    { items, arity, spread }: Chunk,
+    place: Place,
+    onDone: (result: ChunkResult) => void,
+  ): Promise<void> {
     const values: unknown[] = []
     const failures: [number, unknown][] = []
     for (let at = 0; at < items.length; at += arity) {
-      const one = { items: items.slice(at, at + arity), arity }
+      const one = { items: items.slice(at, at + arity), arity, spread }
       const result = await new Promise<ChunkResult>((resolve) => this.#submit(one, place, resolve))
       for (const [, thrown] of result.failures) failures.push([values.length, thrown])
       if (!this.#options.settled && failures.length > 0) break

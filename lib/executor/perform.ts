@@ -2,6 +2,7 @@
 import { unpack } from '../memory/handles.js'
 import { encodeFailure } from '../task/failure.js'
 import { advise } from '../task/target.js'
+import { Claims, computeBlocks } from './blocks.js'
 import { CannotRun, type Desk } from './desk.js'
 import type { Assignment, Lease, Outcome } from './lease.js'
 import { isThenable, mapItems } from './map-items.js'
@@ -75,11 +76,11 @@ export async function performAlone(
 /** Map a chunk. */
 export async function performMap(
   desk: Desk,
-  { target, items, arity, settled, retries }: Assignment & { kind: 'map' },
+  { target, items, arity, spread, settled, retries }: Assignment & { kind: 'map' },
 ): Promise<{ outcome: Outcome; spent: Spent }> {
   const fn = await desk.load(target)
   const { definition } = desk.told(target)
-  const chunk = { items: (await desk.rebuild(items)) as Column, arity }
+  const chunk = { items: (await desk.rebuild(items)) as Column, arity, spread }
   const sinceMs = performance.now()
   const { values, failures } = await mapItems(fn, chunk, { settled, retries }, (thrown) => {
     advise(definition, thrown)
@@ -87,4 +88,20 @@ export async function performMap(
   })
   const spent = [target, Math.max(values.length, 1), performance.now() - sinceMs]
   return { outcome: { kind: 'mapped', values: { value: values, handles: false }, failures }, spent }
+}
+
+/** Compute blocks of a range until none is left. Says nothing of the pace: it took what others left. */
+export async function performBlocks(
+  desk: Desk,
+  { target, args: packed, plan, claims, keep }: Assignment & { kind: 'blocks' },
+): Promise<{ outcome: Outcome; spent: Spent }> {
+  const fn = await desk.load(target)
+  const args = (await desk.rebuild(packed)) as unknown[]
+  try {
+    const share = await computeBlocks(plan, new Claims(claims), (start, end) => fn(start, end, ...args), keep)
+    return { outcome: { kind: 'returned', value: { value: share, handles: false } }, spent: [] }
+  } catch (thrown) {
+    advise(desk.told(target).definition, thrown)
+    throw thrown
+  }
 }

@@ -5,6 +5,7 @@ import { refuseTooDeep } from '../process/current.js'
 import { decodeFailure } from '../task/failure.js'
 import { define, refuseDuringImport } from '../task/target.js'
 import type { Target } from '../task/task.js'
+import type { Share } from './blocks.js'
 import {
   extendCall,
   PLAIN_CALL,
@@ -25,6 +26,15 @@ import { splitMapArguments, type MapOptions, type MapResult } from './map-option
 import { packNumbers, type Column } from './numbers.js'
 import { openPool, type Pool, type ProcessPoolOptions } from './open-pool.js'
 import type { KnownFunction } from './pace.js'
+import {
+  checkCombine,
+  checkParallel,
+  combineParts,
+  runParallel,
+  type ParallelOptions,
+  type Range,
+  type ReduceOptions,
+} from './parallel.js'
 import { siteOf, type Site } from './site.js'
 import { transferredWith } from './transfer.js'
 
@@ -75,13 +85,21 @@ export class ProcessPoolExecutor implements Executor {
     return new Mapping(inputs, options, {
       busy: maxWorkers * CHUNKS_PER_WORKER,
       itemMs: () => fn.averageMs,
-      submit: ({ items, arity }, settled, onDone, onFailed) => {
+      submit: ({ items, arity, spread }, settled, onDone, onFailed) => {
         this.#refuse()
         const value = transfer.length > 0 ? items : packNumbers(items)
         const future: Future<ChunkResult> = this.#order(fn, submitted, {
           assign: (moved) => {
             moved.push(...transferredWith(items, transfer))
-            return { kind: 'map', target: fn.number, items: { ...pack(value, moved), value }, arity, settled, retries }
+            return {
+              kind: 'map',
+              target: fn.number,
+              items: { ...pack(value, moved), value },
+              arity,
+              spread,
+              settled,
+              retries,
+            }
           },
           describe: () => ({ root: 'args', value: items }),
           decode: (outcome) => decodeChunk(outcome, submitted),
@@ -90,6 +108,24 @@ export class ProcessPoolExecutor implements Executor {
         return () => future.cancel()
       },
     })
+  }
+
+  async parallelFor<A extends unknown[]>(
+    range: Range,
+    body: Target<[start: number, end: number, ...args: A], unknown>,
+    options: ParallelOptions<NoInfer<A>> = {},
+  ): Promise<void> {
+    await this.#compute(range, body, options, false, this.parallelFor)
+  }
+
+  async parallelReduce<R, A extends unknown[]>(
+    range: Range,
+    body: Target<[start: number, end: number, ...args: A], R>,
+    combine: (a: Awaited<R>, b: Awaited<R>) => Awaited<R> | Promise<Awaited<R>>,
+    options: ReduceOptions<NoInfer<A>, Awaited<R>> = {},
+  ): Promise<Awaited<R>> {
+    checkCombine(combine)
+    return combineParts(await this.#compute(range, body, options, true, this.parallelReduce), combine, options.initial)
   }
 
   with(options: CallOptions): ProcessPoolExecutor {
@@ -141,6 +177,30 @@ export class ProcessPoolExecutor implements Executor {
     const { broken } = dispatcher
     if (broken) throw new BrokenProcessPool(broken.message, { cause: broken.cause })
     if (shutDown) throw new ShutdownError('the executor was shut down and takes no more work')
+  }
+
+  #compute(range: Range, body: Target, options: ParallelOptions, keep: boolean, caller: Function): Promise<Share[]> {
+    const definition = define(body)
+    const submitted = siteOf(caller, definition)
+    const { plan, args, signal } = checkParallel(range, this.#pool.maxWorkers, options)
+    this.#refuse()
+    if (this.#call.transfer.length > 0)
+      throw new TypeError('a range has several workers: nothing can be transferred to all of them')
+    const fn = this.#pool.dispatcher.known(definition)
+    return runParallel({ plan, args, signal }, ({ memory }) =>
+      this.#order<Share>(fn, submitted, {
+        assign: (moved) => ({
+          kind: 'blocks',
+          target: fn.number,
+          args: pack(args, moved),
+          plan,
+          claims: memory,
+          keep,
+        }),
+        describe: () => ({ root: 'args', value: args }),
+        decode: (outcome) => (outcome.kind === 'returned' ? (unpack(outcome.value)) : undefined),
+      }),
+    )
   }
 
   #optionsFor(submitted: Site): JobOptions {
