@@ -4,12 +4,12 @@
 // and is at most four times as large as one that was measured, so that it takes about CHUNK_MS; towards the end chunks get
 // smaller, so that all workers end together.
 import { checkCount, type MapOptions } from './map-options.js'
+import { MANY } from './numbers.js'
 
 const CHUNK_MS = 2
 const GROWTH = 4
 
 /** Cloning numbers is cheap. Anything else is cloned in the caller's thread, which shall not be blocked for long. */
-const MOST_NUMBERS = 2 ** 16
 const MOST_VALUES = 512
 
 /** More chunks than these wait for a worker only where it was asked for. */
@@ -57,6 +57,6 @@ export class ChunkPlan {
   settled(count: number, packed: boolean, itemMs: number | undefined): void {
     if (itemMs === undefined) return
     const wanted = Math.floor(CHUNK_MS / itemMs)
-    this.#size = Math.max(1, Math.min(wanted, GROWTH * count, packed ? MOST_NUMBERS : MOST_VALUES))
+    this.#size = Math.max(1, Math.min(wanted, GROWTH * count, packed ? MANY : MOST_VALUES))
   }
 }

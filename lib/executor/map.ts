@@ -12,7 +12,7 @@ import { ChunkPlan } from './chunks.js'
 import { zip, type Batch, type Input, type Inputs } from './inputs.js'
 import type { MapOptions, MapProgress, MapResult } from './map-options.js'
 import type { Chunk } from './map-items.js'
-import type { Column } from './numbers.js'
+import { areNumbers, type Column } from './numbers.js'
 import { Results, type Block } from './results.js'
 
 /** What mapping one chunk gives: a value per item, and what was thrown in place of some, by index. */
@@ -108,7 +108,7 @@ export class Mapping<R> implements MapResult<R> {
     onResult?: ((value: R[]) => A | PromiseLike<A>) | null,
     onError?: ((reason: any) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    this.#all ??= this.#results.all()
+    this.#all ??= this.#results.all(this.#inputs.total)
     return this.#all.then(onResult, onError)
   }
 
@@ -153,12 +153,13 @@ export class Mapping<R> implements MapResult<R> {
 
   #launch(items: Column): void {
     const count = items.length / this.#arity
+    const packed = areNumbers(items)
     const place: Place = { block: undefined, cancel: () => {} }
     this.#ahead += count
     this.#read += count
     this.#places.push(place)
     this.#submit({ items, arity: this.#arity }, place, (result) => {
-      this.#plan.settled(count, items instanceof Float64Array, this.#runner.itemMs())
+      this.#plan.settled(count, packed, this.#runner.itemMs())
       this.#onChunk(place, result)
     })
   }

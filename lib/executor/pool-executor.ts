@@ -77,11 +77,17 @@ export class ProcessPoolExecutor implements Executor {
       itemMs: () => fn.averageMs,
       submit: ({ items, arity }, settled, onDone, onFailed) => {
         this.#refuse()
-        const value = transfer.length > 0 ? items : packNumbers(items)
         const future: Future<ChunkResult> = this.#order(fn, submitted, {
           assign: (moved) => {
             moved.push(...transferredWith(items, transfer))
-            return { kind: 'map', target: fn.number, items: { ...pack(value, moved), value }, arity, settled, retries }
+            return {
+              kind: 'map',
+              target: fn.number,
+              items: { ...pack(items, moved), value: packNumbers(items) },
+              arity,
+              settled,
+              retries,
+            }
           },
           describe: () => ({ root: 'args', value: items }),
           decode: (outcome) => decodeChunk(outcome, submitted),
