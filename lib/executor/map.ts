@@ -70,7 +70,6 @@ export class Mapping<R> implements MapResult<R> {
     const signal = checkSignal(options.signal)
     if (onProgress !== undefined && typeof onProgress !== 'function')
       throw new TypeError(`onProgress must be a function, not ${inspect(onProgress)}`)
-    this.#plan = new ChunkPlan(options, runner.busy)
     const timeoutMs = checkTimeout(timeout)
     const endMs = performance.now() + timeoutMs
     const late = () => `the next result was not there ${timeoutMs} ms after map was called`
@@ -86,6 +85,8 @@ export class Mapping<R> implements MapResult<R> {
     this.#runner = runner
     this.#arity = inputs.length
     this.#inputs = zip(inputs)
+    // Where the number of inputs is known, they are there already: to read them does nothing.
+    this.#plan = new ChunkPlan(options, runner.busy, this.#inputs.total === undefined ? undefined : runner.itemMs())
     this.#progress = { done: 0, total: this.#inputs.total, failed: 0 }
     const onAbort = () => this.#close({ values: [], failure: { thrown: signal!.reason } })
     this.#stopListening = signal ? whenAborted(signal, onAbort) : () => {}
