@@ -4,12 +4,15 @@
 // and is at most four times as large as one that was measured, so that it takes about CHUNK_MS; towards the end chunks get
 // smaller, so that all workers end together.
 import { checkCount, type MapOptions } from './map-options.js'
+import { MANY } from './numbers.js'
 
 const CHUNK_MS = 2
 const GROWTH = 4
 
+/** Chunks at the end are no smaller than this part of one: each costs a message. */
+const LEAST_PART = 8
+
 /** Cloning numbers is cheap. Anything else is cloned in the caller's thread, which shall not be blocked for long. */
-const MOST_NUMBERS = 2 ** 16
 const MOST_VALUES = 512
 
 /** More chunks than these wait for a worker only where it was asked for. */
@@ -21,12 +24,16 @@ export class ChunkPlan {
   readonly #busy: number
   #size = 1
 
-  /** @param busy how many chunks keep all workers busy. @throws TypeError, RangeError */
-  constructor({ chunksize, buffersize }: MapOptions, busy: number) {
+  /**
+   * @param busy how many chunks keep all workers busy. @param itemMs what a call takes, if that is known and nobody minds how
+   * much is read at first. @throws TypeError, RangeError
+   */
+  constructor({ chunksize, buffersize }: MapOptions, busy: number, itemMs: number | undefined) {
     this.#busy = busy
     this.#fixed = chunksize === undefined ? undefined : checkCount(chunksize, 'chunksize')
     this.#buffersize = buffersize === undefined ? undefined : checkCount(buffersize, 'buffersize')
     if (this.#fixed !== undefined) this.#buffersize ??= busy * this.#fixed
+    this.settled(MOST_VALUES, false, itemMs)
   }
 
   /** Whether chunks may be sent that are not full, because their input is slow. */
@@ -43,7 +50,7 @@ export class ChunkPlan {
     const { unsettled, untaken } = underWay
     let size = this.#fixed ?? this.#size
     if (this.#fixed === undefined) {
-      if (left !== undefined) size = Math.min(size, Math.max(1, Math.ceil(left / this.#busy)))
+      if (left !== undefined) size = Math.min(size, Math.ceil(Math.max(left / this.#busy, size / LEAST_PART)))
       if (this.#buffersize === undefined) return unsettled + untaken < this.#busy ? size : 0
       size = Math.min(size, Math.ceil(this.#buffersize / this.#busy))
       if (unsettled >= Math.max(this.#busy, MOST_UNDER_WAY)) return 0
@@ -56,7 +63,7 @@ export class ChunkPlan {
   /** A chunk of so many items was settled. @param itemMs what a call takes on average; `undefined`: it is not measured */
   settled(count: number, packed: boolean, itemMs: number | undefined): void {
     if (itemMs === undefined) return
-    const wanted = Math.floor(CHUNK_MS / itemMs)
-    this.#size = Math.max(1, Math.min(wanted, GROWTH * count, packed ? MOST_NUMBERS : MOST_VALUES))
+    const wanted = Math.floor(CHUNK_MS / Math.max(itemMs, 1e-6))
+    this.#size = Math.max(1, Math.min(wanted, GROWTH * count, packed ? MANY : MOST_VALUES))
   }
 }

@@ -138,7 +138,8 @@ export class Flight {
 
   #tell(outcome: JobOutcome): void {
     const job = this.jobs[this.#told++]!
-    if (job.over) return
+    // One that is run again has left this flight.
+    if (job.over || job.flight !== this) return
     job.over = true
     job.settle(outcome)
   }

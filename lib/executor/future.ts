@@ -36,7 +36,7 @@ export class Future<R = unknown> implements PromiseLike<R> {
   #work: Work | undefined
   /** Made when somebody first awaits the future, for all who do. */
   #promise: Promise<R> | undefined
-  #resolve: ((value: R) => void) | undefined
+  #resolve: ((value: any) => void) | undefined
   #reject: ((reason: unknown) => void) | undefined
   // Of any: a Future<string> shall be a Future<unknown>, too. Most futures have one at most.
   #callbacks: ((future: Future<any>) => unknown)[] | undefined

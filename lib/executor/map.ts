@@ -13,7 +13,7 @@ import { ChunkPlan } from './chunks.js'
 import { readInputs, Rows, type Batch, type Input, type Inputs } from './inputs.js'
 import type { MapOptions, MapProgress, MapResult } from './map-options.js'
 import type { Chunk } from './map-items.js'
-import type { Column } from './numbers.js'
+import { areNumbers, type Column } from './numbers.js'
 import { Results, type Block } from './results.js'
 
 /** What mapping one chunk gives: a value per item, and what was thrown in place of some, by index. */
@@ -72,7 +72,6 @@ export class Mapping<R> implements MapResult<R> {
     const signal = checkSignal(options.signal)
     if (onProgress !== undefined && typeof onProgress !== 'function')
       throw new TypeError(`onProgress must be a function, not ${inspect(onProgress)}`)
-    this.#plan = new ChunkPlan(options, runner.busy)
     const timeoutMs = checkTimeout(timeout)
     const endMs = performance.now() + timeoutMs
     const late = () => `the next result was not there ${timeoutMs} ms after map was called`
@@ -87,8 +86,14 @@ export class Mapping<R> implements MapResult<R> {
     this.#options = options
     this.#runner = runner
     this.#arity = inputs.length
+<<<<<<< HEAD
     this.#spread = inputs[0] instanceof Rows
     this.#inputs = readInputs(inputs)
+=======
+    this.#inputs = zip(inputs)
+    // Where the number of inputs is known, they are there already: to read them does nothing.
+    this.#plan = new ChunkPlan(options, runner.busy, this.#inputs.total === undefined ? undefined : runner.itemMs())
+>>>>>>> engine
     this.#progress = { done: 0, total: this.#inputs.total, failed: 0 }
     const onAbort = () => this.#close({ values: [], failure: { thrown: signal!.reason } })
     this.#stopListening = whenAborted(signal, onAbort)
@@ -111,7 +116,7 @@ export class Mapping<R> implements MapResult<R> {
     onResult?: ((value: R[]) => A | PromiseLike<A>) | null,
     onError?: ((reason: any) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    this.#all ??= this.#results.all()
+    this.#all ??= this.#results.all(this.#inputs.total)
     return this.#all.then(onResult, onError)
   }
 
@@ -156,12 +161,18 @@ export class Mapping<R> implements MapResult<R> {
 
   #launch(items: Column): void {
     const count = items.length / this.#arity
+    const packed = areNumbers(items)
     const place: Place = { block: undefined, cancel: () => {} }
     this.#ahead += count
     this.#read += count
     this.#places.push(place)
+<<<<<<< HEAD
     this.#submit({ items, arity: this.#arity, spread: this.#spread }, place, (result) => {
       this.#plan.settled(count, items instanceof Float64Array, this.#runner.itemMs())
+=======
+    this.#submit({ items, arity: this.#arity }, place, (result) => {
+      this.#plan.settled(count, packed, this.#runner.itemMs())
+>>>>>>> engine
       this.#onChunk(place, result)
     })
   }

@@ -6,16 +6,30 @@ export type Column = unknown[] | Float64Array<ArrayBuffer>
 /** Fewer are not worth it. */
 const FEW = 8
 
-/** The values as a Float64Array if all of them are numbers. */
+/** The usual size of a full chunk. Larger ones come from fresh memory each time, which costs more than their messages save. */
+export const MANY = 2 ** 13
+
+/** To clone from, again and again: a chunk of the usual size need not have memory of its own. */
+let scratch: Float64Array<ArrayBuffer> | undefined
+
+export function areNumbers(values: Column): boolean {
+  if (values instanceof Float64Array) return true
+  if (values.length < FEW) return false
+  for (let i = 0; i < values.length; i++) if (typeof values[i] !== 'number') return false
+  return true
+}
+
+/** Numbers packed, to be cloned at once: the next call may overwrite them. */
 export function packNumbers(values: Column): Column {
-  if (values instanceof Float64Array || values.length < FEW || typeof values[0] !== 'number') return values
-  const packed = new Float64Array(values.length)
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i]
-    if (typeof value !== 'number') return values
-    packed[i] = value
-  }
+  if (values instanceof Float64Array || !areNumbers(values)) return values
+  const packed = values.length === MANY ? (scratch ??= new Float64Array(MANY)) : new Float64Array(values.length)
+  for (let i = 0; i < values.length; i++) packed[i] = values[i] as number
   return packed
+}
+
+/** A function of its own, which sees numbers only: in one with values of all kinds each number costs an allocation. */
+export function copyNumbers(list: unknown[], at: number, numbers: Float64Array, from: number): void {
+  for (let i = from; i < numbers.length; i++) list[at++] = numbers[i]!
 }
 
 /** A column that is filled from its start: packed as long as all are numbers. */

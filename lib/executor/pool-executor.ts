@@ -87,16 +87,20 @@ export class ProcessPoolExecutor implements Executor {
       itemMs: () => fn.averageMs,
       submit: ({ items, arity, spread }, settled, onDone, onFailed) => {
         this.#refuse()
-        const value = transfer.length > 0 ? items : packNumbers(items)
         const future: Future<ChunkResult> = this.#order(fn, submitted, {
           assign: (moved) => {
             moved.push(...transferredWith(items, transfer))
             return {
               kind: 'map',
               target: fn.number,
+<<<<<<< HEAD
               items: { ...pack(value, moved), value },
               arity,
               spread,
+=======
+              items: { ...pack(items, moved), value: packNumbers(items) },
+              arity,
+>>>>>>> engine
               settled,
               retries,
             }

@@ -1,12 +1,15 @@
 // The results of a map, on their way to the consumer: blocks of them arrive, and are taken one by one by who iterates, or whole by
 // who awaits them all. They can be taken once.
-import type { Column } from './numbers.js'
+import { copyNumbers, type Column } from './numbers.js'
 
 /** Results of one chunk, and what ends the stream behind them. */
 export interface Block {
   values: Column
   failure?: { thrown: unknown } | undefined
 }
+
+/** Of an array that is made for so many and more, the engine thinks that it will mostly be empty. */
+const MOST_AT_ONCE = 2 ** 24
 
 export interface ResultHooks {
   /** So many were taken. */
@@ -71,18 +74,24 @@ export class Results<R> {
     return next
   }
 
-  async all(): Promise<R[]> {
-    const results: R[] = []
-    for (;;) {
+  /** @param total how many there will be, where somebody knows: memory that grows is copied again and again */
+  async all(total: number = 0): Promise<R[]> {
+    const results = new Array<R>(Math.min(total, MOST_AT_ONCE))
+    for (let at = 0; ;) {
       const block = this.#blocks.shift()
       if (block) {
         const { values } = block
-        for (let i = this.#taken; i < values.length; i++) results.push(values[i] as R)
+        if (values instanceof Float64Array) copyNumbers(results, at, values, this.#taken)
+        else for (let i = this.#taken; i < values.length; i++) results[at + i - this.#taken] = values[i] as R
+        const count = values.length - this.#taken
+        at += count
         this.#taken = 0
-        this.#hooks.onTaken(values.length)
+        this.#hooks.onTaken(count)
         this.#throwIfFailed(block)
-      } else if (this.#ended) return results
-      else await this.#news()
+      } else if (this.#ended) {
+        results.length = at
+        return results
+      } else await this.#news()
     }
   }
 

@@ -1,7 +1,7 @@
 // Where work was submitted: the caller's stack, which follows the worker's in errors.
 //
 // Capturing one costs more than all else that the submission of a small task does. So of a burst (many submissions of one
-// function without a pause between) the first few have a stack of their own, and the rest that of the last of those: a loop.
+// function within a few milliseconds) the first have a stack of their own, and the rest that of the last of those: a loop's.
 
 /** A stack that is formatted when it is first read. */
 export interface Site {
@@ -10,6 +10,8 @@ export interface Site {
 
 /** So many of a burst have a stack of their own. */
 const OWN_STACKS = 16
+
+const BURST_MS = 5
 
 interface Burst {
   count: number
@@ -28,7 +30,7 @@ export function siteOf(api: Function, what: object): Site {
     burst.count++
     burst.site = site
   } else {
-    if (bursts.size === 0) queueMicrotask(forget)
+    if (bursts.size === 0) setTimeout(forget, BURST_MS).unref()
     bursts.set(what, { count: 1, site })
   }
   return site

@@ -3,6 +3,7 @@
 import { build, type Plugin } from 'esbuild'
 import { readFile } from 'node:fs/promises'
 import { sep } from 'node:path'
+import type { Slots } from '../../lib/executor/claims.js'
 import type * as Internals from '../../lib/internals.js'
 
 /** What a simulated thread's code calls in place of the real thing. */
@@ -11,6 +12,7 @@ export interface Controller {
   load(words: Int32Array, index: number): number
   store(words: Int32Array, index: number, value: number): number
   add(words: Int32Array, index: number, value: number): number
+  exchange(words: Int32Array, index: number, value: number): number
   compareExchange(words: Int32Array, index: number, expected: number, value: number): number
   peek(words: Int32Array, index: number): number
   poke(words: Int32Array, index: number, value: number): void
@@ -44,6 +46,8 @@ export type Classes = Pick<
    * explored; what it does on the shared words, is what this does.
    */
   awaitLock(lock: object): boolean
+  /** The slots of an executor with one worker, as something that threads can share. */
+  SharedSlots: new () => { readonly slots: Slots }
 }
 
 export interface Bundle {
@@ -53,7 +57,7 @@ export interface Bundle {
 
 const REPLACED: Record<string, string> = {
   'lib/memory/atomics.ts': `
-    export const { load, store, add, compareExchange, peek, poke, waitOn } = controller
+    export const { load, store, add, exchange, compareExchange, peek, poke, waitOn } = controller
     export const notifyOne = (words, index) => controller.notify(words, index, 1)
     export const notifyAll = (words, index) => controller.notify(words, index, Infinity)
     export const spinWhile = () => {}
@@ -71,6 +75,17 @@ const REPLACED: Record<string, string> = {
     export const makeShareable = (object, ...handle) => { object.handle = handle }
     export const attach = ({ handle }) => Object.assign(kinds.get(handle[0])([handle[0], 0, ...handle.slice(1)]), { handle })`,
 }
+
+const SHARED_SLOTS = `
+  import { newSlotMemory, Slots } from './lib/executor/claims.ts'
+  import { makeShareable, registerShareable } from './lib/memory/handles.ts'
+  export class SharedSlots {
+    constructor({ words, numbers } = newSlotMemory(1)) {
+      this.slots = new Slots({ words, numbers })
+      makeShareable(this, 'Slots', words, numbers)
+    }
+  }
+  registerShareable('Slots', ([, , words, numbers]) => new SharedSlots({ words, numbers }))`
 
 const TAKE = "if (!tryTake(this.words, 0, 'handOver')) block(new LockWaiter(this.words, 0, true, 'handOver'), Infinity)"
 const GIVE_BACK = 'giveBack(this.words, 0)'
@@ -130,6 +145,7 @@ export async function bundle({ mutant, mutex = 'real' }: { mutant?: Mutant; mute
           `import { block } from './lib/sync/park.ts'`,
           `export const awaitLock = ({ handle: [, memory, onOwnerDeath] }) =>
             block(new LockWaiter(new Int32Array(memory), 0, false, onOwnerDeath), Infinity)`,
+          SHARED_SLOTS,
         )
         .join('\n'),
       resolveDir: process.cwd(),

@@ -57,7 +57,12 @@ export interface Exploration {
 }
 
 type Op =
-  | { kind: 'load' | 'add' | 'store' | 'cas' | 'wait' | 'notify' | 'peek' | 'poke'; at: number; a: number; b: number }
+  | {
+      kind: 'load' | 'add' | 'exchange' | 'store' | 'cas' | 'wait' | 'notify' | 'peek' | 'poke'
+      at: number
+      a: number
+      b: number
+    }
   | { kind: 'dead'; at: number }
   /** A mutex, where that is taken for granted. */
   | { kind: 'enter'; at: number; report: boolean }
@@ -136,7 +141,7 @@ class Simulated {
     program: (shared: object, thread: Thread, classes: Classes) => void,
   ) {
     const op =
-      (kind: 'load' | 'add' | 'store' | 'cas' | 'wait' | 'notify' | 'peek' | 'poke') =>
+      (kind: 'load' | 'add' | 'exchange' | 'store' | 'cas' | 'wait' | 'notify' | 'peek' | 'poke') =>
       (words: Int32Array, index: number, a = 0, b = 0) =>
         this.#do({ kind, at: offset(words) + index, a, b })
     const controller: Controller = {
@@ -144,6 +149,7 @@ class Simulated {
       load: op('load') as Controller['load'],
       store: op('store') as Controller['store'],
       add: op('add') as Controller['add'],
+      exchange: op('exchange') as Controller['exchange'],
       compareExchange: op('cas') as Controller['compareExchange'],
       peek: op('peek') as Controller['peek'],
       poke: op('poke'),
@@ -469,6 +475,11 @@ class Explorer {
         memory[op.at] = before + op.a
         return this.#advance(next, t, before, at)
       }
+      case 'exchange': {
+        const before = memory[op.at]!
+        memory[op.at] = op.a
+        return this.#advance(next, t, before, at)
+      }
       case 'cas': {
         const before = memory[op.at]!
         if (before === op.a) memory[op.at] = op.b
@@ -634,7 +645,7 @@ function hash(state: State, objects: [kind: string, start: number][]): number {
   }
   const memory = scratch.length === state.memory.length ? scratch : (scratch = state.memory.slice())
   memory.set(state.memory)
-  for (const [kind, start] of objects) if (kind !== 'Lock' && kind !== 'RLock') tidy(memory.subarray(start))
+  for (const [kind, start] of objects) if (!['Lock', 'RLock', 'Slots'].includes(kind)) tidy(memory.subarray(start))
   for (let i = 0; i < memory.length; i++) {
     if (memory[i] === 0) continue
     mix(i)
@@ -677,6 +688,7 @@ function directController(): Controller {
     load: (words, index) => words[index]!,
     store: (words, index, value) => (words[index] = value),
     add: unused,
+    exchange: unused,
     compareExchange: unused,
     peek: (words, index) => words[index]!,
     poke: (words, index, value) => {

@@ -1,0 +1,66 @@
+// How long does it take to map a million numbers, and 100,000 small objects, over a function that does nearly nothing? Beside
+// Python's Pool.map with its automatic chunks; two workers each.
+import { isMainThread, ProcessPoolExecutor } from 'manyhands'
+import { measure, report } from './measure.js'
+import { startPython } from './python.js'
+
+const NUMBERS = 1_000_000
+const OBJECTS = 100_000
+const ROUNDS = 9
+
+const PYTHON = `
+import multiprocessing, time
+pool = None
+def inc(n): return n + 1
+def touch(o): return {'id': o['id'], 'name': o['name'], 'ok': True}
+def run(fn, items):
+    global pool
+    pool = pool or multiprocessing.Pool(2)
+    start = time.perf_counter()
+    pool.map(fn, items)
+    return (time.perf_counter() - start) * 1000
+def numbers(): return run(inc, all_numbers)
+def objects(): return run(touch, all_objects)
+all_numbers = list(range(${NUMBERS}))
+all_objects = [{'id': i, 'name': 'item %d' % i} for i in range(${OBJECTS})]
+`
+
+if (isMainThread) {
+  const executor = new ProcessPoolExecutor({ maxWorkers: 2 })
+  const python = startPython(PYTHON)
+  const inc = (n: number) => n + 1
+  const touch = ({ id, name }: { id: number; name: string }) => ({ id, name, ok: true })
+  const numbers = Array.from({ length: NUMBERS }, (_, n) => n)
+  const packed = Float64Array.from(numbers)
+  const objects = Array.from({ length: OBJECTS }, (_, id) => ({ id, name: `item ${id}` }))
+  const ms = async (use: () => PromiseLike<unknown>) => {
+    const startMs = performance.now()
+    await use()
+    return performance.now() - startMs
+  }
+  const iterate = async () => {
+    let sum = 0
+    for await (const n of executor.map(inc, numbers)) sum += n
+    return sum
+  }
+  const pythons = (name: string) => (python ? [{ name: 'Python Pool.map', measure: () => python.call(name) }] : [])
+  const ofNumbers = [
+    { name: 'await map(array)', measure: () => ms(() => executor.map(inc, numbers)) },
+    { name: 'await map(Float64Array)', measure: () => ms(() => executor.map(inc, packed)) },
+    { name: 'for await of map(array)', measure: () => ms(iterate) },
+    ...pythons('numbers'),
+  ]
+  const ofObjects = [
+    { name: 'await map(objects)', measure: () => ms(() => executor.map(touch, objects)) },
+    ...pythons('objects'),
+  ]
+  for (const [contenders, what] of [
+    [ofNumbers, `ms, ${NUMBERS} numbers`],
+    [ofObjects, `ms, ${OBJECTS} objects`],
+  ] as const) {
+    for (const { measure } of contenders) await measure()
+    report(await measure(contenders, ROUNDS), what, 'Python Pool.map')
+  }
+  await executor.shutdown()
+  python?.close()
+}

@@ -1,0 +1,5 @@
+// The task of workerpool.
+import workerpool from 'workerpool'
+import inc from './inc.js'
+
+workerpool.worker({ inc })

@@ -1,0 +1,126 @@
+import { InlineExecutor, ProcessPoolExecutor, TimeoutError, WorkerDiedError, type Future } from 'manyhands'
+import { assert, suite, thrownBy } from '../harness.js'
+import { Gate, passGate } from './gate.js'
+
+const priorities = suite('with a priority')
+
+/** One worker, busy until the gate opens, and a note of the order in which tasks run. */
+async function blocked() {
+  const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+  const gate = new Gate()
+  const order = new Int32Array(new SharedArrayBuffer(4 * 400))
+  void executor.submit(passGate<null>, gate.words, null)
+  await gate.begun()
+  return { executor, gate, order, ran: () => [...order.subarray(1, 1 + order[0]!)] }
+}
+
+const note = (order: Int32Array, n: number) => {
+  order[Atomics.add(order, 0, 1) + 1] = n
+  return n
+}
+
+priorities('the greater goes first, and among equals who came first', async () => {
+  const { executor, gate, order, ran } = await blocked()
+  const ranks = [0, 5, -1, 0, 5, Infinity, 2.5, -Infinity, -1]
+  const futures = ranks.map((priority, i) =>
+    priority === 0 ? executor.submit(note, order, i) : executor.with({ priority }).submit(note, order, i),
+  )
+  gate.open()
+  await Promise.all(futures)
+  assert.equal(ran(), [5, 1, 4, 6, 0, 3, 2, 8, 7])
+  await executor.shutdown()
+})
+
+priorities('overtakes hundreds of short tasks that wait, map included', async () => {
+  const { executor, gate, order, ran } = await blocked()
+  const many = Array.from({ length: 300 }, (_, i) => executor.submit(note, order, i))
+  const mapped = executor.with({ priority: 1 }).map((o: Int32Array, n: number) => {
+    o[Atomics.add(o, 0, 1) + 1] = n
+  }, [order, order], [1001, 1002]) // prettier-ignore
+  const urgent = executor.with({ priority: 2 }).submit(note, order, 2000)
+  many[3]!.cancel()
+  gate.open()
+  await Promise.allSettled([...many, mapped, urgent])
+  assert.equal(ran().slice(0, 7), [2000, 1001, 1002, 0, 1, 2, 4])
+  assert.is(ran().length, 302)
+  await executor.shutdown()
+})
+
+const retries = suite('with retries')
+
+const failing = (runs: Int32Array, times: number, how: 'throw' | 'exit' | 'hang') => {
+  const run = Atomics.add(runs, 0, 1)
+  if (run >= times) return run
+  if (how === 'exit') process.exit(4)
+  if (how === 'hang') return new Promise<number>((resolve) => setTimeout(resolve, 60_000, run))
+  throw new RangeError(`run ${run}`)
+}
+
+const counter = () => new Int32Array(new SharedArrayBuffer(4))
+
+retries('a task that throws, dies or takes too long is run again, so often and no more', async () => {
+  const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+  const patient = executor.with({ retries: 2 })
+  for (const how of ['throw', 'exit', 'hang'] as const) {
+    const through = how === 'hang' ? patient.with({ timeout: 200 }) : patient
+    assert.is(await through.submit(failing, counter(), 2, how), 2)
+    const runs = counter()
+    const error = await thrownBy(() => through.submit(failing, runs, 3, how))
+    assert.instance(error, { throw: RangeError, exit: WorkerDiedError, hang: TimeoutError }[how])
+    assert.is(runs[0], 3)
+  }
+  assert.equal([executor.stats().completed, executor.stats().failed], [3, 3])
+  await executor.shutdown()
+})
+
+retries('nothing runs twice that was not asked to, was cancelled, or cannot be sent', async () => {
+  const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+  const runs = counter()
+  await thrownBy(() => executor.submit(failing, runs, 9, 'throw'))
+  assert.is(runs[0], 1)
+  const gate = new Gate()
+  const future: Future = executor.with({ retries: 5 }).submit(passGate<null>, gate.words, null)
+  await gate.begun()
+  await future.cancel({ force: true })
+  await executor.submit(() => 1)
+  assert.is(gate.count, 1)
+  const controller = new AbortController()
+  const aborted = executor.with({ retries: 5, signal: controller.signal }).submit(passGate<null>, gate.words, null)
+  await gate.begun(2)
+  controller.abort('enough')
+  assert.is(await thrownBy(() => aborted), 'enough')
+  await executor.submit(() => 1)
+  assert.is(gate.count, 2)
+  const unsent = executor.with({ retries: 5 }).submit((x: unknown) => x, () => {}) // prettier-ignore
+  assert.is((await thrownBy(() => unsent)).code, 'ERR_MANYHANDS_DATA_CLONE')
+  await executor.shutdown()
+})
+
+retries('a map makes the calls again that throw', async () => {
+  for (const executor of [new ProcessPoolExecutor({ maxWorkers: 1 }), new InlineExecutor()]) {
+    const runs = counter()
+    const flaky = (words: Int32Array, n: number) => {
+      if (Atomics.add(words, 0, 1) % 2 === 0) throw new RangeError(`${n}`)
+      return n
+    }
+    const words = Array.from({ length: 4 }, () => runs)
+    assert.equal(await executor.with({ retries: 1 }).map(flaky, words, [1, 2, 3, 4], { chunksize: 2 }), [1, 2, 3, 4])
+    assert.is(runs[0], 8)
+    await executor.shutdown()
+  }
+})
+
+retries('and priorities are refused where they are none, at the call', async () => {
+  const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+  for (const bad of [-1, 1.5, NaN]) assert.instance(await thrownBy(() => executor.with({ retries: bad })), RangeError)
+  assert.instance(await thrownBy(() => executor.with({ priority: NaN })), RangeError)
+  for (const bad of [{ retries: '1' }, { priority: '1' }, { priority: null }])
+    assert.instance(await thrownBy(() => executor.with(bad as never)), TypeError)
+  const error = await thrownBy(() => executor.with({ retries: 1 }).with({ transfer: [new ArrayBuffer(1)] }))
+  assert.instance(error, TypeError)
+  assert.match(error.message, 'retries and transfer')
+  await executor.shutdown()
+})
+
+priorities.run()
+retries.run()
