@@ -43,14 +43,14 @@ abstract class FutureJob implements Job, Work {
   protected readonly options: JobOptions
   #retries: number
 
-  constructor(fn: KnownFunction, options: JobOptions, alone: boolean) {
+  constructor(fn: KnownFunction, options: JobOptions, alone: boolean, retries = options.call.retries) {
     const { call } = options
     this.fn = fn
     this.options = options
     this.priority = call.priority
     this.timeoutMs = call.timeoutMs
     this.alone = alone
-    this.#retries = call.retries
+    this.#retries = retries
     this.future = new Future(this)
     if (call.signal) this.#watch(call.signal)
   }
@@ -151,6 +151,8 @@ export interface Orders {
   describe(): { root: string; value: unknown }
   /** The future's result. */
   decode(outcome: JobOutcome): unknown
+  /** How often it is done again. @default as the call's options say */
+  retries?: number
 }
 
 /** Orders that have a message of their own. */
@@ -161,7 +163,7 @@ export class OrderedJob extends FutureJob {
   protected readonly decode: Orders['decode']
 
   constructor(fn: KnownFunction, orders: Orders, options: JobOptions) {
-    super(fn, options, true)
+    super(fn, options, true, orders.retries)
     this.assign = orders.assign
     this.describe = orders.describe
     this.decode = orders.decode

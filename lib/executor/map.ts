@@ -86,14 +86,10 @@ export class Mapping<R> implements MapResult<R> {
     this.#options = options
     this.#runner = runner
     this.#arity = inputs.length
-<<<<<<< HEAD
     this.#spread = inputs[0] instanceof Rows
     this.#inputs = readInputs(inputs)
-=======
-    this.#inputs = zip(inputs)
     // Where the number of inputs is known, they are there already: to read them does nothing.
     this.#plan = new ChunkPlan(options, runner.busy, this.#inputs.total === undefined ? undefined : runner.itemMs())
->>>>>>> engine
     this.#progress = { done: 0, total: this.#inputs.total, failed: 0 }
     const onAbort = () => this.#close({ values: [], failure: { thrown: signal!.reason } })
     this.#stopListening = whenAborted(signal, onAbort)
@@ -166,13 +162,8 @@ export class Mapping<R> implements MapResult<R> {
     this.#ahead += count
     this.#read += count
     this.#places.push(place)
-<<<<<<< HEAD
     this.#submit({ items, arity: this.#arity, spread: this.#spread }, place, (result) => {
-      this.#plan.settled(count, items instanceof Float64Array, this.#runner.itemMs())
-=======
-    this.#submit({ items, arity: this.#arity }, place, (result) => {
       this.#plan.settled(count, packed, this.#runner.itemMs())
->>>>>>> engine
       this.#onChunk(place, result)
     })
   }

@@ -93,14 +93,9 @@ export class ProcessPoolExecutor implements Executor {
             return {
               kind: 'map',
               target: fn.number,
-<<<<<<< HEAD
-              items: { ...pack(value, moved), value },
-              arity,
-              spread,
-=======
               items: { ...pack(items, moved), value: packNumbers(items) },
               arity,
->>>>>>> engine
+              spread,
               settled,
               retries,
             }
@@ -202,7 +197,7 @@ export class ProcessPoolExecutor implements Executor {
           keep,
         }),
         describe: () => ({ root: 'args', value: args }),
-        decode: (outcome) => (outcome.kind === 'returned' ? (unpack(outcome.value)) : undefined),
+        decode: (outcome) => (outcome.kind === 'returned' ? unpack(outcome.value) : undefined),
       }),
     )
   }
