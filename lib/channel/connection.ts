@@ -98,7 +98,10 @@ export class Connection<T = any> {
     if (port === null) return
     pipes.set(port, words)
     // Seen at once by those who await; those who block find out by themselves.
-    port.once('close', () => this.#wire.gone && this.#run())
+    port.once('close', () => {
+      this.#wire.lose()
+      this.#run()
+    })
   }
 
   /** Whether this end was closed or moved. */

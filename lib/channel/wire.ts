@@ -78,8 +78,8 @@ export class Wire {
 
   /** The oldest message, or NOTHING. */
   take(): unknown {
-    if (this.port === null) return NOTHING
-    const letter = receiveMessageOnPort(this.port)
+    if (this.#gone) return NOTHING
+    const letter = receiveMessageOnPort(this.port!)
     if (letter === undefined) return NOTHING
     add(this.words, this.side * SIDE_WORDS + TAKEN, MESSAGE)
     return letter.message
@@ -100,6 +100,14 @@ export class Wire {
   /** Whether the port was closed by the end of whoever had the other one, or has left this thread. Some 20 µs. */
   get gone(): boolean {
     return (this.#gone ||= portIsGone(this.port!))
+  }
+
+  /**
+   * The port's 'close' event. From then on the port is not touched: Node crashes when one is read during that event. Nothing is
+   * lost: a port is closed by the other end's death only when all was taken.
+   */
+  lose(): void {
+    this.#gone = true
   }
 
   /** This thread has this end. */
