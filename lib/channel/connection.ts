@@ -10,7 +10,7 @@ import { inspect } from 'node:util'
 import type { MessagePort, Transferable } from 'node:worker_threads'
 import { BrokenPipeError, ConnectionClosedError, EOFError, TimeoutError } from '../errors.js'
 import { explainCloneFailure } from '../memory/clone.js'
-import type { Words } from '../memory/atomics.js'
+import { spinWhile, type Words } from '../memory/atomics.js'
 import { mayAsk } from '../memory/liveness.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../memory/deadline.js'
 import { makeShareable, onLeave, pack, registerShareable, replacePart, unpack } from '../memory/handles.js'
@@ -159,7 +159,7 @@ export class Connection<T = any> {
   /** The oldest message as `{ value }`, or `undefined` where there is none now. @throws EOFError and the like, as `recv`. */
   tryRecv(): { value: T } | undefined {
     this.#refuse('tryRecv', 'writes')
-    const message = this.#take(false)
+    const message = this.#take(this.#suspects)
     return message === NOTHING ? undefined : { value: this.#open(message) }
   }
 
@@ -170,7 +170,7 @@ export class Connection<T = any> {
   async poll(options: WaitOptions = 0): Promise<boolean> {
     checkWaitOptions(options)
     this.#refuse('poll', 'writes')
-    if (this.#ready(false)) return true
+    if (this.#ready(this.#suspects)) return true
     const queue = new AsyncQueue()
     this.#pollers.add(queue)
     try {
@@ -184,6 +184,7 @@ export class Connection<T = any> {
   pollSync(timeoutMs = 0): boolean {
     const limitMs = checkTimeout(timeoutMs, 'timeoutMs')
     this.#refuse('pollSync', 'writes')
+    if (limitMs <= 0) return this.#ready(this.#suspects)
     return block(this.#readiness(), limitMs)
   }
 
@@ -267,6 +268,12 @@ export class Connection<T = any> {
   #nextSync(use: string, timeoutMs: number | undefined): unknown {
     const limitMs = checkTimeout(timeoutMs, 'timeoutMs')
     this.#refuse(use, 'writes')
+    if (this.#peeked.length === 0) {
+      const { seen } = this.#wire
+      const message = this.#wire.take()
+      if (message !== NOTHING) return message
+      spinWhile(this.#wire.words, this.#wire.index, seen)
+    }
     const arrival = this.#arrival()
     if (block(arrival, limitMs)) return arrival.message
     throw new TimeoutError(`${use}: no message came within ${limitMs} ms`)
@@ -289,13 +296,18 @@ export class Connection<T = any> {
     })
   }
 
+  /** For those who do not wait: whether it is time to look for the other end's death. */
+  get #suspects(): boolean {
+    return this.#wire.broken || mayAsk()
+  }
+
   /** @throws EOFError nothing is there, and nothing will come */
   #take(probing: boolean, seen = this.#wire.seen): unknown {
     if (this.#peeked.length > 0) return this.#peeked.shift()
     const message = this.#wire.take()
     if (message !== NOTHING) return message
     if (Wire.closedIn(seen)) throw new EOFError('the other end is closed, and all that it sent was received')
-    if ((probing || this.#wire.broken || mayAsk()) && this.#wire.gone)
+    if (probing && this.#wire.gone)
       throw new EOFError('the thread of the other end has ended, and all that it sent was received')
     return NOTHING
   }
