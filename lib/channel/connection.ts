@@ -84,7 +84,7 @@ export class Connection<T = any> {
   #peeked: unknown[]
   #closed = false
   #leaving = false
-  readonly #receivers = new AsyncQueue()
+  readonly #receivers = new AsyncQueue({ wake: 'run' })
   readonly #pollers = new Set<AsyncQueue>()
 
   /** @internal */
@@ -261,8 +261,20 @@ export class Connection<T = any> {
     checkWaitOptions(options)
     this.#refuse(use, 'writes')
     const arrival = this.#arrival()
-    if (await this.#receivers.join(arrival, options)) return arrival.message
+    const joined = this.#receivers.join(arrival, options)
+    if (!this.#receivers.empty) this.#wire.hear((message) => this.#hear(message))
+    try {
+      if (await joined) return arrival.message
+    } finally {
+      // Not at once: whoever goes on receiving asks for the next message before this is due.
+      if (this.#receivers.empty) process.nextTick(() => this.#receivers.empty && this.#wire.deaf())
+    }
     throw new TimeoutError(`${use}: no message came in time`)
+  }
+
+  #hear(message: unknown): void {
+    this.#peeked.push(message)
+    this.#run()
   }
 
   #nextSync(use: string, timeoutMs: number | undefined): unknown {
@@ -307,7 +319,7 @@ export class Connection<T = any> {
     const message = this.#wire.take()
     if (message !== NOTHING) return message
     if (Wire.closedIn(seen)) throw new EOFError('the other end is closed, and all that it sent was received')
-    if (probing && this.#wire.gone)
+    if (probing ? this.#wire.gone : this.#wire.lost)
       throw new EOFError('the thread of the other end has ended, and all that it sent was received')
     return NOTHING
   }

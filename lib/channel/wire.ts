@@ -46,6 +46,7 @@ export class Wire {
   readonly port: MessagePort | null
   readonly #peer: number
   #gone: boolean
+  #listener: ((message: unknown) => void) | undefined
 
   constructor(words: Words, side: number, port: MessagePort | null) {
     this.words = words
@@ -81,8 +82,28 @@ export class Wire {
     if (this.#gone) return NOTHING
     const letter = receiveMessageOnPort(this.port!)
     if (letter === undefined) return NOTHING
-    add(this.words, this.side * SIDE_WORDS + TAKEN, MESSAGE)
+    this.#countTaken()
     return letter.message
+  }
+
+  #countTaken(): void {
+    add(this.words, this.side * SIDE_WORDS + TAKEN, MESSAGE)
+  }
+
+  /** Have the event loop take the messages, and hold it open, until `deaf`. */
+  hear(onMessage: (message: unknown) => void): void {
+    if (this.#gone || this.#listener) return
+    this.#listener = (message) => {
+      this.#countTaken()
+      onMessage(message)
+    }
+    this.port!.on('message', this.#listener)
+  }
+
+  /** Leave what comes where it is, in the port. */
+  deaf(): void {
+    if (this.#listener) this.port!.off('message', this.#listener)
+    this.#listener = undefined
   }
 
   /** Whether the count says that there is a message. If it does, there is; if not, there may be one. */
@@ -95,6 +116,11 @@ export class Wire {
     if (Wire.closedIn(this.seen) || this.#gone) return true
     const owner = load(this.words, this.#peer + OWNER) - 1
     return owner >= 0 && owner !== threadId && (isDead(owner) || (mayAsk() && findDead(owner)))
+  }
+
+  /** Whether it was seen to be gone. */
+  get lost(): boolean {
+    return this.#gone
   }
 
   /** Whether the port was closed by the end of whoever had the other one, or has left this thread. Some 20 µs. */
