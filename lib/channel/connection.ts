@@ -10,7 +10,7 @@ import { inspect } from 'node:util'
 import type { MessagePort, Transferable } from 'node:worker_threads'
 import { BrokenPipeError, ConnectionClosedError, EOFError, TimeoutError } from '../errors.js'
 import { explainCloneFailure } from '../memory/clone.js'
-import { spinWhile, type Words } from '../memory/atomics.js'
+import type { Words } from '../memory/atomics.js'
 import { mayAsk } from '../memory/liveness.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../memory/deadline.js'
 import { makeShareable, onLeave, pack, registerShareable, replacePart, unpack } from '../memory/handles.js'
@@ -280,12 +280,6 @@ export class Connection<T = any> {
   #nextSync(use: string, timeoutMs: number | undefined): unknown {
     const limitMs = checkTimeout(timeoutMs, 'timeoutMs')
     this.#refuse(use, 'writes')
-    if (this.#peeked.length === 0) {
-      const { seen } = this.#wire
-      const message = this.#wire.take()
-      if (message !== NOTHING) return message
-      spinWhile(this.#wire.words, this.#wire.index, seen)
-    }
     const arrival = this.#arrival()
     if (block(arrival, limitMs)) return arrival.message
     throw new TimeoutError(`${use}: no message came within ${limitMs} ms`)

@@ -46,6 +46,8 @@ export class Wire {
   readonly port: MessagePort | null
   readonly #peer: number
   #gone: boolean
+  /** Whether anything was sent since the last message was received: who answers, lives, and the system is not asked. */
+  #unanswered = true
   #listener: ((message: unknown) => void) | undefined
 
   constructor(words: Words, side: number, port: MessagePort | null) {
@@ -71,6 +73,7 @@ export class Wire {
 
   /** Post a message and tell of it. @throws what postMessage throws, with nothing sent */
   post(message: unknown, transfer: readonly Transferable[] | undefined): void {
+    this.#unanswered = true
     if (transfer) this.port?.postMessage(message, transfer)
     else this.port?.postMessage(message)
     add(this.words, this.#peer + IN, MESSAGE)
@@ -87,6 +90,7 @@ export class Wire {
   }
 
   #countTaken(): void {
+    this.#unanswered = false
     add(this.words, this.side * SIDE_WORDS + TAKEN, MESSAGE)
   }
 
@@ -111,11 +115,14 @@ export class Wire {
     return (((this.seen & ~CLOSED) - load(this.words, this.side * SIDE_WORDS + TAKEN)) | 0) > 0
   }
 
-  /** Whether nobody will read what is sent: cheap, and right a few milliseconds after the other end's thread has ended. */
+  /**
+   * Whether nobody will read what is sent. Cheap. Right a few milliseconds after the other end's thread has ended; in a blocked
+   * thread, one more message may be sent first.
+   */
   get broken(): boolean {
     if (Wire.closedIn(this.seen) || this.#gone) return true
     const owner = load(this.words, this.#peer + OWNER) - 1
-    return owner >= 0 && owner !== threadId && (isDead(owner) || (mayAsk() && findDead(owner)))
+    return owner >= 0 && owner !== threadId && (isDead(owner) || (this.#unanswered && mayAsk() && findDead(owner)))
   }
 
   /** Whether it was seen to be gone. */
