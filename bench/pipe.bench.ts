@@ -108,7 +108,7 @@ if (isMainThread) {
   const portsAwaiting = (() => {
     const { port1, port2 } = new MessageChannel()
     new Process({ target: echoPort, args: [port2], transfer: [port2] }).start()
-    let answered = (_: unknown): void => {}
+    let answered: (message: unknown) => void
     port1.on('message', (message) => answered(message))
     ends.push(() => port1.postMessage(null))
     return () => {

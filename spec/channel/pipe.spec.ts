@@ -24,7 +24,7 @@ const TIMEOUT = 'ERR_MANYHANDS_TIMEOUT'
 const codeOf = async (fn: () => unknown): Promise<string> => (await thrownBy(fn)).code
 
 function start<A extends unknown[]>(target: (...args: A) => unknown, ...args: A): Process {
-  return new Process({ target: target as never, args: args as never }).start()
+  return new Process({ target, args }).start()
 }
 
 test('carry values both ways, in order, by every form of receiving', async () => {
