@@ -95,6 +95,21 @@ export class BrokenBarrierError extends ManyhandsError {
   readonly code = 'ERR_MANYHANDS_BROKEN_BARRIER'
 }
 
+/** ERR_MANYHANDS_EOF: the other end of the connection is closed or its thread has ended, and all that it sent was received. */
+export class EOFError extends ManyhandsError {
+  readonly code = 'ERR_MANYHANDS_EOF'
+}
+
+/** ERR_MANYHANDS_BROKEN_PIPE: nobody will receive what is sent: the other end is closed, or its thread has ended. */
+export class BrokenPipeError extends ManyhandsError {
+  readonly code = 'ERR_MANYHANDS_BROKEN_PIPE'
+}
+
+/** ERR_MANYHANDS_CONNECTION_CLOSED: this end of the connection was closed, or moved to another thread. */
+export class ConnectionClosedError extends ManyhandsError {
+  readonly code = 'ERR_MANYHANDS_CONNECTION_CLOSED'
+}
+
 /** Every class above by its name: errors that cross threads are rebuilt from it. */
 export const errorClasses: ReadonlyMap<string, Function & { prototype: Error }> = new Map(
   [
@@ -112,6 +127,9 @@ export const errorClasses: ReadonlyMap<string, Function & { prototype: Error }> 
     DeadlockError,
     OwnerDiedError,
     BrokenBarrierError,
+    EOFError,
+    BrokenPipeError,
+    ConnectionClosedError,
   ].map((errorClass) => [errorClass.name, errorClass]),
 )
 

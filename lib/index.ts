@@ -3,10 +3,13 @@ export { isMainThread } from 'node:worker_threads'
 export {
   BootstrapError,
   BrokenBarrierError,
+  BrokenPipeError,
   BrokenProcessPool,
   CancelledError,
+  ConnectionClosedError,
   DataCloneError,
   DeadlockError,
+  EOFError,
   InvalidStateError,
   LockError,
   ManyhandsError,
@@ -38,6 +41,8 @@ export {
   type ReturnWhen,
   type WaitForOptions,
 } from './executor/waiting.js'
+export { Connection, type Waitable } from './channel/connection.js'
+export { Pipe, type PipeOptions } from './channel/pipe.js'
 export { attach } from './memory/handles.js'
 export { currentProcess, parentProcess, type CurrentProcess, type ParentProcess } from './process/current.js'
 export { activeChildren, cpuCount, Process, type ProcessOptions } from './process/process.js'

@@ -2,7 +2,7 @@
 import type { Transferable } from 'node:worker_threads'
 import { DataCloneError } from '../errors.js'
 import { pack } from '../memory/handles.js'
-import { explainCloneFailure } from '../task/clone.js'
+import { explainCloneFailure } from '../memory/clone.js'
 import type { Job } from './flight.js'
 import type { Assignment } from './lease.js'
 

@@ -1,7 +1,7 @@
 // Where a worker follows its leases: the functions that it was told of, and how what came of a task gets back.
 import type { MessagePort, Transferable } from 'node:worker_threads'
 import { pack, unpack, type Packed } from '../memory/handles.js'
-import { explainCloneFailure } from '../task/clone.js'
+import { explainCloneFailure } from '../memory/clone.js'
 import { encodeFailure, type Failure } from '../task/failure.js'
 import { ImportFailure, loadTarget, type Definition } from '../task/target.js'
 import type { Slots } from './claims.js'

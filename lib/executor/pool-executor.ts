@@ -198,6 +198,7 @@ export class ProcessPoolExecutor implements Executor {
         }),
         describe: () => ({ root: 'args', value: args }),
         decode: (outcome) => (outcome.kind === 'returned' ? unpack(outcome.value) : undefined),
+        retries: 0, // Who comes again finds none of the blocks that it lost.
       }),
     )
   }

@@ -62,15 +62,37 @@ export interface Packed {
   handles: boolean
 }
 
-/** Make a message of a value; the ports that its shareables are made of are added to `transfer`. */
+/**
+ * Make a message of a value; the ports that its shareables are made of are added to `transfer`. An object that is made of a
+ * port is told before that it is about to leave (`onLeave`), and may settle then what of it goes along.
+ */
 export function pack(value: unknown, transfer: unknown[]): Packed {
-  if (!anyHere) return { value, handles: false }
+  if (!anyHere || typeof value !== 'object' || value === null) return { value, handles: false }
   let handles = false
-  visit(value, (found) => {
+  const leave = (found: HandleObject): void => {
     handles = true
-    for (const part of found[HANDLE]) if (part instanceof MessagePort && !transfer.includes(part)) transfer.push(part)
-  })
+    leaving.get(found)?.()
+    for (const part of found[HANDLE]) {
+      if (part instanceof MessagePort) {
+        if (!transfer.includes(part)) transfer.push(part)
+      } else if (Array.isArray(part)) visit(part, leave)
+    }
+  }
+  visit(value, leave)
   return { value, handles }
+}
+
+const leaving = new WeakMap<object, () => void>()
+
+/** Have `leave` called whenever the shareable is packed, before its parts are looked at. */
+export function onLeave(object: object, leave: () => void): void {
+  leaving.set(object, leave)
+}
+
+/** Change the part of a shareable's handle with which the next message takes it along. Counted from the first part. */
+export function replacePart(object: object, index: number, part: unknown): void {
+  const handle = (object as HandleObject)[HANDLE] as unknown as unknown[]
+  handle[2 + index] = part
 }
 
 /** The value of a message, its handles rebuilt. */

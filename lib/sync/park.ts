@@ -72,6 +72,12 @@ export class AsyncQueue {
   #pending: Pending[] = []
   #armed = false
   #running = false
+  readonly #byWord: boolean
+
+  /** @param wake `run`: who has the queue calls `run` when something may have changed, on events of its own */
+  constructor({ wake = 'word' }: { wake?: 'word' | 'run' } = {}) {
+    this.#byWord = wake === 'word'
+  }
 
   get empty(): boolean {
     return this.#pending.length === 0
@@ -149,7 +155,7 @@ export class AsyncQueue {
 
   /** Have the queue run when the word changes. Whether it has changed already. */
   #arm({ words, index, seen }: Waiter): boolean {
-    if (this.#armed) return false
+    if (this.#armed || !this.#byWord) return false
     this.#armed = true
     let changed = false
     let called = false

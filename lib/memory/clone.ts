@@ -1,7 +1,7 @@
 // Why a value cannot be sent to another thread, and where in it the culprit is. Runs only after sending has failed.
 import { inspect } from 'node:util'
 import { DataCloneError } from '../errors.js'
-import { isShareable } from '../memory/handles.js'
+import { isShareable } from './handles.js'
 
 /**
  * The error to throw for a value whose sending failed.

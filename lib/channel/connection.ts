@@ -1,0 +1,389 @@
+// Connection: one end of a Pipe, after Python's multiprocessing.connection.Connection. What it waits for and how is in
+// lib/channel/wire.ts; here is what callers may do with it, and when they may not.
+//
+//   OPEN ──close()──> CLOSED        every use is a ConnectionClosedError
+//    │
+//    └──packed for another thread──> LEAVING ──its port has gone──> MOVED   every use is a ConnectionClosedError
+//         ^                             │
+//         └──used while its port is here: the message was not sent
+import { inspect } from 'node:util'
+import type { MessagePort, Transferable } from 'node:worker_threads'
+import { BrokenPipeError, ConnectionClosedError, EOFError, TimeoutError } from '../errors.js'
+import { explainCloneFailure } from '../memory/clone.js'
+import type { Words } from '../memory/atomics.js'
+import { mayAsk } from '../memory/liveness.js'
+import { checkTimeout, checkWaitOptions, type WaitOptions } from '../memory/deadline.js'
+import { makeShareable, onLeave, pack, registerShareable, replacePart, unpack } from '../memory/handles.js'
+import { AsyncQueue, block, DONE, WAIT, type Outcome, type Waiter } from '../sync/park.js'
+import { checkList, waitForAny, waitForAnySync } from './any.js'
+import { copyOfBytes } from './bytes.js'
+import { NOTHING, Wire } from './wire.js'
+
+/** What can be waited for: a Connection, or something like a process's `sentinel`. */
+export type Waitable = Connection | { readonly ready: boolean }
+
+/** How to ask whether it is ready; `undefined` for what cannot be waited for. */
+function asksFor(item: unknown): (() => boolean) | undefined {
+  if (item instanceof Connection) return () => isReady(item)
+  const sentinel = item as { ready?: unknown } | null
+  return typeof sentinel === 'object' && typeof sentinel?.ready === 'boolean'
+    ? () => sentinel.ready === true
+    : undefined
+}
+
+/** Set by the class, which alone sees what it asks for. */
+let isReady: (connection: Connection) => boolean
+
+/** The pipe that a port of this thread belongs to. */
+const pipes = new WeakMap<MessagePort, Words>()
+
+type Direction = 'both' | 'reads' | 'writes'
+
+/** Where a handle has its port, and what was looked at but not received. */
+const PORT = 3
+const PEEKED = 4
+
+/** What is sent as it is, is told by this from what was packed. */
+const PACKED = '$manyhands:packed'
+
+/** Waits until there is something to receive, and takes it or leaves it. */
+class Arrival implements Waiter {
+  readonly words: Words
+  readonly index: number
+  seen = 0
+  probing = false
+  message: unknown = NOTHING
+  readonly #attempt: (arrival: Arrival) => boolean
+
+  constructor({ words, index }: Wire, attempt: (arrival: Arrival) => boolean) {
+    this.words = words
+    this.index = index
+    this.#attempt = attempt
+  }
+
+  attempt(): Outcome {
+    return this.#attempt(this) ? DONE : WAIT
+  }
+
+  giveUp(): boolean {
+    return false
+  }
+}
+
+interface Place {
+  wire: Wire
+  direction: Direction
+  peeked: unknown[]
+}
+
+/** One end of a pipe. Shareable: passing it to a process, a task, or through another Connection moves it. */
+export class Connection<T = any> {
+  readonly #wire: Wire
+  readonly #direction: Direction
+  /** A message that was looked at but not received; its place is in front of the port's. */
+  #peeked: unknown[]
+  #closed = false
+  #leaving = false
+  readonly #receivers = new AsyncQueue({ wake: 'run' })
+  readonly #pollers = new Set<AsyncQueue>()
+
+  /** @internal */
+  constructor(place?: Place) {
+    if (!place) throw new TypeError('a Connection is made by Pipe()')
+    this.#wire = place.wire
+    this.#direction = place.direction
+    this.#peeked = place.peeked
+    onLeave(this, () => this.#leave())
+    const { port, words } = this.#wire
+    if (port === null) return
+    pipes.set(port, words)
+    // Seen at once by those who await; those who block find out by themselves.
+    port.once('close', () => {
+      this.#wire.lose()
+      this.#run()
+    })
+  }
+
+  /** Whether this end was closed or moved. */
+  get closed(): boolean {
+    return this.#closed || this.#moved
+  }
+
+  /**
+   * Send a value to the other end. Returns at once; nothing limits how much may wait there.
+   * @param transfer what of the value is moved, not cloned
+   * @throws BrokenPipeError (ERR_MANYHANDS_BROKEN_PIPE) the other end is closed or its thread has ended;
+   * DataCloneError (ERR_MANYHANDS_DATA_CLONE) the value cannot be sent; ConnectionClosedError (ERR_MANYHANDS_CONNECTION_CLOSED)
+   * this end is closed or moved; TypeError this end only receives.
+   */
+  send(value: T, transfer?: readonly Transferable[]): void {
+    this.#refuse('send', 'reads')
+    if (transfer !== undefined && !Array.isArray(transfer))
+      throw new TypeError(`transfer must be an array, not ${inspect(transfer)}`)
+    if (this.#wire.broken) throw new BrokenPipeError('send: the other end is closed, or its thread has ended')
+    if (typeof value !== 'object' || value === null) return this.#post(value, value, transfer)
+    const moved: Transferable[] = transfer ? [...transfer] : []
+    const packed = pack(value, moved)
+    if (moved.some((item) => pipes.get(item as MessagePort) === this.#wire.words))
+      throw new TypeError('send: an end of a Pipe cannot be sent through the same Pipe')
+    const ambiguous = Array.isArray(value) && value[0] === PACKED
+    const message = packed.handles || ambiguous ? [PACKED, packed] : value
+    this.#post(message, value, moved.length > 0 ? moved : undefined)
+  }
+
+  #post(message: unknown, value: unknown, transfer: readonly Transferable[] | undefined): void {
+    try {
+      this.#wire.post(message, transfer)
+    } catch (failure) {
+      throw explainCloneFailure(failure, value, 'value', [...(transfer ?? [])])
+    }
+  }
+
+  /**
+   * Receive the oldest message. Pending, it holds the program open.
+   * @throws TimeoutError (ERR_MANYHANDS_TIMEOUT) nothing came in time; EOFError (ERR_MANYHANDS_EOF) the other end is closed or
+   * its thread has ended, and everything was received; ConnectionClosedError, TypeError as for `send`; the signal's reason.
+   */
+  async recv(options?: WaitOptions): Promise<T> {
+    return this.#open(await this.#next('recv', options))
+  }
+
+  /**
+   * Block the thread until there is a message. @param timeoutMs milliseconds; Infinity waits for ever, 0 does not wait. @default Infinity
+   * @throws as `recv`. On the main thread prefer `recv`.
+   */
+  recvSync(timeoutMs?: number): T {
+    return this.#open(this.#nextSync('recvSync', timeoutMs))
+  }
+
+  /** The oldest message as `{ value }`, or `undefined` where there is none now. @throws EOFError and the like, as `recv`. */
+  tryRecv(): { value: T } | undefined {
+    this.#refuse('tryRecv', 'writes')
+    const message = this.#take(this.#suspects)
+    return message === NOTHING ? undefined : { value: this.#open(message) }
+  }
+
+  /**
+   * Whether `recv` would not have to wait: there is a message, or the end of file.
+   * @param options how long to wait for it. @default 0
+   */
+  async poll(options: WaitOptions = 0): Promise<boolean> {
+    checkWaitOptions(options)
+    this.#refuse('poll', 'writes')
+    if (this.#ready(this.#suspects)) return true
+    const queue = new AsyncQueue()
+    this.#pollers.add(queue)
+    try {
+      return await queue.join(this.#readiness(), options)
+    } finally {
+      this.#pollers.delete(queue)
+    }
+  }
+
+  /** As `poll`, blocking the thread. @param timeoutMs milliseconds. @default 0 */
+  pollSync(timeoutMs = 0): boolean {
+    const limitMs = checkTimeout(timeoutMs, 'timeoutMs')
+    this.#refuse('pollSync', 'writes')
+    if (limitMs <= 0) return this.#ready(this.#suspects)
+    return block(this.#readiness(), limitMs)
+  }
+
+  /**
+   * Send a copy of the bytes of a view or buffer.
+   * @param offset in bytes, from the view's start. @default 0  @param size in bytes. @default the rest
+   * @throws TypeError not a view or buffer; RangeError outside of it; and as `send`.
+   */
+  sendBytes(view: ArrayBufferView | ArrayBufferLike, offset?: number, size?: number): void {
+    this.#refuse('sendBytes', 'reads')
+    const bytes = copyOfBytes(view, offset, size)
+    if (this.#wire.broken) throw new BrokenPipeError('sendBytes: the other end is closed, or its thread has ended')
+    this.#post(bytes, bytes, [bytes.buffer])
+  }
+
+  /** Receive a message of `sendBytes`. @throws TypeError the message is not bytes: it stays, for `recv`; and as `recv`. */
+  async recvBytes(options?: WaitOptions): Promise<Uint8Array> {
+    return this.#bytes(await this.#next('recvBytes', options))
+  }
+
+  /** As `recvBytes`, blocking the thread. */
+  recvBytesSync(timeoutMs?: number): Uint8Array {
+    return this.#bytes(this.#nextSync('recvBytesSync', timeoutMs))
+  }
+
+  /** Close this end. The other drains what was sent and then meets the end of file. Harmless when closed or moved. */
+  close(): void {
+    if (this.closed) return
+    this.#closed = true
+    this.#wire.close()
+    this.#run()
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  /** The messages, until the end of file. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
+    for (;;) {
+      let value: T
+      try {
+        value = await this.recv()
+      } catch (reason) {
+        if (reason instanceof EOFError) return
+        throw reason
+      }
+      yield value
+    }
+  }
+
+  /**
+   * Those of the list that are ready: connections with a message or at the end of file, sentinels of processes that have ended.
+   * Waits until there is one; none when the time is over. After Python's multiprocessing.connection.wait.
+   * @throws TypeError what is neither.
+   */
+  static async wait<W extends Waitable>(list: Iterable<W>, options?: WaitOptions): Promise<W[]> {
+    return waitForAny(checkList(list, asksFor), options)
+  }
+
+  /** As `wait`, blocking the thread. Looks every few milliseconds. */
+  static waitSync<W extends Waitable>(list: Iterable<W>, timeoutMs?: number): W[] {
+    return waitForAnySync(checkList(list, asksFor), checkTimeout(timeoutMs, 'timeoutMs'))
+  }
+
+  static {
+    isReady = (connection) => {
+      connection.#refuse('wait', 'writes')
+      return connection.#ready(true)
+    }
+  }
+
+  async #next(use: string, options: WaitOptions | undefined): Promise<unknown> {
+    checkWaitOptions(options)
+    this.#refuse(use, 'writes')
+    const arrival = this.#arrival()
+    const joined = this.#receivers.join(arrival, options)
+    if (!this.#receivers.empty) this.#wire.hear((message) => this.#hear(message))
+    try {
+      if (await joined) return arrival.message
+    } finally {
+      // Not at once: whoever goes on receiving asks for the next message before this is due.
+      if (this.#receivers.empty) process.nextTick(() => this.#receivers.empty && this.#wire.deaf())
+    }
+    throw new TimeoutError(`${use}: no message came in time`)
+  }
+
+  #hear(message: unknown): void {
+    this.#peeked.push(message)
+    this.#run()
+  }
+
+  #nextSync(use: string, timeoutMs: number | undefined): unknown {
+    const limitMs = checkTimeout(timeoutMs, 'timeoutMs')
+    this.#refuse(use, 'writes')
+    const arrival = this.#arrival()
+    if (block(arrival, limitMs)) return arrival.message
+    throw new TimeoutError(`${use}: no message came within ${limitMs} ms`)
+  }
+
+  #arrival(): Arrival {
+    return new Arrival(this.#wire, (arrival) => {
+      this.#refuse('recv', 'writes')
+      arrival.seen = this.#wire.seen // Before it is looked for: see wire.ts.
+      arrival.message = this.#take(arrival.probing, arrival.seen)
+      return arrival.message !== NOTHING
+    })
+  }
+
+  #readiness(): Arrival {
+    return new Arrival(this.#wire, (arrival) => {
+      this.#refuse('poll', 'writes')
+      arrival.seen = this.#wire.seen
+      return this.#ready(arrival.probing, arrival.seen)
+    })
+  }
+
+  /** For those who do not wait: whether it is time to look for the other end's death. */
+  get #suspects(): boolean {
+    return this.#wire.broken || mayAsk()
+  }
+
+  /** @throws EOFError nothing is there, and nothing will come */
+  #take(probing: boolean, seen = this.#wire.seen): unknown {
+    if (this.#peeked.length > 0) return this.#peeked.shift()
+    const message = this.#wire.take()
+    if (message !== NOTHING) return message
+    if (Wire.closedIn(seen)) throw new EOFError('the other end is closed, and all that it sent was received')
+    if (probing ? this.#wire.gone : this.#wire.lost)
+      throw new EOFError('the thread of the other end has ended, and all that it sent was received')
+    return NOTHING
+  }
+
+  #ready(probing: boolean, seen = this.#wire.seen): boolean {
+    if (this.#peeked.length > 0 || this.#wire.promises) return true
+    try {
+      const message = this.#take(probing, seen)
+      if (message === NOTHING) return false
+      this.#peeked = [message]
+    } catch (reason) {
+      if (!(reason instanceof EOFError)) throw reason
+    }
+    return true
+  }
+
+  #open(message: unknown): T {
+    if (!Array.isArray(message) || message[0] !== PACKED) return message as T
+    return unpack(message[1]) as T
+  }
+
+  #bytes(message: unknown): Uint8Array {
+    if (message instanceof Uint8Array) return message
+    this.#peeked.unshift(message)
+    throw new TypeError(`recvBytes: the message is not bytes but ${inspect(message, { depth: 0 })}; recv() receives it`)
+  }
+
+  #refuse(use: string, wrongDirection: Direction): void {
+    if (this.#closed) throw new ConnectionClosedError(`${use}: this end of the Pipe is closed`)
+    if (this.#leaving && this.#moved)
+      throw new ConnectionClosedError(`${use}: this end of the Pipe was moved to another thread`)
+    if (this.#direction === wrongDirection)
+      throw new TypeError(`${use}: this end of the Pipe only ${wrongDirection === 'reads' ? 'receives' : 'sends'}`)
+  }
+
+  get #moved(): boolean {
+    if (!this.#leaving) return false
+    if (this.#wire.port === null || this.#wire.gone) return true
+    this.#leaving = false // What it was packed for was not sent.
+    this.#wire.stay()
+    return false
+  }
+
+  /** Packed for another thread. */
+  #leave(): void {
+    if (this.#closed) throw new ConnectionClosedError('this end of the Pipe is closed, and cannot be passed on')
+    if (this.#moved) throw new ConnectionClosedError('this end of the Pipe was moved to another thread before')
+    // With the port closed by the other end's death, there is still the end of file to pass on.
+    const { port, gone } = this.#wire
+    replacePart(this, PORT, gone ? null : port)
+    replacePart(this, PEEKED, this.#peeked)
+    this.#leaving = true
+    this.#wire.leave()
+  }
+
+  /** Let those try who await something here. */
+  #run(): void {
+    this.#receivers.run()
+    for (const queue of this.#pollers) queue.run()
+  }
+}
+
+/** @internal */
+export function newConnection(words: Words, side: number, direction: Direction, port: MessagePort): Connection {
+  const connection = new Connection({ wire: new Wire(words, side, port), direction, peeked: [] })
+  makeShareable(connection, 'Connection', words.buffer, side, direction, port, [])
+  return connection
+}
+
+registerShareable('Connection', ([, , memory, side, direction, port, peeked]) => {
+  const wire = new Wire(new Int32Array(memory as SharedArrayBuffer), side as number, port as MessagePort | null)
+  return new Connection({ wire, direction: direction as Direction, peeked: peeked as unknown[] })
+})

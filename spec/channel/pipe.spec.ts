@@ -1,0 +1,482 @@
+import { Connection, Lock, Pipe, Process, ProcessPoolExecutor, Value } from 'manyhands'
+import { assert, runProgram, suite, thrownBy } from '../harness.js'
+import {
+  addThrough,
+  answerThrough,
+  drainInto,
+  echo,
+  echoSync,
+  flood,
+  give,
+  neverReceives,
+  sendThenReturn,
+  waitForEver,
+} from './pipe.tasks.js'
+
+const test = suite('Pipe and Connection')
+
+const BROKEN = 'ERR_MANYHANDS_BROKEN_PIPE'
+const CLOSED = 'ERR_MANYHANDS_CONNECTION_CLOSED'
+const CLONE = 'ERR_MANYHANDS_DATA_CLONE'
+const EOF = 'ERR_MANYHANDS_EOF'
+const TIMEOUT = 'ERR_MANYHANDS_TIMEOUT'
+
+const codeOf = async (fn: () => unknown): Promise<string> => (await thrownBy(fn)).code
+
+function start<A extends unknown[]>(target: (...args: A) => unknown, ...args: A): Process {
+  return new Process({ target, args }).start()
+}
+
+test('carry values both ways, in order, by every form of receiving', async () => {
+  const [a, b] = Pipe()
+  for (const value of [1, 'two', { three: [3] }, undefined, null, 6n]) a.send(value)
+  assert.is(await b.recv(), 1)
+  assert.is(b.recvSync(), 'two')
+  assert.equal(b.tryRecv(), { value: { three: [3] } })
+  assert.equal(b.tryRecv(), { value: undefined })
+  assert.is(b.recvSync(0), null)
+  assert.is(await b.recv(0), 6n)
+  assert.is(b.tryRecv(), undefined)
+  b.send('back')
+  assert.is(a.recvSync(), 'back')
+  a.close()
+  b.close()
+})
+
+test('carry what looks like a message of the protocol as it is', () => {
+  const [a, b] = Pipe()
+  const value = ['$manyhands:packed', { value: 1, handles: true }]
+  a.send(value)
+  assert.equal(b.recvSync(), value)
+  a.close()
+})
+
+test('serve pending receives in the order of their calls', async () => {
+  const [a, b] = Pipe()
+  const pending = [b.recv(), b.recv(), b.recv()]
+  for (const i of [1, 2, 3]) a.send(i)
+  assert.equal(await Promise.all(pending), [1, 2, 3])
+  a.close()
+})
+
+for (const target of [echoSync, echo])
+  test(`talk with a process, which ${target === echo ? 'awaits' : 'blocks'}; this thread does both`, async () => {
+    const [here, there] = Pipe()
+    const process = start(target, there)
+    for (let i = 0; i < 100; i++) {
+      here.send({ i })
+      assert.equal(here.recvSync(), { i })
+      here.send(i)
+      assert.is(await here.recv(), i)
+    }
+    here.close()
+    await process.join()
+    assert.is(process.exitcode, 0)
+  })
+
+test('give up in time, and leave what comes later to the next', async () => {
+  const [a, b] = Pipe()
+  assert.is(await codeOf(() => b.recv({ timeout: 5 })), TIMEOUT)
+  assert.is(await codeOf(() => b.recv(0)), TIMEOUT)
+  assert.is(await codeOf(() => b.recvSync(5)), TIMEOUT)
+  assert.is(await codeOf(() => b.recvSync(-1)), TIMEOUT)
+  const stop = new AbortController()
+  const aborted = thrownBy(() => b.recv({ signal: stop.signal }))
+  stop.abort('enough')
+  assert.is(await aborted, 'enough')
+  assert.is(await thrownBy(() => b.recv({ signal: AbortSignal.abort('before') })), 'before')
+  a.send('later')
+  assert.is(await b.recv(), 'later')
+  a.close()
+})
+
+test('refuse times that are none', async () => {
+  const [a, b] = Pipe()
+  assert.instance(await thrownBy(() => b.recvSync(NaN)), RangeError)
+  assert.instance(await thrownBy(() => b.recv(NaN)), RangeError)
+  assert.instance(await thrownBy(() => b.pollSync(NaN)), RangeError)
+  assert.instance(await thrownBy(() => b.poll('1' as never)), TypeError)
+  assert.instance(await thrownBy(() => b.recv({ signal: {} as never })), TypeError)
+  a.close()
+})
+
+test('tell by polling, at once or in time, and take nothing', async () => {
+  const [a, b] = Pipe()
+  assert.is(b.pollSync(), false)
+  assert.is(await b.poll(), false)
+  assert.is(b.pollSync(5), false)
+  assert.is(await b.poll({ timeout: 5 }), false)
+  const later = b.poll({ timeout: Infinity })
+  a.send('x')
+  assert.is(await later, true)
+  assert.is(b.pollSync(), true)
+  assert.is(await b.poll(), true)
+  assert.is(b.recvSync(), 'x')
+  assert.is(b.pollSync(), false)
+  a.close()
+  assert.is(b.pollSync(), true, 'the end of file is there to be met')
+  assert.is(await b.poll(), true)
+})
+
+test('drain what a closed end sent, and then tell the end of file', async () => {
+  const [a, b] = Pipe()
+  for (const i of [1, 2, 3, 4]) a.send(i)
+  a.close()
+  a.close()
+  assert.is(a.closed, true)
+  assert.is(b.closed, false)
+  assert.equal([b.recvSync(), await b.recv(), b.tryRecv(), b.recvSync()], [1, 2, { value: 3 }, 4])
+  for (const use of [() => b.recv(), () => b.recvSync(), () => b.tryRecv(), () => b.recvBytes()])
+    assert.is(await codeOf(use), EOF)
+  assert.is(await codeOf(() => b.send(1)), BROKEN)
+  assert.is(await codeOf(() => b.sendBytes(new Uint8Array(1))), BROKEN)
+})
+
+test('end pending receives when either end is closed', async () => {
+  const [a, b] = Pipe()
+  const atEnd = codeOf(() => b.recv())
+  a.close()
+  assert.is(await atEnd, EOF)
+  const [c, d] = Pipe()
+  const own = codeOf(() => d.recv())
+  const polled = codeOf(() => d.poll(Infinity))
+  d.close()
+  assert.is(await own, CLOSED)
+  assert.is(await polled, CLOSED)
+  c.close()
+})
+
+test('are over for who closed them', async () => {
+  const [a, b] = Pipe()
+  a.close()
+  const uses = [
+    () => a.send(1),
+    () => a.recv(),
+    () => a.recvSync(),
+    () => a.tryRecv(),
+    () => a.poll(),
+    () => a.pollSync(),
+  ]
+  for (const use of [...uses, () => a.sendBytes(new Uint8Array(1)), () => Connection.wait([a])])
+    assert.is(await codeOf(use), CLOSED)
+  assert.is(await codeOf(() => b.send(a)), BROKEN)
+  const [c, d] = Pipe()
+  assert.is(await codeOf(() => c.send({ a })), CLOSED)
+  c.close()
+  d.close()
+  {
+    using e = Pipe()[0]
+    assert.is(e.closed, false)
+  }
+})
+
+test('iterate to the end of file', async () => {
+  const [a, b] = Pipe()
+  start(sendThenReturn, a, 1000)
+  const got: number[] = []
+  for await (const i of b) got.push(i)
+  assert.equal(got, [...Array(1000).keys()])
+})
+
+test('go one way with duplex: false, reader first', async () => {
+  const [reader, writer] = Pipe({ duplex: false })
+  writer.send(1)
+  assert.is(reader.recvSync(), 1)
+  for (const use of [() => reader.send(1), () => reader.sendBytes(new Uint8Array(1))])
+    assert.match((await thrownBy(use)).message, /only receives/)
+  for (const use of [
+    () => writer.recv(),
+    () => writer.recvSync(),
+    () => writer.tryRecv(),
+    () => writer.poll(),
+    () => writer.pollSync(),
+    () => writer.recvBytes(),
+  ])
+    // prettier-ignore
+    assert.match((await thrownBy(use)).message, /only sends/)
+  reader.close()
+  assert.is(await codeOf(() => writer.send(1)), BROKEN)
+})
+
+test('refuse options that are none', async () => {
+  assert.match((await thrownBy(() => Pipe({ duplex: 1 as never }))).message, /duplex must be true or false, not 1/)
+  assert.instance(await thrownBy(() => Pipe(null as never)), TypeError)
+  assert.instance(await thrownBy(() => new Connection()), TypeError)
+  const [a] = Pipe()
+  assert.instance(await thrownBy(() => a.send(1, 5 as never)), TypeError)
+  a.close()
+})
+
+test('send bytes of views, whole or in part', async () => {
+  const [a, b] = Pipe()
+  const bytes = Uint8Array.from({ length: 100 }, (_, i) => i)
+  const view = bytes.subarray(10, 20)
+  a.sendBytes(view)
+  a.sendBytes(view, 8)
+  a.sendBytes(view, 2, 3)
+  a.sendBytes(new Uint16Array(bytes.buffer, 4, 1))
+  a.sendBytes(bytes.buffer, 99)
+  a.sendBytes(Buffer.from('pooled'))
+  a.sendBytes(view, 10)
+  bytes.fill(0)
+  assert.equal([...(await b.recvBytes())], [10, 11, 12, 13, 14, 15, 16, 17, 18, 19])
+  assert.equal([...b.recvBytesSync()], [18, 19])
+  assert.equal([...b.recvBytesSync()], [12, 13, 14])
+  assert.equal([...b.recvBytesSync()], [4, 5])
+  assert.equal([...b.recvBytesSync()], [99])
+  assert.is(Buffer.from(await b.recvBytes()).toString(), 'pooled')
+  assert.is(b.recvBytesSync().length, 0)
+  for (const [offset, size] of [[-1], [11], [0, 11], [5, 6], [0.5], [NaN], [0, -1]])
+    assert.instance(await thrownBy(() => a.sendBytes(view, offset, size)), RangeError)
+  for (const wrong of ['text', [1], null]) assert.instance(await thrownBy(() => a.sendBytes(wrong as never)), TypeError)
+  assert.is(b.pollSync(), false)
+  a.send('not bytes')
+  assert.instance(await thrownBy(() => b.recvBytes()), TypeError)
+  assert.is(b.recvSync(), 'not bytes')
+  a.close()
+})
+
+test('refuse what cannot be cloned, naming it, and are as they were', async () => {
+  const [a, b] = Pipe()
+  const [c, d] = Pipe()
+  const { path } = await thrownBy(() => a.send({ list: [1, { callback() {} }], c }))
+  assert.is(path, 'value.list[1].callback')
+  assert.is(await codeOf(() => a.send(() => {})), CLONE)
+  assert.is(await codeOf(() => a.send(Symbol('s'))), CLONE)
+  for (const end of [a, b]) assert.instance(await thrownBy(() => a.send({ end })), TypeError)
+  const buffer = new ArrayBuffer(8)
+  assert.is(await codeOf(() => a.send([buffer, () => {}], [buffer])), CLONE)
+  assert.is(buffer.byteLength, 8)
+  assert.is(b.pollSync(), false)
+  c.send('stayed')
+  assert.is(d.recvSync(), 'stayed')
+  a.send(buffer, [buffer])
+  assert.is(buffer.byteLength, 0)
+  assert.is((b.recvSync() as ArrayBuffer).byteLength, 8)
+  for (const end of [a, c]) end.close()
+})
+
+test('carry shareables at any depth', async () => {
+  const [here, there] = Pipe()
+  const value = new Value('i', 1)
+  const process = start(addThrough, there)
+  here.send({ deep: new Map([['both', [value, new Lock()]]]) })
+  assert.is(here.recvSync(), 'added')
+  assert.is(value.value, 42)
+  await process.join()
+})
+
+test('move to a process with the messages that wait there; the moved end says so', async () => {
+  const [here, there] = Pipe()
+  const [report, other] = Pipe()
+  for (const i of [1, 2, 3]) here.send(i)
+  const process = start(drainInto, there, other)
+  for (const use of [
+    () => there.send(1),
+    () => there.recv(),
+    () => there.recvSync(),
+    () => there.tryRecv(),
+    () => there.poll(),
+  ])
+    assert.match((await thrownBy(use)).message, /moved/)
+  assert.is(there.closed, true)
+  there.close()
+  assert.match((await thrownBy(() => report.send({ there }))).message, /moved/)
+  here.send(4)
+  here.close()
+  assert.equal(await report.recv(), [[1, 2, 3, 4], EOF])
+  await process.join()
+})
+
+test('move with the message that was looked at but not received', async () => {
+  const [here, there] = Pipe()
+  const [report, other] = Pipe()
+  here.send('text')
+  assert.instance(await thrownBy(() => there.recvBytes()), TypeError)
+  start(drainInto, there, other)
+  here.close()
+  assert.equal(await report.recv(), [['text'], EOF])
+})
+
+test('end a pending receive of an end that moves', async () => {
+  const [here, there] = Pipe()
+  const pending = thrownBy(() => there.recv())
+  const process = start(echoSync, there)
+  assert.match((await pending).message, /moved/)
+  here.send('still')
+  assert.is(await here.recv(), 'still')
+  here.close()
+  await process.join()
+})
+
+test('move to a task of an executor and back', async () => {
+  const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+  const [here, there] = Pipe()
+  here.send('first')
+  here.send('second')
+  const { connection, first } = await executor.submit(give, there)
+  assert.is(first, 'first')
+  assert.instance(connection, Connection)
+  assert.is(connection.recvSync(), 'second')
+  connection.send('back')
+  assert.is(here.recvSync(), 'back')
+  assert.is(there.closed, true)
+  here.close()
+  await executor.shutdown()
+})
+
+test('go through connections', async () => {
+  const [here, there] = Pipe()
+  const [mine, yours] = Pipe()
+  const process = start(answerThrough, there)
+  mine.send('early')
+  here.send({ end: yours })
+  assert.equal(mine.recvSync(), ['got', 'early'])
+  await process.join()
+})
+
+test('tell the end of file when a receiver dies with a connection unread', async () => {
+  const [here, there] = Pipe()
+  const [mine, yours] = Pipe()
+  const process = start(neverReceives, there)
+  assert.is(here.recvSync(), 'here')
+  here.send(yours)
+  await process.join()
+  assert.is(await codeOf(() => mine.recvSync()), EOF)
+  const again = Pipe()
+  const second = start(waitForEver, again[1])
+  await again[0].recv()
+  const [kept, lost] = Pipe()
+  again[0].send({ lost })
+  second.terminate()
+  assert.is(await codeOf(() => kept.recv()), EOF)
+})
+
+test('tell of a peer that was terminated in recvSync: blocked, awaiting and sending', async () => {
+  for (const meet of [
+    (end: Connection) => end.recvSync(),
+    (end: Connection) => end.recv(),
+    (end: Connection) => {
+      for (;;) end.tryRecv()
+    },
+  ]) {
+    const [here, there] = Pipe()
+    const process = start(waitForEver, there)
+    assert.is(await here.recv(), 'waiting')
+    process.terminate()
+    assert.is(await codeOf(() => meet(here)), EOF)
+    assert.is(await codeOf(() => here.send(1)), BROKEN)
+    assert.is(await here.poll(), true)
+  }
+  const [here, there] = Pipe()
+  const process = start(waitForEver, there)
+  here.recvSync()
+  process.kill()
+  const code = await codeOf(() => {
+    for (;;) here.send(1)
+  })
+  assert.is(code, BROKEN)
+})
+
+test('tell of a peer that returned without closing, after what it sent', async () => {
+  const [here, there] = Pipe()
+  start(sendThenReturn, there, 3)
+  assert.equal([here.recvSync(), here.recvSync(), here.recvSync()], [0, 1, 2])
+  assert.is(await codeOf(() => here.recvSync()), EOF)
+})
+
+test('lose nothing that was sent, and never hang, in a storm of kills', async () => {
+  let received = 0
+  for (let round = 0; round < 25; round++) {
+    const [here, there] = Pipe()
+    const process = start(flood, there)
+    const blocks = round % 2 === 0
+    let next = 0
+    try {
+      for (;;) {
+        const { i, check } = blocks ? here.recvSync() : await here.recv()
+        assert.is(i, next++)
+        assert.is(check, i * 7)
+        if (next === 5 + round * 3) process.terminate()
+        here.send('go on')
+      }
+    } catch (reason) {
+      const { code } = reason as { code?: string }
+      if (code !== EOF && code !== BROKEN) throw reason
+    }
+    assert.ok(next >= 5 + round * 3)
+    received += next
+  }
+  console.log(`\n# 25 kills, ${received} messages`)
+})
+
+test('can be waited for several at a time, with sentinels among them', async () => {
+  const [a, b] = Pipe()
+  const [c, d] = Pipe()
+  const [e, f] = Pipe()
+  const process = start(waitForEver, f)
+  assert.equal(await Connection.wait([e]), [e])
+  e.recvSync()
+  const list = [b, d, process.sentinel]
+  assert.equal(Connection.waitSync(list, 0), [])
+  assert.equal(await Connection.wait(list, { timeout: 5 }), [])
+  const later = Connection.wait(list)
+  a.send(1)
+  const ready = await later
+  assert.is(ready.length, 1)
+  assert.is(ready[0], b)
+  c.close()
+  const both = Connection.waitSync(list)
+  assert.ok(both[0] === b && both[1] === d && both.length === 2)
+  b.recvSync()
+  d.close()
+  process.terminate()
+  const [only] = await Connection.wait([b, process.sentinel])
+  assert.is(only, process.sentinel)
+  assert.is(Connection.waitSync([e])[0], e)
+  const stopped = await thrownBy(() => Connection.wait([b], { signal: AbortSignal.abort('why') }))
+  assert.is(stopped, 'why')
+  for (const wrong of [[1], [{}], [null], 5, null])
+    assert.instance(await thrownBy(() => Connection.wait(wrong as never)), TypeError)
+  a.close()
+})
+
+test('hold a program open by a pending receive, and not by being there', async () => {
+  const idle = await runProgram(`import { Pipe } from 'manyhands'; globalThis.kept = Pipe(); console.log('idle')`)
+  assert.equal([idle.code, idle.stdout], [0, 'idle\n'])
+  const pending = await runProgram(`
+    import { Pipe } from 'manyhands'
+    const [a, b] = Pipe()
+    b.recv().then((value) => console.log(value))
+    setTimeout(() => a.send('came'), 100).unref()`)
+  assert.equal([pending.code, pending.stdout], [0, 'came\n'])
+})
+
+test('leave nothing behind, made and closed by the thousands', async () => {
+  const { code, stdout, stderr } = await runProgram(
+    `
+    import { Pipe } from 'manyhands'
+    const round = async (count) => {
+      for (let i = 0; i < count; i++) {
+        const [a, b] = Pipe()
+        a.send({ i })
+        await b.recv()
+        a.close()
+        if (i % 2) b.close()
+        if (i % 100 === 0) await new Promise(setImmediate)
+      }
+      for (let i = 0; i < 5; i++) { gc(); await new Promise((resolve) => setTimeout(resolve, 20)) }
+      return process.memoryUsage()
+    }
+    await round(2000)
+    const before = await round(2000)
+    const after = await round(4000)
+    console.log(after.heapUsed - before.heapUsed, after.external - before.external)`,
+    ['--expose-gc'],
+  )
+  assert.is(code, 0, stderr)
+  const [heap, external] = stdout.split(' ').map(Number)
+  assert.ok(heap! < 1e6 && external! < 1e6, stdout)
+})
+
+test.run()

@@ -1,0 +1,71 @@
+// What the processes of the specs of Pipe do.
+import { Connection, Lock, task, Value, type EOFError } from 'manyhands'
+
+/** Send back all that comes, blocking, until the end of file. */
+export const echoSync = task(import.meta.url, function echoSync(connection: Connection) {
+  for (;;) {
+    try {
+      connection.send(connection.recvSync())
+    } catch (reason) {
+      if ((reason as EOFError).code === 'ERR_MANYHANDS_EOF') return
+      throw reason
+    }
+  }
+})
+
+/** The same without blocking. */
+export const echo = task(import.meta.url, async function echo(connection: Connection) {
+  for await (const value of connection) connection.send(value)
+})
+
+/** Receive everything there is, and tell what ended it. */
+export const drainInto = task(import.meta.url, function drainInto(from: Connection, report: Connection) {
+  const values: unknown[] = []
+  try {
+    for (;;) values.push(from.recvSync())
+  } catch (reason) {
+    report.send([values, (reason as EOFError).code])
+  }
+})
+
+/** Say that it is there, and wait in recvSync for what never comes. */
+export const waitForEver = task(import.meta.url, function waitForEver(connection: Connection) {
+  connection.send('waiting')
+  connection.recvSync()
+})
+
+export const sendThenReturn = task(import.meta.url, function sendThenReturn(connection: Connection, count: number) {
+  for (let i = 0; i < count; i++) connection.send(i)
+})
+
+export const addThrough = task(import.meta.url, function addThrough(connection: Connection) {
+  const { deep } = connection.recvSync() as { deep: Map<string, [Value<'i'>, Lock]> }
+  const [value, lock] = deep.get('both')!
+  lock.acquireSync()
+  value.value += 41
+  lock.release()
+  connection.send('added')
+})
+
+/** Receive a connection through a connection, and answer through it. */
+export const answerThrough = task(import.meta.url, function answerThrough(connection: Connection) {
+  const { end } = connection.recvSync() as { end: Connection }
+  end.send(['got', end.recvSync()])
+})
+
+/** Die with a connection unread in its inbox. */
+export const neverReceives = task(import.meta.url, function neverReceives(connection: Connection) {
+  connection.send('here')
+  connection.pollSync(Infinity)
+})
+
+export const flood = task(import.meta.url, function flood(connection: Connection) {
+  for (let i = 0; ; i++) {
+    connection.send({ i, check: i * 7 })
+    connection.recvSync()
+  }
+})
+
+export const give = task(import.meta.url, function give(connection: Connection) {
+  return { connection, first: connection.recvSync() }
+})
