@@ -103,7 +103,10 @@ export class Threads {
   async run(letter: Letter): Promise<LeaseEnd> {
     const deaths = this.#deaths
     try {
-      this.#pool ??= this.#open()
+      if (!this.#pool) {
+        this.#pool = this.#open()
+        this.#meetNewThreads()
+      }
     } catch (reason) {
       this.#options.onBootFailure({ exitcode: 1, reason })
       throw new RunFailure(false, reason)
@@ -113,7 +116,7 @@ export class Threads {
     const addressed = Object.assign(lease, { [this.#letterKey]: letter })
     try {
       const end = this.#pool.run(addressed, { transferList: transfer as never })
-      this.#meetNewThreads()
+      if (letter.taker === undefined) this.#meetNewThreads()
       const ended = (await end) as LeaseEnd
       // Not as it is posted: if that fails, the next lease may be posted before anybody hears of it.
       for (const [number] of lease.news) this.#told.get(letter.taker!)?.add(number)
