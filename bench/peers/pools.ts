@@ -2,7 +2,7 @@
 import { ProcessPoolExecutor } from 'manyhands'
 import { Piscina } from 'piscina'
 import { FixedThreadPool } from 'poolifier'
-import Tinypool from 'tinypool'
+import { Tinypool } from 'tinypool'
 import workerpool from 'workerpool'
 
 export interface PoolOfAdders {

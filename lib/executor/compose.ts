@@ -1,10 +1,27 @@
-// What the message of a lease says: the calls of its jobs, packed so that cloning them is cheap.
+// Which jobs make a lease, and what its message says: their calls, packed so that cloning them is cheap.
 import type { Transferable } from 'node:worker_threads'
 import { DataCloneError } from '../errors.js'
 import { pack } from '../memory/handles.js'
 import { explainCloneFailure } from '../memory/clone.js'
+import { MOST_TASKS } from './claims.js'
 import type { Job } from './flight.js'
 import type { Assignment } from './lease.js'
+import type { PriorityQueue } from './queue.js'
+
+/** Take the next job out of the queue, and as many of those behind it as make a lease. */
+export function nextLease(queue: PriorityQueue<Job>, workers: number): Job[] {
+  const most = Math.min(Math.ceil(queue.size / workers), MOST_TASKS)
+  const jobs: Job[] = []
+  // How much of a lease its jobs fill. A little more than 1 is 1: thirds do not add up exactly.
+  let filled = 0
+  for (let job; (job = queue.peek());) {
+    filled += 1 / job.fn.perLease
+    if (jobs.length > 0 && (job.alone || filled > 1.001 || jobs.length >= most)) break
+    jobs.push(queue.shift()!)
+    if (job.alone) break
+  }
+  return jobs
+}
 
 /** What its jobs are, for a worker. @throws whatever keeps it from being made: then each of the jobs must go alone */
 export function compose(jobs: readonly Job[], transfer: Transferable[]): Assignment {

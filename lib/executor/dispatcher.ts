@@ -10,8 +10,8 @@ import { BrokenProcessPool, TimeoutError, WorkerDiedError } from '../errors.js'
 import { LONGEST_TIMER_MS } from '../memory/deadline.js'
 import { decodeFailure } from '../task/failure.js'
 import type { Definition } from '../task/target.js'
-import { clock, MOST_TASKS, newSlotMemory, Slots } from './claims.js'
-import { compose, explainUnsent } from './compose.js'
+import { clock, newSlotMemory, Slots } from './claims.js'
+import { compose, explainUnsent, nextLease } from './compose.js'
 import { Flight, type Job } from './flight.js'
 import type { LeaseEnd } from './lease.js'
 import { KnownFunctions, type KnownFunction } from './pace.js'
@@ -137,28 +137,13 @@ export class Dispatcher {
 
   #dispatch(): void {
     while (!this.#broken && this.#freeSlots.length > 0) {
-      const jobs = this.#nextLease()
+      const jobs = nextLease(this.#queue, this.#maxWorkers)
       if (jobs.length === 0) return
       const flight = new Flight(this.#slots, this.#freeSlots.pop()!, jobs)
       this.#flights.add(flight)
       this.#bySlot[flight.slot] = flight
       void this.#fly(flight)
     }
-  }
-
-  /** The next job, and as many of those behind it as make a lease. */
-  #nextLease(): Job[] {
-    const room = Math.min(Math.ceil(this.#queue.size / this.#maxWorkers), MOST_TASKS)
-    const jobs: Job[] = []
-    // What of a lease its jobs fill. A little more than 1 is 1: thirds do not add up exactly.
-    let filled = 0
-    for (let job; (job = this.#queue.peek());) {
-      filled += 1 / job.fn.perLease
-      if (jobs.length > 0 && (job.alone || filled > 1.001 || jobs.length >= room)) break
-      jobs.push(this.#queue.shift()!)
-      if (job.alone) break
-    }
-    return jobs
   }
 
   async #fly(flight: Flight): Promise<void> {
@@ -219,11 +204,7 @@ export class Dispatcher {
     if (taker === undefined) return this.#takeBack(flight)
     // Not before its exit: what it has posted until then counts.
     const { exitcode, reason } = await this.#threads.exitOf(taker)
-    const died = (when: string) =>
-      new WorkerDiedError(`the worker (thread ${taker}) died with exit code ${exitcode} ${when}`, {
-        exitcode,
-        ...(reason !== undefined && { cause: reason }),
-      })
+    const died = (when: string) => workerDied(taker, exitcode, reason, when)
     const unbegun = flight.takeBack()
     this.#collect(flight)
     if (flight.bury(() => died('while it ran this task'))) this.#workersLost++
@@ -334,4 +315,9 @@ export class Dispatcher {
   #checkIdle(): void {
     if (this.idle) this.#onIdle()
   }
+}
+
+function workerDied(threadId: number, exitcode: number, reason: unknown, when: string): WorkerDiedError {
+  const message = `the worker (thread ${threadId}) died with exit code ${exitcode} ${when}`
+  return new WorkerDiedError(message, { exitcode, ...(reason !== undefined && { cause: reason }) })
 }

@@ -54,12 +54,13 @@ export class Flight {
   /** Whether something was moved to the worker with it: it cannot go to another. */
   moved = false
   readonly #slots: Slots
-  readonly #posted = new Map<number, Outcome>()
+  #posted: Map<number, Outcome> | undefined
   /** How many were claimed, once no more can be. */
   #closed: number | undefined
   #told = 0
   #landed = false
-  readonly #onLanding: (() => void)[] = []
+  #onLanding: (() => void) | undefined
+  #landing: Promise<void> | undefined
 
   constructor(slots: Slots, slot: number, jobs: readonly Job[]) {
     this.#slots = slots
@@ -106,6 +107,7 @@ export class Flight {
 
   /** An outcome came by a message. */
   hear(task: number, outcome: Outcome): void {
+    this.#posted ??= new Map()
     this.#posted.set(task, outcome)
   }
 
@@ -118,10 +120,10 @@ export class Flight {
         this.#tell({ kind: 'plain', value: this.#slots.value(this.slot, task) })
         continue
       }
-      if (!this.#posted.has(task)) hear()
-      const outcome = this.#posted.get(task)
+      if (!this.#posted?.has(task)) hear()
+      const outcome = this.#posted?.get(task)
       if (!outcome) return // The worker's port is not known yet. It is by the time the lease ends.
-      this.#posted.delete(task)
+      this.#posted!.delete(task)
       this.#tell(outcome)
     }
   }
@@ -129,7 +131,7 @@ export class Flight {
   /** The worker is dead, and all its messages were heard. @returns whether it died of a task */
   bury(died: () => Error): boolean {
     // It may have died between posting an outcome and counting it.
-    const last = this.#posted.get(this.#told)
+    const last = this.#posted?.get(this.#told)
     if (last) this.#tell(last)
     if (this.#told >= this.claimed) return false
     this.#tell({ kind: 'failed', error: died() })
@@ -146,12 +148,13 @@ export class Flight {
 
   /** Resolves when nothing of it runs any more. */
   get landed(): Promise<void> {
-    return this.#landed ? Promise.resolve() : new Promise((resolve) => this.#onLanding.push(resolve))
+    if (this.#landed) return Promise.resolve()
+    return (this.#landing ??= new Promise((resolve) => (this.#onLanding = resolve)))
   }
 
   land(): void {
     this.#landed = true
     clearTimeout(this.stopTimer)
-    for (const callback of this.#onLanding) callback()
+    this.#onLanding?.()
   }
 }

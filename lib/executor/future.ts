@@ -187,7 +187,7 @@ export class Future<R = unknown> implements PromiseLike<R> {
   #settlePromise(): void {
     if (this.#state === 'cancelled') this.#reject!(new CancelledError('the future was cancelled'))
     else if (this.#failed) this.#reject!(this.#thrown)
-    else this.#resolve!(this.#value as R)
+    else this.#resolve!(this.#value)
     this.#resolve = this.#reject = undefined
   }
 

@@ -58,7 +58,8 @@ export class InlineExecutor implements Executor {
 
   submit<A extends unknown[], R>(target: Target<A, R>, ...args: NoInfer<A>): Future<Awaited<R>> {
     define(target)
-    return this.#run(() => target(...args) as Awaited<R> | Promise<Awaited<R>>)
+    const { retries } = this.#call
+    return this.#run(() => callAgain(() => target(...args) as Awaited<R> | Promise<Awaited<R>>, retries))
   }
 
   map<T, R>(
@@ -175,6 +176,18 @@ export class InlineExecutor implements Executor {
       stopListening()
     })
     return future
+  }
+}
+
+/** Call it, and again if it throws. */
+function callAgain<R>(call: () => R | Promise<R>, retries: number): R | Promise<R> {
+  try {
+    const returned = call()
+    if (retries === 0 || !isThenable(returned)) return returned
+    return Promise.resolve(returned).catch(() => callAgain(call, retries - 1))
+  } catch (thrown) {
+    if (retries === 0) throw thrown
+    return callAgain(call, retries - 1)
   }
 }
 

@@ -48,6 +48,7 @@ const CHUNKS_PER_WORKER = 2
 export class ProcessPoolExecutor implements Executor {
   readonly #pool: Pool
   readonly #call: Call
+  #latest: JobOptions | undefined
 
   /** @throws TypeError, RangeError an option is not what it must be; DataCloneError `initargs` cannot be sent to a worker. */
   constructor(options?: ProcessPoolOptions)
@@ -203,9 +204,11 @@ export class ProcessPoolExecutor implements Executor {
     )
   }
 
+  /** Of a burst, all have the same. */
   #optionsFor(submitted: Site): JobOptions {
+    if (this.#latest?.submitted === submitted) return this.#latest
     const { dispatcher, counts, batch } = this.#pool
-    return { dispatcher, counts, batch, call: this.#call, submitted }
+    return (this.#latest = { dispatcher, counts, batch, call: this.#call, submitted })
   }
 
   /** Have a worker follow orders that are no mere call. */

@@ -65,7 +65,7 @@ export class Results<R> {
         const step = this.#step()
         if (step) return Promise.resolve(step)
       } catch (thrown) {
-        return Promise.reject(thrown as Error)
+        return Promise.reject(thrown)
       }
     }
     this.#turns++
@@ -76,6 +76,7 @@ export class Results<R> {
 
   /** @param total how many there will be, where somebody knows: memory that grows is copied again and again */
   async all(total: number = 0): Promise<R[]> {
+    // oxlint-disable-next-line unicorn/no-new-array -- Array.from would fill it with undefined, and box every number
     const results = new Array<R>(Math.min(total, MOST_AT_ONCE))
     for (let at = 0; ;) {
       const block = this.#blocks.shift()

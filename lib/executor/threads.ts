@@ -82,7 +82,7 @@ export class Threads {
   readonly #exits = new Map<number, Promise<Ending>>()
   /** The threads' own ports, by which they tell outcomes. */
   readonly #ports = new Map<number, MessagePort>()
-  /** The functions that each thread was told of, by number. */
+  /** The functions that each thread is known to have been told of, by number. */
   readonly #told = new Map<number, Set<number>>()
   #pool: Piscina | undefined
   #ended: Promise<void> | undefined
@@ -103,7 +103,10 @@ export class Threads {
   async run(letter: Letter): Promise<LeaseEnd> {
     const deaths = this.#deaths
     try {
-      this.#pool ??= this.#open()
+      if (!this.#pool) {
+        this.#pool = this.#open()
+        this.#meetNewThreads()
+      }
     } catch (reason) {
       this.#options.onBootFailure({ exitcode: 1, reason })
       throw new RunFailure(false, reason)
@@ -113,12 +116,14 @@ export class Threads {
     const addressed = Object.assign(lease, { [this.#letterKey]: letter })
     try {
       const end = this.#pool.run(addressed, { transferList: transfer as never })
-      this.#meetNewThreads()
-      return (await end) as LeaseEnd
+      if (letter.taker === undefined) this.#meetNewThreads()
+      const ended = (await end) as LeaseEnd
+      // Not as it is posted: if that fails, the next lease may be posted before anybody hears of it.
+      for (const [number] of lease.news) this.#told.get(letter.taker!)?.add(number)
+      return ended
     } catch (reason) {
       const { taker } = letter
       const unsent = taker !== undefined && deaths === this.#deaths && !this.#destroyed.has(taker)
-      if (unsent) for (const [number] of lease.news) for (const told of this.#told.values()) told.delete(number)
       throw new RunFailure(unsent, reason)
     }
   }
@@ -138,9 +143,7 @@ export class Threads {
     let told = this.#told.get(id)
     if (!told) this.#told.set(id, (told = new Set()))
     for (const { number, definition } of letter.functions) {
-      if (told.has(number)) continue
-      told.add(number)
-      letter.lease.news.push([number, definition])
+      if (!told.has(number)) letter.lease.news.push([number, definition])
     }
     letter.taker = id
     letter.onTaken(id)

@@ -10,7 +10,8 @@ import { assert, suite } from '../harness.js'
 
 const test = suite('a storm of tasks')
 
-const KINDS = ['return', 'object', 'throw', 'undefined', 'uncloneable', 'revoked', 'exit', 'timer', 'spin', 'argument', 'cancel', 'abort'] as const // prettier-ignore
+const KINDS = ['return', 'object', 'throw', 'undefined', 'uncloneable', 'revoked', 'exit', 'timer', 'spin', 'never', 'heap', 'argument', 'cancel', 'abort'] as const // prettier-ignore
+const DEADLY = ['exit', 'timer', 'spin', 'abort', 'never', 'heap'] as const
 type Kind = (typeof KINDS)[number]
 
 /** What the task of each kind does. */
@@ -39,6 +40,10 @@ function act(runs: Int32Array, i: number, kind: Kind): unknown {
       return new Promise(() => {})
     case 'spin':
       for (;;);
+    case 'never':
+      return new Promise(() => {})
+    case 'heap':
+      for (const all: number[][] = []; ;) all.push(Array.from({ length: 1000 }, (_, n) => n + 0.5))
     default:
       return i
   }
@@ -55,6 +60,10 @@ const expected: Record<Kind, (result: PromiseSettledResult<unknown>, i: number) 
   exit: rejected((e, i) => e instanceof WorkerDiedError && e.exitcode === i % 100),
   timer: rejected((e, i) => e instanceof WorkerDiedError && (e.cause as Error).message === `timer ${i}`),
   spin: rejected((e) => e instanceof TimeoutError),
+  never: rejected((e) => e instanceof TimeoutError),
+  heap: rejected(
+    (e) => e instanceof WorkerDiedError && (e.cause as { code: string }).code === 'ERR_WORKER_OUT_OF_MEMORY',
+  ),
   argument: rejected((e) => e instanceof DataCloneError && e.path === 'args[2].no'),
   cancel: (result, i) => rejected((e) => e instanceof CancelledError)(result, i) || expected.return(result, i),
   abort: rejected((e) => e === 'enough'),
@@ -66,14 +75,14 @@ function rejected(check: (reason: unknown, i: number) => boolean) {
 
 /** Mostly harmless; deaths cost a thread each. The same in every run. */
 function kindOf(i: number): Kind {
-  if (i % 97 === 11) return (['exit', 'timer', 'spin', 'abort'] as const)[Math.floor(i / 97) % 4]!
-  const harmless = KINDS.filter((kind) => !['exit', 'timer', 'spin', 'abort'].includes(kind))
+  if (i % 97 === 11) return DEADLY[Math.floor(i / 97) % DEADLY.length]!
+  const harmless = KINDS.filter((kind) => !(DEADLY as readonly string[]).includes(kind))
   return harmless[(i * 7) % harmless.length]!
 }
 
 for (const options of [{ maxWorkers: 3 }, { maxWorkers: 2, maxTasksPerChild: 100, idleTimeout: 1 }]) {
   test(`settles every future exactly as documented, and runs nothing twice: ${JSON.stringify(options)}`, async () => {
-    const executor = new ProcessPoolExecutor(options)
+    const executor = new ProcessPoolExecutor({ ...options, resourceLimits: { maxOldGenerationSizeMb: 32 } })
     const total = 3000
     const runs = new Int32Array(new SharedArrayBuffer(4 * total))
     const controller = new AbortController()
@@ -81,7 +90,7 @@ for (const options of [{ maxWorkers: 3 }, { maxWorkers: 2, maxTasksPerChild: 100
     for (let i = 0; i < total; i++) {
       const kind = kindOf(i)
       const through =
-        kind === 'spin'
+        kind === 'spin' || kind === 'never'
           ? executor.with({ timeout: 5 })
           : kind === 'abort'
             ? executor.with({ signal: controller.signal })
@@ -104,7 +113,7 @@ for (const options of [{ maxWorkers: 3 }, { maxWorkers: 2, maxTasksPerChild: 100
       const wasCancelled = futures[i]!.cancelled()
       const neverRan = kind === 'argument' || wasCancelled
       // What is stopped from outside may be stopped before its first step.
-      const least = kind === 'abort' || kind === 'spin' ? runs[i]! : neverRan ? 0 : 1
+      const least = kind === 'abort' || kind === 'spin' || kind === 'never' ? runs[i]! : neverRan ? 0 : 1
       assert.ok(runs[i] === least && least <= 1, `task ${i}, ${kind}, ran ${runs[i]} times`)
     }
     clearInterval(poll)
