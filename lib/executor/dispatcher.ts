@@ -21,6 +21,9 @@ import { RunFailure, Threads, type Ending, type ThreadsOptions } from './threads
 /** How often somebody looks after leases that are out: what is finished in them waits so long at most, and half as long again. */
 const TICK_MS = 2
 
+/** A worker that has told all, but not that its lease is over, is not waited for after so many ticks. */
+const LINGERING = 5
+
 export interface DispatcherStats {
   /** Worker threads that exist. */
   workers: number
@@ -137,6 +140,7 @@ export class Dispatcher {
 
   #dispatch(): void {
     while (!this.#broken && this.#freeSlots.length > 0) {
+      if (this.#queue.size <= this.#finishing) return
       const jobs = nextLease(this.#queue, this.#maxWorkers)
       if (jobs.length === 0) return
       const flight = new Flight(this.#slots, this.#freeSlots.pop()!, jobs)
@@ -144,6 +148,17 @@ export class Dispatcher {
       this.#bySlot[flight.slot] = flight
       void this.#fly(flight)
     }
+  }
+
+  /** Workers that are free in a moment, if no other is: for as many jobs as that no thread need be started. */
+  get #finishing(): number {
+    let finishing = 0
+    for (const flight of this.#flights) if (flight.told && flight.lingers < LINGERING) finishing++
+    return finishing > 0 && this.#idle() > 0 ? 0 : finishing
+  }
+
+  #idle(): number {
+    return this.#threads.idle(new Set([...this.#flights].map(({ taker }) => taker)))
   }
 
   async #fly(flight: Flight): Promise<void> {
@@ -249,8 +264,9 @@ export class Dispatcher {
 
   #tick(): void {
     this.#ticking = false
-    const idle = this.#threads.idle(new Set([...this.#flights].map(({ taker }) => taker)))
+    const idle = this.#idle()
     for (const flight of this.#flights) {
+      if (flight.told) flight.lingers++
       this.#collect(flight)
       const { claimed, seen } = flight
       flight.seen = claimed

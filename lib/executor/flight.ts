@@ -49,6 +49,8 @@ export class Flight {
   taker: number | undefined
   /** How many were claimed when somebody last looked; -1: nobody has. */
   seen = -1
+  /** For how many looks everything was told, and the lease not over. */
+  lingers = 0
   /** What shall end what runs. */
   stopTimer: NodeJS.Timeout | undefined
   /** Whether something was moved to the worker with it: it cannot go to another. */
@@ -85,6 +87,11 @@ export class Flight {
   /** How many might be taken back. */
   get open(): number {
     return this.jobs.length - this.claimed
+  }
+
+  /** Whether all that a worker claimed is told, and it claims no more. */
+  get told(): boolean {
+    return this.#told > 0 && this.#told === this.claimed && this.open === 0
   }
 
   /** How many tasks a worker is busy with: one, or none. */
