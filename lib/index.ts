@@ -12,6 +12,10 @@ export {
   ManyhandsError,
   OwnerDiedError,
   ProcessError,
+  QueueClosedError,
+  QueueEmpty,
+  QueueFull,
+  QueueShutDown,
   ShutdownError,
   TaskNotFoundError,
   TimeoutError,
@@ -33,6 +37,7 @@ export {
   type ReturnWhen,
   type WaitForOptions,
 } from './executor/waiting.js'
+export { JoinableQueue, Queue, SimpleQueue, type QueueOptions } from './channel/queue.js'
 export { attach } from './memory/handles.js'
 export { currentProcess, parentProcess, type CurrentProcess, type ParentProcess } from './process/current.js'
 export { activeChildren, cpuCount, Process, type ProcessOptions } from './process/process.js'

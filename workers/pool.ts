@@ -13,7 +13,7 @@ import {
 import type { WorkerSetup } from '../lib/executor/threads.js'
 import { becomeProcess } from '../lib/process/current.js'
 import { postOutputAtOnce } from '../lib/process/output.js'
-import { explainCloneFailure } from '../lib/task/clone.js'
+import { explainCloneFailure } from '../lib/memory/clone.js'
 import { encodeFailure, type Failure } from '../lib/task/failure.js'
 import { ImportFailure, loadTarget, runTarget } from '../lib/task/target.js'
 

@@ -7,7 +7,7 @@
 import { types } from 'node:util'
 import { DataCloneError, errorClasses } from '../errors.js'
 import { pack, unpack, type Packed } from '../memory/handles.js'
-import { explainCloneFailure } from './clone.js'
+import { explainCloneFailure } from '../memory/clone.js'
 
 /** What was thrown, in a form that can always be posted. */
 export type Failure =

@@ -629,6 +629,9 @@ function copy(state: State): State {
   }
 }
 
+/** Kinds whose memory is not that of a monitor. */
+const NO_MONITOR = new Set(['Lock', 'RLock', 'Queue'])
+
 let scratch = new Int32Array(0)
 
 /**
@@ -644,7 +647,7 @@ function hash(state: State, objects: [kind: string, start: number][]): number {
   }
   const memory = scratch.length === state.memory.length ? scratch : (scratch = state.memory.slice())
   memory.set(state.memory)
-  for (const [kind, start] of objects) if (kind !== 'Lock' && kind !== 'RLock') tidy(memory.subarray(start))
+  for (const [kind, start] of objects) if (!NO_MONITOR.has(kind)) tidy(memory.subarray(start))
   for (let i = 0; i < memory.length; i++) {
     if (memory[i] === 0) continue
     mix(i)

@@ -1,5 +1,15 @@
 // What is explored: programs of two or three threads for every primitive, without a death and with one or two anywhere.
-import type { Acquirable, Barrier, Condition, Event, Lock, RLock, RWLock, Semaphore } from '../../lib/internals.js'
+import type {
+  Acquirable,
+  Barrier,
+  Condition,
+  Event,
+  Lock,
+  Queue,
+  RLock,
+  RWLock,
+  Semaphore,
+} from '../../lib/internals.js'
 import type { Scenario, Thread } from './explorer.js'
 
 type Recoverable = Acquirable & { recoverSync(): void }
@@ -191,3 +201,108 @@ export const onMonitors: Scenario<object>[] = [
     leavesNoTrace: false,
   }),
 ]
+
+type Classes = { Queue: typeof Queue }
+
+/** Room for a number at first, for three when grown: the memory that it may grow to is there from the start. */
+const makeQueue =
+  (maxsize = 0, numbers = 1) =>
+  (classes: Classes) => {
+    const queue = new classes.Queue<number>(maxsize, { maxBytes: 16 * numbers - 8 })
+    const [, memory] = (queue as unknown as { handle: [string, SharedArrayBuffer] }).handle
+    if (memory.byteLength < memory.maxByteLength) memory.grow(memory.maxByteLength)
+    return queue
+  }
+
+const put =
+  (...values: number[]) =>
+  (queue: Queue<number>, thread: Thread) => {
+    for (const value of values)
+      thread.expect(thread.step('put', () => queue.putSync(value)) === undefined, 'put failed')
+  }
+const putInTime = (value: number) => (queue: Queue<number>, thread: Thread) =>
+  thread.step('put', () => queue.putSync(value, 100))
+const get = (times: number) => (queue: Queue<number>, thread: Thread) => {
+  for (let i = 0; i < times; i++) thread.step('get', () => queue.getSync())
+}
+/** Both that may come, however long one takes: at most one is lost. */
+const drainFew = (queue: Queue<number>, thread: Thread) => {
+  thread.step('get', () => queue.getSync())
+  thread.step('get', () => queue.getSync(100))
+}
+const getInTime = (queue: Queue<number>, thread: Thread) => thread.step('get', () => queue.getSync(100))
+const putAndShutDown = (value: number) => (queue: Queue<number>, thread: Thread) => {
+  thread.step('put', () => queue.putSync(value))
+  thread.step('shut down', () => queue.shutdown())
+}
+const drain = (queue: Queue<number>, thread: Thread) => {
+  while (thread.step('get', () => queue.getSync()) !== 'QUEUE_SHUT_DOWN');
+}
+
+/** What was got, of all that lived, in the order of each. */
+const gotOf = (results: (unknown[] | undefined)[]) =>
+  results.flat().filter((result): result is number => typeof result === 'number')
+
+/** Each value at most once, those below 10 and those above in order for each thread; exactly `all` where nobody was killed. */
+const delivers =
+  (all: number[], lost = 0) =>
+  (results: (unknown[] | undefined)[]) => {
+    const got = gotOf(results)
+    if (new Set(got).size !== got.length || !got.every((value) => all.includes(value))) return false
+    for (const list of results)
+      for (const low of [true, false]) {
+        const ofOne = gotOf([list]).filter((value) => value < 10 === low)
+        if (ofOne.some((value, i) => i > 0 && value < ofOne[i - 1]!)) return false
+      }
+    return got.length >= all.length - (results.includes(undefined) ? lost : 0)
+  }
+
+/** A Queue, with nothing granted. */
+export const onQueues: Scenario<object>[] = [
+  scenario('Queue: 1 puts two, 2 get one each', makeQueue(0, 2), [put(1, 2), get(1), get(1)], {
+    end: delivers([1, 2]),
+  }),
+  scenario('Queue: 2 put one each, 1 gets two', makeQueue(0, 2), [put(1), put(11), get(2)], { end: delivers([1, 11]) }),
+  scenario('Queue with room for one: 1 puts three, 1 gets three', makeQueue(), [put(1, 2, 3), get(3)], {
+    end: delivers([1, 2, 3]),
+  }),
+  scenario('Queue(1): 2 put one each, 1 gets two', makeQueue(1, 2), [put(1), put(11), get(2)], {
+    end: delivers([1, 11]),
+  }),
+  scenario('Queue that grows: 1 puts three, 1 gets three', makeQueue(0, 4), [put(1, 2, 3), get(3)], {
+    end: delivers([1, 2, 3]),
+  }),
+  scenario('Queue: 1 puts one, 2 get, out of time', makeQueue(), [put(1), getInTime, getInTime]),
+  scenario('Queue: 2 put, out of time, 1 gets one', makeQueue(), [putInTime(1), putInTime(11), get(1)]),
+  scenario('Queue: 1 puts one and shuts down, 2 drain it', makeQueue(), [putAndShutDown(1), drain, drain], {
+    end: delivers([1]),
+  }),
+  scenario('Queue: one of those that get dies', makeQueue(0, 2), [put(1, 2), get(1), get(1)], {
+    kills: 1,
+    victims: [1],
+    end: delivers([1, 2], 1),
+  }),
+  scenario('Queue: one of those that put dies', makeQueue(0, 2), [put(1), put(11), get(1)], {
+    kills: 1,
+    victims: [0],
+    end: delivers([1, 11], 1),
+  }),
+  scenario('Queue that grows: one of those that put dies', makeQueue(0, 4), [put(1, 2), put(11), get(1)], {
+    kills: 1,
+    victims: [0],
+  }),
+  scenario('Queue(1): one of those that put dies, nobody is in its way', makeQueue(1, 2), [put(1), put(11), drainFew], {
+    kills: 1,
+    victims: [0],
+  }),
+  scenario(
+    'Queue(1): one of those that get dies, the others are not kept waiting',
+    makeQueue(1, 2),
+    [put(1, 2), get(1), get(1)],
+    {
+      kills: 1,
+      victims: [1],
+      end: delivers([1, 2], 1),
+    },
+  ),
+].map((one) => ({ leavesNoTrace: false, ...one }))
