@@ -8,7 +8,7 @@
 //
 // Invariant: whoever sleeps has loaded the word, then set its mark, then looked again and found nothing. A change that this look
 // did not see finds the mark.
-import { add, compareExchange, load, notifyAll, notifyOne, spinWhile, type Words } from '../memory/atomics.js'
+import { add, compareExchange, load, notifyAll, notifyOne, peek, spinWhile, type Words } from '../memory/atomics.js'
 import { DONE, WAIT, type Outcome, type Waiter } from '../sync/park.js'
 
 const BLOCKED = 1
@@ -44,14 +44,17 @@ export abstract class GateWaiter implements Waiter {
   readonly gate: number
   readonly index: number
   readonly blocking: boolean
+  /** The word that changes when there is something: the gate's own do not while nobody sleeps. */
+  readonly watched: number
   seen = 0
   probing = false
   spun = false
   slept = false
 
-  constructor(words: Words, gate: number, blocking: boolean) {
+  constructor(words: Words, gate: number, watched: number, blocking: boolean) {
     this.words = words
     this.gate = gate
+    this.watched = watched
     this.blocking = blocking
     this.index = gate + (blocking ? BLOCKED : AWAITED)
   }
@@ -63,34 +66,34 @@ export abstract class GateWaiter implements Waiter {
 
   attempt(): Outcome {
     const { words, gate, index } = this
-    if (this.look()) return this.#done()
-    if (this.blocking && !this.spun) {
-      this.spun = true
-      spinWhile(words, index, load(words, index))
-    }
+    if (this.blocking && !this.spun && this.#spin()) return DONE
     this.seen = load(words, index)
     mark(words, gate, index - gate)
-    if (this.look()) return this.#done()
+    if (this.look()) {
+      // It was woken alone, and others may sleep: the mark that it has just set is for them, and so is what else there is.
+      if (this.slept) this.passOn()
+      return DONE
+    }
     this.slept = this.blocking
     return WAIT
+  }
+
+  /** Something often comes in a moment: then nobody has to be woken. */
+  #spin(): boolean {
+    const { words, watched } = this
+    this.spun = true
+    const before = peek(words, watched)
+    spinWhile(words, watched, before)
+    return peek(words, watched) !== before && this.look()
   }
 
   giveUp(): boolean {
     return false // Its mark stays, and costs the next `open` a wake-up for nobody.
   }
-
-  #done(): typeof DONE {
-    if (this.slept) {
-      // It was woken alone, its mark cleared: others may sleep, of whom only that mark knew.
-      mark(this.words, this.gate, BLOCKED)
-      this.passOn()
-    }
-    return DONE
-  }
 }
 
 function mark(words: Words, gate: number, bit: number): void {
-  for (let marks = load(words, gate); (marks & bit) === 0;) {
+  for (let marks = 0; (marks & bit) === 0;) {
     const seen = compareExchange(words, gate, marks, marks | bit)
     if (seen === marks) return
     marks = seen

@@ -34,8 +34,8 @@ export class QueueCore {
       poke(words, MAXSIZE, maxsize)
       poke(words, MAXBYTES, maxBytes)
     }
-    this.maxsize = peek(words, MAXSIZE)
-    this.maxBytes = peek(words, MAXBYTES)
+    this.maxsize = words[MAXSIZE]!
+    this.maxBytes = words[MAXBYTES]!
     enrol()
   }
 
@@ -132,7 +132,7 @@ export class GetWaiter extends GateWaiter {
   readonly #core: QueueCore
   readonly #take: () => boolean
   constructor(core: QueueCore, blocking: boolean, take: () => boolean) {
-    super(core.ring.words, GETTERS, blocking)
+    super(core.ring.words, GETTERS, TAIL, blocking)
     this.#core = core
     this.#take = take
   }
@@ -148,7 +148,7 @@ export class GetWaiter extends GateWaiter {
 export class PutWaiter extends GateWaiter {
   readonly #put: () => boolean
   constructor(core: QueueCore, blocking: boolean, put: () => boolean) {
-    super(core.ring.words, PUTTERS, blocking)
+    super(core.ring.words, PUTTERS, HEAD, blocking)
     this.#put = put
   }
   override look(): boolean {
@@ -163,7 +163,7 @@ export class PutWaiter extends GateWaiter {
 export class JoinWaiter extends GateWaiter {
   readonly #core: QueueCore
   constructor(core: QueueCore, blocking: boolean) {
-    super(core.ring.words, JOINERS, blocking)
+    super(core.ring.words, JOINERS, FINISHED, blocking)
     this.#core = core
   }
   override look(): boolean {

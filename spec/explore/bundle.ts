@@ -19,8 +19,8 @@ export interface Controller {
   isDead(threadId: number): boolean
   now(): number
   /** Take the mutex of a monitor, where that is taken for granted. */
-  enter(words: Int32Array): void
-  exit(words: Int32Array): void
+  enter(words: Int32Array, at?: number): void
+  exit(words: Int32Array, at?: number): void
   /** A waiter begins a try: all that it knows from before is in its fields. */
   point<W extends object>(waiter: W): W
   /** It is about to sleep, which is just as well known from its fields. */
@@ -68,6 +68,8 @@ const REPLACED: Record<string, string> = {
 }
 
 const TAKE = "if (!tryTake(this.words, 0, 'handOver')) block(new LockWaiter(this.words, 0, true, 'handOver'), Infinity)"
+const TAKE_END =
+  "if (compareExchange(words, at, 0, ME) !== 0) block(new LockWaiter(words, at, true, 'handOver'), Infinity)"
 const GIVE_BACK = 'giveBack(this.words, 0)'
 
 /**
@@ -96,6 +98,11 @@ export async function bundle({
         // So small that it is full with the first number, and that all of it is in the states.
         if (file === 'lib/channel/ring.ts')
           contents = replaceOnce(contents, 'const FIRST_BYTES = 2 ** 16', 'const FIRST_BYTES = 2 ** 4')
+        if (file === 'lib/channel/ring.ts' && mutex === 'granted')
+          contents = replaceOnce(contents, TAKE_END, 'controller.enter(words, at)').replaceAll(
+            /giveBack\(words, (\w+)\)/g,
+            'controller.exit(words, $1)',
+          )
         if (file === 'lib/sync/monitor.ts' && mutex === 'granted') {
           contents = replaceOnce(contents, TAKE, 'controller.enter(this.words)')
           contents = replaceOnce(contents, GIVE_BACK, 'controller.exit(this.words)')

@@ -153,12 +153,12 @@ class Simulated {
       waitOn: op('wait') as unknown as Controller['waitOn'],
       notify: op('notify') as Controller['notify'],
       isDead: (threadId) => this.#do({ kind: 'dead', at: threadId, plain: this.#entered }) === true,
-      enter: (words) => {
+      enter: (words, at = 0) => {
         this.#entered = true
-        this.#do({ kind: 'enter', at: offset(words) })
+        this.#do({ kind: 'enter', at: offset(words) + at })
       },
-      exit: (words) => {
-        this.#do({ kind: 'exit', at: offset(words) })
+      exit: (words, at = 0) => {
+        this.#do({ kind: 'exit', at: offset(words) + at })
         this.#entered = false
       },
       now: () => {
@@ -690,7 +690,11 @@ function directController(): Controller {
     load: (words, index) => words[index]!,
     store: (words, index, value) => (words[index] = value),
     add: unused,
-    compareExchange: unused,
+    compareExchange: (words, index, expected, value) => {
+      const before = words[index]!
+      if (before === expected) words[index] = value
+      return before
+    },
     peek: (words, index) => words[index]!,
     poke: (words, index, value) => {
       words[index] = value
@@ -698,8 +702,8 @@ function directController(): Controller {
     waitOn: unused,
     notify: unused,
     isDead: unused,
-    enter: unused,
-    exit: unused,
+    enter: () => {},
+    exit: () => {},
     now: unused,
     point: unused,
     asleep: unused,

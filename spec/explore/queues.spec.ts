@@ -7,7 +7,7 @@ const test = suite('every interleaving on a queue')
 
 for (const scenario of onQueues)
   test(`${scenario.name}: nothing lost, doubled or out of order, nobody hangs`, async () => {
-    const { states, violation } = explore(await bundle(), scenario)
+    const { states, violation } = explore(await bundle({ mutex: 'granted' }), scenario)
     console.log(`\n# ${scenario.name}: ${states} states`)
     assert.is(violation, undefined)
   })
