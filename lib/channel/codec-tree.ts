@@ -7,6 +7,7 @@
 //   BIGINT    two words                              ASCII, WIDE  argument: length in bytes; the bytes, padded to a word
 //   ARRAY     argument: length; the items            LOOSE   argument: how many; key, value, key, value …
 //   OBJECT    argument: words of the shape; those; the values      AGAIN   argument: which shape of this message; the values
+import { types } from 'node:util'
 import { describeShape, shapeOf, shapeWith, type Shape } from './codec-shapes.js'
 import { decodeAscii, decodeWide, writeAscii, writeWide } from './codec-text.js'
 
@@ -149,7 +150,7 @@ export class TreeEncoder {
     if (Array.isArray(object)) return this.#array(object, depth)
     const prototype: unknown = Object.getPrototypeOf(object)
     if (prototype !== Object.prototype && prototype !== null) return false
-    if (Symbol.toStringTag in object) return false // It may be a namespace, or arguments, or pretend to be something.
+    if (types.isProxy(object)) return false
     const keys = Object.keys(object)
     const shape = shapeOf(keys)
     if (shape) this.#shape(shape)
@@ -185,7 +186,7 @@ export class TreeEncoder {
     // Holes and properties beside the items show in the keys, of which the indices come first.
     const keys = Object.keys(items)
     if (keys.length !== length || (length > 0 && keys[length - 1] !== String(length - 1))) return false
-    if (length > MOST || Object.getPrototypeOf(items) !== Array.prototype) return false
+    if (length > MOST || types.isProxy(items)) return false
     this.words[this.#at++] = ARRAY | (length << 4)
     for (let i = 0; i < length; i++) if (!this.#value(items[i], depth + 1)) return false
     return true
