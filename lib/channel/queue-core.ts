@@ -9,11 +9,11 @@
 // 192         FINISHED  tasks done, mod 2^32: only a JoinableQueue's
 // 193-195     JOINERS   gate: opened when the last task is done
 import { InvalidStateError, QueueShutDown } from '../errors.js'
-import { load, peek, poke, store } from '../memory/atomics.js'
+import { load, peek, poke, store, waitOn } from '../memory/atomics.js'
 import { enrol } from '../memory/liveness.js'
 import { decode } from './codec.js'
 import { GateWaiter, open, openWide } from './gate.js'
-import { HEAD, MOVED, Ring, SHUT_DOWN, TAIL, type Frame } from './ring.js'
+import { HEAD, MOVED, NO_ROOM, Ring, SHUT_DOWN, TAIL, type Frame, type RingOutcome } from './ring.js'
 
 const MAXSIZE = 96
 const MAXBYTES = 99
@@ -21,6 +21,11 @@ const GETTERS = 128
 const PUTTERS = 160
 const FINISHED = 192
 const JOINERS = 193
+
+const NAP_MS = 0.1
+const MOST_NAPS = 200
+/** Nobody reads just now. */
+const MOST_IDLE_NAPS = 20
 
 export class QueueCore {
   readonly ring: Ring
@@ -41,14 +46,33 @@ export class QueueCore {
 
   /** Write a frame, if there is room. @throws QueueShutDown */
   write(frame: Frame): boolean {
-    const { ring } = this
-    const outcome = ring.write(frame, this.maxsize)
+    return this.#written(this.ring.write(frame, this.maxsize))
+  }
+
+  #written(outcome: RingOutcome): boolean {
     if (outcome === MOVED) {
-      open(ring.words, GETTERS)
+      open(this.ring.words, GETTERS)
       return true
     }
     if (outcome === SHUT_DOWN) throw shutDown('put')
     return false
+  }
+
+  /**
+   * As `write`, by a thread that may be blocked for a moment: new memory costs more than that, as long as somebody reads.
+   * Touching it for the first time takes ten times as long as copying into what was used before.
+   */
+  writeCalmly(frame: Frame): boolean {
+    const { ring } = this
+    const { words } = ring
+    for (let naps = 0, idle = 0; naps < MOST_NAPS && idle < MOST_IDLE_NAPS; naps++) {
+      const outcome = ring.write(frame, this.maxsize, false)
+      if (outcome !== NO_ROOM) return this.#written(outcome)
+      const head = load(words, HEAD)
+      waitOn(words, HEAD, head, NAP_MS)
+      idle = load(words, HEAD) === head ? idle + 1 : 0
+    }
+    return this.write(frame)
   }
 
   /** Read a message: it is in `ring` then, for `value`. Whether there was one. @throws QueueShutDown */

@@ -73,7 +73,7 @@ export class Queue<T = unknown> {
     if (timeoutMs !== undefined) checkTimeout(timeoutMs, 'timeoutMs')
     const core = this.#open()
     const frame = this.#encode(value)
-    if (core.write(frame)) return
+    if (timeoutMs === undefined ? core.writeCalmly(frame) : core.write(frame)) return
     this.#putSlowly(frame, timeoutMs)
   }
 

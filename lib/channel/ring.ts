@@ -79,6 +79,9 @@ export const TOO_MANY = 2
 export const NOTHING = 3
 export const SHUT_DOWN = 4
 
+/** A segment of this size need not grow for the next frame: to wait a moment for the readers costs less than new memory. */
+const CALM_BYTES = 2 ** 22
+
 /** What is written: its payload is words, or bytes. */
 export interface Frame {
   tag: number
@@ -140,12 +143,16 @@ export class Ring {
     poke(this.words, FIRST_LOG2, this.#firstLog2)
   }
 
-  /** Write a frame, if there is room. @param most as many unread frames there may be; 0: any number */
-  write(frame: Frame, most: number): RingOutcome {
+  /**
+   * Write a frame, if there is room.
+   * @param most as many unread frames there may be; 0: any number
+   * @param mayGrow false: rather not beyond CALM_BYTES
+   */
+  write(frame: Frame, most: number, mayGrow = true): RingOutcome {
     const { words } = this
     take(words, PUT_LOCK)
     try {
-      return this.#writeHeld(frame, most)
+      return this.#writeHeld(frame, most, mayGrow)
     } finally {
       giveBack(words, PUT_LOCK)
     }
@@ -157,7 +164,7 @@ export class Ring {
     take(words, PUT_LOCK)
     try {
       for (let i = from; i < frames.length; i++) {
-        const outcome = this.#writeHeld(frames[i]!, most)
+        const outcome = this.#writeHeld(frames[i]!, most, true)
         if (outcome !== MOVED) return outcome
         wrote()
       }
@@ -167,7 +174,7 @@ export class Ring {
     }
   }
 
-  #writeHeld(frame: Frame, most: number): RingOutcome {
+  #writeHeld(frame: Frame, most: number, mayGrow: boolean): RingOutcome {
     const { words } = this
     if (peek(words, STATE) !== OPEN) return SHUT_DOWN
     const tail = peek(words, TAIL)
@@ -176,7 +183,7 @@ export class Ring {
     if (most > 0 && ((count - load(words, GOT)) | 0) >= most && this.#unreadExactly() >= most) return TOO_MANY
     const { length } = frame
     const size = HEADER_BYTES + paddedTo8(length)
-    if (!this.#reserve(tail, size)) return NO_ROOM
+    if (!this.#reserve(tail, size, mayGrow)) return NO_ROOM
     const { base, mask } = this.#write
     const at = base + ((tail & mask) >> 2)
     poke(this.words, at, length)
@@ -209,7 +216,7 @@ export class Ring {
   }
 
   /** Whether there is room for so many bytes at the tail; a new segment is begun where that makes room. */
-  #reserve(tail: number, size: number): boolean {
+  #reserve(tail: number, size: number, mayGrow: boolean): boolean {
     const { words } = this
     const segment = peek(words, WRITE_SEGMENT)
     if (segment !== this.#write.index) this.#enter(this.#write, segment)
@@ -221,7 +228,8 @@ export class Ring {
       poke(words, SEEN_HEAD + segment, head)
       if (this.#write.bytes - ((tail - head) | 0) >= size) return true
     }
-    return this.#grow(segment, tail, size)
+    const { bytes } = this.#write
+    return (mayGrow || bytes < CALM_BYTES || bytes < size) && this.#grow(segment, tail, size)
   }
 
   #grow(from: number, tail: number, size: number): boolean {

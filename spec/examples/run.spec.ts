@@ -12,7 +12,16 @@ function headings(stdout: string): string[] {
 test('runs every example in turn, under a heading each', async () => {
   const { code, stdout } = await runNode(['examples/run.mjs'])
   assert.is(code, 0)
-  assert.equal(headings(stdout), ['process', 'process terminate', 'squares', 'urls', 'counter', 'files --limit 32'])
+  assert.equal(headings(stdout), [
+    'process',
+    'process terminate',
+    'squares',
+    'urls',
+    'counter',
+    'queue',
+    'pipeline',
+    'files --limit 32',
+  ])
   const programs = readdirSync('examples').filter((file) => file.endsWith('.ts'))
   assert.equal(
     [...new Set(headings(stdout).map((command) => `${command.split(' ')[0]}.ts`))].toSorted(),
@@ -24,7 +33,9 @@ test('runs every example in turn, under a heading each', async () => {
   assert.match(parts[3]!, 'an executor with nine workers')
   assert.match(parts[4]!, 'has 12345 bytes')
   assert.match(parts[5]!, 'value.add(1)')
-  assert.match(parts[6]!, 'all totals are equal')
+  assert.match(parts[6]!, '5 processes counted to 100000000: 500000000')
+  assert.match(parts[7]!, '200 of 200 items came through')
+  assert.match(parts[8]!, 'all totals are equal')
 })
 
 test('runs the others and exits non-zero when one fails', async () => {
@@ -33,7 +44,7 @@ test('runs the others and exits non-zero when one fails', async () => {
     for (const path of ['examples', '.build/examples']) mkdirSync(join(folder, path), { recursive: true })
     copyFileSync('examples/run.mjs', join(folder, 'examples/run.mjs'))
     writeFileSync(join(folder, 'package.json'), '{"type":"module"}')
-    for (const name of ['process', 'squares', 'urls', 'counter', 'files'])
+    for (const name of ['process', 'squares', 'urls', 'counter', 'queue', 'pipeline', 'files'])
       writeFileSync(join(folder, `.build/examples/${name}.js`), name === 'squares' ? 'process.exit(7)' : '')
     const { code, stdout } = await runNode([join(folder, 'examples/run.mjs')])
     assert.is(code, 1)
