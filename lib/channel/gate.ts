@@ -12,7 +12,7 @@ import { add, compareExchange, load, notifyAll, notifyOne, peek, spinWhile, type
 import { DONE, WAIT, type Outcome, type Waiter } from '../sync/park.js'
 
 /** Sleeping and being woken costs both sides 8 µs: worth as much looking, which a lock's waiter does for a tenth of it. */
-const SPIN_ROUNDS = 30
+const SPIN_ROUNDS = 150
 
 const BLOCKED = 1
 const AWAITED = 2
