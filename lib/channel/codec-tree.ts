@@ -80,7 +80,7 @@ export class TreeEncoder {
     const words = new Int32Array(Math.max(2 * this.words.length, this.#at + count))
     words.set(this.words.subarray(0, this.#at))
     this.words = words
-    this.#bytes = Buffer.from(words.buffer as ArrayBuffer)
+    this.#bytes = Buffer.from(words.buffer)
   }
 
   #value(value: unknown, depth: number): boolean {

@@ -368,7 +368,7 @@ export class Ring {
       return
     }
     // Not: new Uint8Array(length), which is filled with zeros first, at three times the cost of the copy.
-    this.large = length > INBOX_BYTES ? new Uint8Array(Buffer.allocUnsafeSlow(length).buffer as ArrayBuffer) : undefined
+    this.large = length > INBOX_BYTES ? new Uint8Array(Buffer.allocUnsafeSlow(length).buffer) : undefined
     const target = this.large ?? this.#inboxBytes
     const before = Math.min(length, mask + 1 - start)
     const from = base * 4 + start

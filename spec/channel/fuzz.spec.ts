@@ -1,5 +1,5 @@
 // Generated values through the codec and through a Queue, compared with what structuredClone gives.
-import fc from 'fast-check'
+import { anything, assert, property } from 'fast-check'
 import { Process, Queue } from 'manyhands'
 import { decode, encode } from '#internals'
 import { suite } from '../harness.js'
@@ -64,9 +64,9 @@ test('come back from another thread, which got them and put them again', async (
 })
 
 test('of a generator that is not ours come back, too, and shrink where they do not', () => {
-  const anything = fc.anything({ withBigInt: true, withDate: true, withMap: true, withSet: true, withTypedArray: true, withSparseArray: true, withNullPrototype: true, withBoxedValues: true }) // prettier-ignore
-  fc.assert(
-    fc.property(anything, (value) => assertSame(throughCodec(value), structuredClone(value))),
+  const values = anything({ withBigInt: true, withDate: true, withMap: true, withSet: true, withTypedArray: true, withSparseArray: true, withNullPrototype: true, withBoxedValues: true }) // prettier-ignore
+  assert(
+    property(values, (value) => assertSame(throughCodec(value), structuredClone(value))),
     { numRuns: 2000, seed },
   )
 })

@@ -32,8 +32,7 @@ function describe(root: unknown): string {
       if (value !== root) visit(value.buffer) // Of what a Buffer shares with others, only its own bytes are sent.
     }
     if (value instanceof ArrayBuffer) words.push(Buffer.from(value).toString('hex'))
-    if (value instanceof Date || value instanceof RegExp)
-      words.push(String(value), `${String((value as RegExp).flags)}`)
+    if (value instanceof Date || value instanceof RegExp) words.push(String(value), (value as RegExp).flags ?? '')
     if (value instanceof Date) words.push(String(value.getTime()))
     if (value instanceof Error) [value.message, value.stack, value.cause].forEach(visit)
     for (const boxed of [Number, String, Boolean, BigInt]) if (value instanceof boxed) visit(value.valueOf())

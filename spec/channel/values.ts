@@ -125,7 +125,7 @@ export class Values {
     if (this.#below(12) === 0) array.length += 2
     if (this.#below(12) === 0) Object.assign(array, { index: 3, input: 'as a match has it' })
     if (array.length > 1 && this.#below(20) === 0) {
-      delete array[0]
+      Reflect.deleteProperty(array, 0)
       Object.assign(array, { extra: 1 }) // As many keys as items.
     }
     if (this.#below(40) === 0) return Array.from({ length: 2000 }, (_, i) => i * (i % 7 === 0 ? 0.5 : 1))

@@ -97,8 +97,8 @@ export async function queueStorm(seed: number, durationMs: number): Promise<Queu
     add(role)
   }
   // The producers end first; those that get go on until it is empty, or this thread does it for them.
-  for (const [worker, role] of [...workers]) if (role === 'put') await end(worker)
-  for (const worker of [...workers.keys()]) await end(worker)
+  for (const [worker, role] of workers) if (role === 'put') await end(worker)
+  for (const worker of workers.keys()) await end(worker)
   let left = 0
   const last = new Map<number, number>()
   let doubled = Atomics.load(counters, 2)
