@@ -13,7 +13,7 @@ import { load, peek, poke, store, waitOn } from '../memory/atomics.js'
 import { enrol } from '../memory/liveness.js'
 import { decode } from './codec.js'
 import { GateWaiter, open, openWide } from './gate.js'
-import { HEAD, MOVED, NO_ROOM, Ring, SHUT_DOWN, TAIL, type Frame, type RingOutcome } from './ring.js'
+import { HEAD, MOVED, RATHER_NOT, Ring, SHUT_DOWN, TAIL, type Frame, type RingOutcome } from './ring.js'
 
 const MAXSIZE = 96
 const MAXBYTES = 99
@@ -67,7 +67,7 @@ export class QueueCore {
     const { words } = ring
     for (let naps = 0, idle = 0; naps < MOST_NAPS && idle < MOST_IDLE_NAPS; naps++) {
       const outcome = ring.write(frame, this.maxsize, false)
-      if (outcome !== NO_ROOM) return this.#written(outcome)
+      if (outcome !== RATHER_NOT) return this.#written(outcome)
       const head = load(words, HEAD)
       waitOn(words, HEAD, head, NAP_MS)
       idle = load(words, HEAD) === head ? idle + 1 : 0

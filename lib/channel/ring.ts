@@ -68,7 +68,8 @@ const SHUT = 1
 const DROPPED_ALL = 2
 
 /** What a try to write or to read came to. */
-export type RingOutcome = typeof MOVED | typeof NO_ROOM | typeof TOO_MANY | typeof NOTHING | typeof SHUT_DOWN
+export type RingOutcome =
+  typeof MOVED | typeof NO_ROOM | typeof TOO_MANY | typeof NOTHING | typeof SHUT_DOWN | typeof RATHER_NOT
 /** A frame was written, or read. */
 export const MOVED = 0
 /** There are not enough bytes free. */
@@ -78,6 +79,8 @@ export const TOO_MANY = 2
 /** There is no frame. */
 export const NOTHING = 3
 export const SHUT_DOWN = 4
+/** There are not enough bytes free, and it would have to grow, which it was not to. */
+export const RATHER_NOT = 5
 
 /** A segment of this size need not grow for the next frame: to wait a moment for the readers costs less than new memory. */
 const CALM_BYTES = 2 ** 22
@@ -183,7 +186,7 @@ export class Ring {
     if (most > 0 && ((count - load(words, GOT)) | 0) >= most && this.#unreadExactly() >= most) return TOO_MANY
     const { length } = frame
     const size = HEADER_BYTES + paddedTo8(length)
-    if (!this.#reserve(tail, size, mayGrow)) return NO_ROOM
+    if (!this.#reserve(tail, size, mayGrow)) return mayGrow || !this.#isCalm() ? NO_ROOM : RATHER_NOT
     const { base, mask } = this.#write
     const at = base + ((tail & mask) >> 2)
     poke(this.words, at, length)
@@ -228,8 +231,12 @@ export class Ring {
       poke(words, SEEN_HEAD + segment, head)
       if (this.#write.bytes - ((tail - head) | 0) >= size) return true
     }
-    const { bytes } = this.#write
-    return (mayGrow || bytes < CALM_BYTES || bytes < size) && this.#grow(segment, tail, size)
+    if (!mayGrow && this.#isCalm() && this.#write.bytes >= size) return false
+    return this.#grow(segment, tail, size)
+  }
+
+  #isCalm(): boolean {
+    return this.#write.bytes >= CALM_BYTES && this.#write.index < this.#lastSegment
   }
 
   #grow(from: number, tail: number, size: number): boolean {
