@@ -10,6 +10,8 @@ const EXAMPLES = [
   ['squares', 'nine processes at once, then nine workers of an executor'],
   ['urls', 'URLs loaded by four workers, reported as they complete'],
   ['counter', 'nine processes count together, in shared memory and not'],
+  ['queue', 'five processes put their subtotals on a queue'],
+  ['pipeline', 'a producer and three stages, with back-pressure, stopped by shutdown'],
   ['pipe', 'a process counts, and sends the total over its end of a Pipe'],
   ['mandelbrot', 'a picture computed into shared memory, on one core and on all'],
   ['files --limit 32', 'files read, hashed and gzipped: those of node_modules, the largest left out'],

@@ -32,7 +32,7 @@ export class TimeoutError extends ManyhandsError {
   readonly code = 'ERR_MANYHANDS_TIMEOUT'
 }
 
-/** ERR_MANYHANDS_INVALID_STATE: a future that is settled already cannot be settled again. */
+/** ERR_MANYHANDS_INVALID_STATE: a future settled that is settled already, or `taskDone` called more often than there were tasks. */
 export class InvalidStateError extends ManyhandsError {
   readonly code = 'ERR_MANYHANDS_INVALID_STATE'
 }
@@ -110,6 +110,26 @@ export class ConnectionClosedError extends ManyhandsError {
   readonly code = 'ERR_MANYHANDS_CONNECTION_CLOSED'
 }
 
+/** ERR_MANYHANDS_QUEUE_EMPTY: nothing came in time. */
+export class QueueEmpty extends ManyhandsError {
+  readonly code = 'ERR_MANYHANDS_QUEUE_EMPTY'
+}
+
+/** ERR_MANYHANDS_QUEUE_FULL: there was no room in time. */
+export class QueueFull extends ManyhandsError {
+  readonly code = 'ERR_MANYHANDS_QUEUE_FULL'
+}
+
+/** ERR_MANYHANDS_QUEUE_SHUT_DOWN: the queue was shut down: nothing can be put any more, or got once it is drained. */
+export class QueueShutDown extends ManyhandsError {
+  readonly code = 'ERR_MANYHANDS_QUEUE_SHUT_DOWN'
+}
+
+/** ERR_MANYHANDS_QUEUE_CLOSED: the queue is used by the thread that has closed it. */
+export class QueueClosedError extends ManyhandsError {
+  readonly code = 'ERR_MANYHANDS_QUEUE_CLOSED'
+}
+
 /** Every class above by its name: errors that cross threads are rebuilt from it. */
 export const errorClasses: ReadonlyMap<string, Function & { prototype: Error }> = new Map(
   [
@@ -130,6 +150,10 @@ export const errorClasses: ReadonlyMap<string, Function & { prototype: Error }> 
     EOFError,
     BrokenPipeError,
     ConnectionClosedError,
+    QueueEmpty,
+    QueueFull,
+    QueueShutDown,
+    QueueClosedError,
   ].map((errorClass) => [errorClass.name, errorClass]),
 )
 

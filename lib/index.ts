@@ -15,6 +15,10 @@ export {
   ManyhandsError,
   OwnerDiedError,
   ProcessError,
+  QueueClosedError,
+  QueueEmpty,
+  QueueFull,
+  QueueShutDown,
   ShutdownError,
   TaskNotFoundError,
   TimeoutError,
@@ -43,6 +47,7 @@ export {
 } from './executor/waiting.js'
 export { Connection, type Waitable } from './channel/connection.js'
 export { Pipe, type PipeOptions } from './channel/pipe.js'
+export { JoinableQueue, Queue, SimpleQueue, type QueueOptions } from './channel/queue.js'
 export { attach } from './memory/handles.js'
 export { currentProcess, parentProcess, type CurrentProcess, type ParentProcess } from './process/current.js'
 export { activeChildren, cpuCount, Process, type ProcessOptions } from './process/process.js'

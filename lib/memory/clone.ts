@@ -30,6 +30,23 @@ function messageOf(failure: unknown): string {
   return failure instanceof Error ? failure.message : String(failure)
 }
 
+/** Where in a value is something that `test` is true for, and what: looked for at any depth. */
+export function findWithin(value: unknown, path: string, test: (value: object) => boolean): Culprit | undefined {
+  const seen = new Set<unknown>()
+  const search = (inner: unknown, innerPath: string): Culprit | undefined => {
+    if (typeof inner !== 'object' || inner === null || seen.has(inner)) return undefined
+    seen.add(inner)
+    if (test(inner)) return { path: innerPath, value: inner }
+    if (ArrayBuffer.isView(inner)) return undefined
+    for (const [childPath, child] of children(inner, innerPath)) {
+      const found = search(child, childPath)
+      if (found) return found
+    }
+    return undefined
+  }
+  return search(value, path)
+}
+
 interface Culprit {
   path: string
   value: unknown

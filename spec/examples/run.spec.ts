@@ -16,6 +16,8 @@ const EXAMPLES: Record<string, string> = {
   squares: 'an executor with nine workers',
   urls: 'has 12345 bytes',
   counter: 'value.add(1)',
+  queue: '5 processes counted to 100000000: 500000000',
+  pipeline: '200 of 200 items came through',
   pipe: '10000',
   mandelbrot: 'byte for byte the same',
   'files --limit 32': 'all totals are equal',

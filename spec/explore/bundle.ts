@@ -1,4 +1,4 @@
-// The shipped code of lib/sync, bundled so that an explorer holds its strings: every access to shared memory, the time, and the
+// The shipped code of lib/sync and of Queue, bundled so that an explorer holds its strings: every access to shared memory, the time, and the
 // question who is dead go to a controller. Nothing else of it is replaced. A mutant is the shipped code with one change.
 import { build, type Plugin } from 'esbuild'
 import { readFile } from 'node:fs/promises'
@@ -20,9 +20,12 @@ export interface Controller {
   notify(words: Int32Array, index: number, count: number): number
   isDead(threadId: number): boolean
   now(): number
-  /** Take a mutex, where that is taken for granted. With `report`, one whose owner is dead is not taken. Whether it was taken. */
-  enter(words: Int32Array, report?: boolean): boolean
-  exit(words: Int32Array): void
+  /**
+   * Take a mutex, where that is taken for granted. With `report`, one whose owner is dead is not taken. Whether it was taken.
+   * @param at its index. @default 0
+   */
+  enter(words: Int32Array, at?: number, report?: boolean): boolean
+  exit(words: Int32Array, at?: number): void
   /** A waiter begins a try: all that it knows from before is in its fields. */
   point<W extends object>(waiter: W): W
   /** It is about to sleep, which is just as well known from its fields. */
@@ -39,7 +42,7 @@ export interface Mutant {
 
 export type Classes = Pick<
   typeof Internals,
-  'Barrier' | 'Condition' | 'Event' | 'Lock' | 'RLock' | 'RWLock' | 'Semaphore'
+  'Barrier' | 'Condition' | 'Event' | 'Lock' | 'Queue' | 'RLock' | 'RWLock' | 'Semaphore'
 > & {
   /**
    * Take a lock as one who awaits it does, asleep on the word of those. Who awaits is driven by an event loop, which cannot be
@@ -73,6 +76,7 @@ const REPLACED: Record<string, string> = {
     const kinds = new Map()
     export const registerShareable = (kind, make) => kinds.set(kind, make)
     export const makeShareable = (object, ...handle) => { object.handle = handle }
+    export const isShareable = () => false
     export const attach = ({ handle }) => Object.assign(kinds.get(handle[0])([handle[0], 0, ...handle.slice(1)]), { handle })`,
 }
 
@@ -88,6 +92,8 @@ const SHARED_SLOTS = `
   registerShareable('Slots', ([, , words, numbers]) => new SharedSlots({ words, numbers }))`
 
 const TAKE = "if (!tryTake(this.words, 0, 'handOver')) block(new LockWaiter(this.words, 0, true, 'handOver'), Infinity)"
+const TAKE_END =
+  "if (compareExchange(words, at, 0, ME) !== 0) block(new LockWaiter(words, at, true, 'handOver'), Infinity)"
 const GIVE_BACK = 'giveBack(this.words, 0)'
 const LOCK_TAKE = 'return compareExchange(this.#words, 0, 0, ME) === 0 || this.#acquireSlowly(timeoutMs)'
 const LOCK_GIVE_BACK = 'if (!giveBack(this.#words, 0)) throw'
@@ -119,10 +125,18 @@ export async function bundle({ mutant, mutex = 'real' }: { mutant?: Mutant; mute
           contents = replaceOnce(
             contents,
             LOCK_TAKE,
-            'while (!controller.enter(this.#words, true)) refuseAbandoned(this.#words, 0, true); return true',
+            'while (!controller.enter(this.#words, 0, true)) refuseAbandoned(this.#words, 0, true); return true',
           )
           contents = replaceOnce(contents, LOCK_GIVE_BACK, 'controller.exit(this.#words); if (false) throw')
         }
+        // So small that it is full with the first number, and that all of it is in the states.
+        if (file === 'lib/channel/ring.ts')
+          contents = replaceOnce(contents, 'const FIRST_BYTES = 2 ** 16', 'const FIRST_BYTES = 2 ** 4')
+        if (file === 'lib/channel/ring.ts' && mutex !== 'real')
+          contents = replaceOnce(contents, TAKE_END, 'controller.enter(words, at)').replaceAll(
+            /giveBack\(words, (\w+)\)/g,
+            'controller.exit(words, $1)',
+          )
         if (file === 'lib/sync/monitor.ts' && mutex !== 'real') {
           contents = replaceOnce(contents, TAKE, 'controller.enter(this.words)')
           contents = replaceOnce(contents, GIVE_BACK, 'controller.exit(this.words)')
@@ -140,6 +154,7 @@ export async function bundle({ mutant, mutex = 'real' }: { mutant?: Mutant; mute
       contents: ['barrier', 'condition', 'event', 'lock', 'rlock', 'rwlock', 'semaphore']
         .map((name) => `export * from './lib/sync/${name}.ts'`)
         .concat(
+          `export { Queue } from './lib/channel/queue.ts'`,
           `export { attach as rebuild } from './lib/memory/handles.ts'`,
           `import { LockWaiter } from './lib/sync/lock-word.ts'`,
           `import { block } from './lib/sync/park.ts'`,

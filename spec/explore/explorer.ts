@@ -156,8 +156,8 @@ class Simulated {
       waitOn: op('wait') as unknown as Controller['waitOn'],
       notify: op('notify') as Controller['notify'],
       isDead: (threadId) => this.#do({ kind: 'dead', at: threadId }) === true,
-      enter: (words, report = false) => this.#do({ kind: 'enter', at: offset(words), report }) !== false,
-      exit: (words) => void this.#do({ kind: 'exit', at: offset(words) }),
+      enter: (words, at = 0, report = false) => this.#do({ kind: 'enter', at: offset(words) + at, report }) !== false,
+      exit: (words, at = 0) => void this.#do({ kind: 'exit', at: offset(words) + at }),
       now: () => {
         if (this.#timed) return this.#do({ kind: 'now' }) as number
         this.#timesNext = true
@@ -630,6 +630,9 @@ function copy(state: State): State {
   }
 }
 
+/** Kinds whose memory is not that of a monitor. */
+const NO_MONITOR = new Set(['Lock', 'RLock', 'Queue', 'Slots'])
+
 let scratch = new Int32Array(0)
 
 /**
@@ -645,7 +648,7 @@ function hash(state: State, objects: [kind: string, start: number][]): number {
   }
   const memory = scratch.length === state.memory.length ? scratch : (scratch = state.memory.slice())
   memory.set(state.memory)
-  for (const [kind, start] of objects) if (!['Lock', 'RLock', 'Slots'].includes(kind)) tidy(memory.subarray(start))
+  for (const [kind, start] of objects) if (!NO_MONITOR.has(kind)) tidy(memory.subarray(start))
   for (let i = 0; i < memory.length; i++) {
     if (memory[i] === 0) continue
     mix(i)
@@ -680,7 +683,7 @@ function tidy(words: Int32Array): void {
 }
 
 function directController(): Controller {
-  const unused = () => {
+  const unused = (): never => {
     throw new Error('not while it is made')
   }
   return {
@@ -689,7 +692,11 @@ function directController(): Controller {
     store: (words, index, value) => (words[index] = value),
     add: unused,
     exchange: unused,
-    compareExchange: unused,
+    compareExchange: (words, index, expected, value) => {
+      const before = words[index]!
+      if (before === expected) words[index] = value
+      return before
+    },
     peek: (words, index) => words[index]!,
     poke: (words, index, value) => {
       words[index] = value
@@ -698,7 +705,7 @@ function directController(): Controller {
     notify: unused,
     isDead: unused,
     enter: unused,
-    exit: unused,
+    exit: () => {},
     now: unused,
     point: unused,
     asleep: unused,

@@ -190,6 +190,62 @@ const mutants: (Mutant & { shownBy: string })[] = [
     to: '',
     shownBy: 'Barrier(3), out of time',
   },
+  {
+    name: 'who waits at a gate looks before it sets its mark, and not after',
+    file: 'lib/channel/gate.ts',
+    from: 'mark(words, gate, index - gate)\n    if (this.look()) {',
+    to: 'const found = this.look()\n    mark(words, gate, index - gate)\n    if (found) {',
+    shownBy: 'Queue with room for one: 1 puts three, 1 gets three',
+  },
+  {
+    name: 'who was woken at a gate does not wake the next for what else there is',
+    file: 'lib/channel/gate.ts',
+    from: 'if (this.slept) this.passOn()',
+    to: '',
+    shownBy: 'Queue: 1 puts two, 2 get one each',
+  },
+  {
+    name: 'a frame is published before it is written',
+    file: 'lib/channel/ring.ts',
+    from: 'this.#fill(frame, tail + HEADER_BYTES)\n    store(this.words, TAIL, (tail + size) | 0)',
+    to: 'store(this.words, TAIL, (tail + size) | 0)\n    this.#fill(frame, tail + HEADER_BYTES)',
+    shownBy: 'Queue: one of those that put dies',
+  },
+  {
+    name: 'the room of a frame is given away before the frame is copied',
+    file: 'lib/channel/ring.ts',
+    from: '    this.#copy(head, at)\n    this.#advance(',
+    to: '    store(this.words, HEAD, (head + 16) | 0)\n    load(this.words, TAIL)\n    this.#copy(head, at)\n    this.#advance(',
+    shownBy: 'Queue with room for one: 1 puts three, 1 gets three',
+  },
+  {
+    name: 'a reader enters the next segment before it has read the last',
+    file: 'lib/channel/ring.ts',
+    from: '&& peek(words, START + segment + 1) === head',
+    to: '',
+    shownBy: 'Queue that grows: 1 puts three, 1 gets three',
+  },
+  {
+    name: 'a frame that is published while the ring is shut is not seen',
+    file: 'lib/channel/ring.ts',
+    from: 'if (head === load(words, TAIL)) return SHUT_DOWN',
+    to: 'return SHUT_DOWN',
+    shownBy: 'Queue: 1 puts one and shuts down, 1 drains it',
+  },
+  {
+    name: 'who shuts a queue down wakes nobody',
+    file: 'lib/channel/queue-core.ts',
+    from: 'ring.shut(immediate)\n    openWide(ring.words, GETTERS)',
+    to: 'ring.shut(immediate)',
+    shownBy: 'Queue: 1 puts one and shuts down, 1 drains it',
+  },
+  {
+    name: 'a message that a dead one took is still counted',
+    file: 'lib/channel/ring.ts',
+    from: 'if (head === tail) poke(words, GOT, count)',
+    to: 'if (head === tail) ;',
+    shownBy: 'Queue(1): one that gets dies, and is in nobody’s way',
+  },
 ]
 
 let caught = 0

@@ -1,5 +1,15 @@
 // What is explored: programs of two or three threads for every primitive, without a death and with one or two anywhere.
-import type { Acquirable, Barrier, Condition, Event, Lock, RLock, RWLock, Semaphore } from '../../lib/internals.js'
+import type {
+  Acquirable,
+  Barrier,
+  Condition,
+  Event,
+  Lock,
+  Queue,
+  RLock,
+  RWLock,
+  Semaphore,
+} from '../../lib/internals.js'
 import type { Classes, Mutex } from './bundle.js'
 import type { Scenario, Thread } from './explorer.js'
 
@@ -254,9 +264,115 @@ export const onConditions: Scenario<object>[] = [
   }),
 ]
 
+/** Room for a number at first, for three when grown: the memory that it may grow to is there from the start. */
+const makeQueue =
+  (maxsize = 0, numbers = 1, ...first: number[]) =>
+  (classes: Pick<Classes, 'Queue'>) => {
+    const queue = new classes.Queue<number>(maxsize, { maxBytes: 16 * numbers - 8 })
+    const [, memory] = (queue as unknown as { handle: [string, SharedArrayBuffer] }).handle
+    if (memory.byteLength < memory.maxByteLength) memory.grow(memory.maxByteLength)
+    for (const value of first) queue.putNowait(value)
+    return queue
+  }
+
+const put =
+  (...values: number[]) =>
+  (queue: Queue<number>, thread: Thread) => {
+    for (const value of values)
+      thread.expect(thread.step('put', () => queue.putSync(value)) === undefined, 'put failed')
+  }
+const putInTime = (value: number) => (queue: Queue<number>, thread: Thread) =>
+  thread.step('put', () => queue.putSync(value, 100))
+const get = (times: number) => (queue: Queue<number>, thread: Thread) => {
+  for (let i = 0; i < times; i++) thread.step('get', () => queue.getSync())
+}
+/** One that must come, and one that another may have. */
+const getTwo = (queue: Queue<number>, thread: Thread) => {
+  thread.step('get', () => queue.getSync())
+  thread.step('get', () => queue.getSync(100))
+}
+const getAndPut = (value: number) => (queue: Queue<number>, thread: Thread) => {
+  thread.step('get', () => queue.getSync(100))
+  thread.step('put', () => queue.putSync(value))
+}
+const putAndShutDown = (value: number) => (queue: Queue<number>, thread: Thread) => {
+  thread.step('put', () => queue.putSync(value))
+  thread.step('shut down', () => queue.shutdown())
+}
+const drain = (queue: Queue<number>, thread: Thread) => {
+  while (thread.step('get', () => queue.getSync()) !== 'QUEUE_SHUT_DOWN');
+}
+
+/** What was got, of all that lived, in the order of each. */
+const gotOf = (results: (unknown[] | undefined)[]) =>
+  results.flat().filter((result): result is number => typeof result === 'number')
+
+/** Each value at most once, those below 10 and those above in order for each thread; exactly `all` where nobody was killed. */
+const delivers =
+  (all: number[], lost = 0) =>
+  (results: (unknown[] | undefined)[]) => {
+    const got = gotOf(results)
+    if (new Set(got).size !== got.length || !got.every((value) => all.includes(value))) return false
+    for (const list of results)
+      for (const low of [true, false]) {
+        const ofOne = gotOf([list]).filter((value) => value < 10 === low)
+        if (ofOne.some((value, i) => i > 0 && value < ofOne[i - 1]!)) return false
+      }
+    return got.length >= all.length - (results.includes(undefined) ? lost : 0)
+  }
+
+const onlyOf = (all: number[]) => (results: (unknown[] | undefined)[]) =>
+  gotOf(results).every((value) => all.includes(value))
+
+/** Explored with the locks of both ends granted. */
+export const onQueues: Scenario<object>[] = [
+  scenario('Queue: 1 puts two, 2 get one each', makeQueue(0, 2), [put(1, 2), get(1), get(1)], {
+    end: delivers([1, 2]),
+  }),
+  scenario('Queue: 2 put one each, 1 gets two', makeQueue(0, 2), [put(1), put(11), get(2)], { end: delivers([1, 11]) }),
+  scenario('Queue with room for one: 1 puts three, 1 gets three', makeQueue(), [put(1, 2, 3), get(3)], {
+    end: delivers([1, 2, 3]),
+  }),
+  scenario('Queue(1): 2 put one each, 1 gets two', makeQueue(1, 2), [put(1), put(11), get(2)], {
+    end: delivers([1, 11]),
+  }),
+  scenario('Queue that grows: 1 puts three, 1 gets three', makeQueue(0, 4), [put(1, 2, 3), get(3)], {
+    end: delivers([1, 2, 3]),
+  }),
+  scenario('Queue: 2 put, out of time, 1 gets one', makeQueue(), [putInTime(1), putInTime(11), get(1)]),
+  scenario('Queue: 1 puts one and shuts down, 1 drains it', makeQueue(), [putAndShutDown(1), drain], {
+    end: delivers([1]),
+  }),
+  scenario('Queue: one of those that get dies', makeQueue(0, 2, 1, 2), [get(1), getTwo], {
+    kills: 1,
+    victims: [0],
+    end: delivers([1, 2], 1),
+  }),
+  scenario('Queue: one of those that get dies in its sleep', makeQueue(0, 2), [put(1, 2), get(1), get(1)], {
+    kills: 1,
+    victims: [1],
+    onlyAsleep: true,
+    end: delivers([1, 2], 1),
+  }),
+  scenario('Queue: one of those that put dies', makeQueue(0, 2), [put(1), put(11), get(1)], {
+    kills: 1,
+    victims: [0],
+    end: onlyOf([1, 11]),
+  }),
+  scenario('Queue that grows: one of those that put dies', makeQueue(0, 4, 3), [put(1, 2), put(11), get(1)], {
+    kills: 1,
+    victims: [0],
+  }),
+  scenario('Queue(1): one that gets dies, and is in nobody’s way', makeQueue(1, 2, 1), [get(1), getAndPut(2)], {
+    kills: 1,
+    victims: [0],
+  }),
+].map((one) => ({ leavesNoTrace: false, ...one }))
+
 /** Which part of the shipped code each list takes for granted. */
 export const explored: [mutex: Mutex, scenarios: Scenario<object>[]][] = [
   ['real', onWords],
   ['granted', onMonitors],
   ['lock granted', onConditions],
+  ['granted', onQueues],
 ]

@@ -1,4 +1,5 @@
 // `npm run stress [minutes] [seed] [kind]`: storms for minutes. The seed of each is printed; given again, it repeats the decisions.
+import { queueStorm } from './queue-storm.js'
 import { storm, stormed } from './storm.js'
 
 const [minutes = '5', seed, only] = process.argv.slice(2)
@@ -9,6 +10,11 @@ while (performance.now() < endMs) {
     const { uses, kills, overlaps } = await storm(kind, next, 5000)
     console.log(`${kind}, seed ${next}: ${uses} uses, ${kills} kills, ${overlaps} overlaps`)
     if (overlaps > 0) process.exit(1)
+  }
+  if (!only || only === 'Queue') {
+    const { messages, kills, torn, doubled, missing, excused } = await queueStorm(next, 5000)
+    console.log(`Queue, seed ${next}: ${messages} messages, ${kills} kills, ${missing} died with their consumers`)
+    if (torn > 0 || doubled > 0 || missing > excused) process.exit(1)
   }
   next++
 }

@@ -1,0 +1,155 @@
+// How many messages a second go from thread to thread, through a Queue and through what else there is? Numbers, small objects,
+// strings of 1 KB, and buffers of 64 KB; one to one with a blocking and an awaiting consumer, four to one, one to four. Every run
+// counts what arrived. Consumers block unless the name says otherwise; a worker is started before the clock is.
+import { isMainThread, Process, Queue, task } from 'manyhands'
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { MessageChannel, receiveMessageOnPort, type MessagePort } from 'node:worker_threads'
+import { measure, report, type Contender } from './measure.js'
+import { startPython } from './python.js'
+
+const ROUNDS = 5
+
+const payloads = {
+  numbers: { make: (i: number): unknown => i, count: 200_000 },
+  'small objects': {
+    make: (i: number): unknown => ({ id: i, name: 'item', point: { x: i / 2, y: 1 } }),
+    count: 50_000,
+  },
+  'strings of 1 KB': { make: (i: number): unknown => `${i} `.padEnd(1024, 'x'), count: 30_000 },
+  'buffers of 64 KB': { make: (i: number): unknown => new Uint8Array(65_536).fill(i), count: 3000 },
+}
+type Payload = keyof typeof payloads
+
+const go = (flag: Int32Array) => {
+  Atomics.add(flag, 1, 1)
+  Atomics.notify(flag, 1)
+  Atomics.wait(flag, 0, 0)
+}
+
+const putAll = task(import.meta.url, function putAll(queue: Queue, flag: Int32Array, kind: Payload, count: number) {
+  const value = payloads[kind].make(1)
+  go(flag)
+  for (let i = 0; i < count; i++) queue.putSync(value)
+})
+
+const getAll = task(import.meta.url, function getAll(queue: Queue, flag: Int32Array, count: number) {
+  go(flag)
+  for (let i = 0; i < count; i++) queue.getSync()
+})
+
+const postAll = task(
+  import.meta.url,
+  function postAll(port: MessagePort, flag: Int32Array, kind: Payload, count: number) {
+    const value = payloads[kind].make(1)
+    go(flag)
+    for (let i = 0; i < count; i++) port.postMessage(value)
+    port.close()
+  },
+)
+
+/** Start the clock when so many threads are ready. Returns what stops it: messages a second. */
+function start(flag: Int32Array, threads: number, count: number): () => number {
+  for (let ready; (ready = Atomics.load(flag, 1)) < threads;) Atomics.wait(flag, 1, ready, 100)
+  const begin = performance.now()
+  Atomics.store(flag, 0, 1)
+  Atomics.notify(flag, 0)
+  return () => (count / (performance.now() - begin)) * 1000
+}
+
+const newFlag = () => new Int32Array(new SharedArrayBuffer(8))
+
+async function throughQueue(kind: Payload, producers: number, consume: 'sync' | 'async' | 'many'): Promise<number> {
+  const { count } = payloads[kind]
+  const [queue, flag] = [new Queue(), newFlag()]
+  const processes = Array.from({ length: producers }, () =>
+    new Process({ target: putAll, args: [queue, flag, kind, count / producers] }).start(),
+  )
+  const stop = start(flag, producers, count)
+  if (consume === 'sync') for (let i = 0; i < count; i++) queue.getSync()
+  else if (consume === 'async') for (let i = 0; i < count; i++) await queue.get()
+  else for (let i = 0; i < count;) i += (await queue.getMany(1000)).length
+  const rate = stop()
+  assert.ok(queue.empty())
+  for (const process of processes) await process.join()
+  return rate
+}
+
+async function toFour(kind: Payload): Promise<number> {
+  const { count } = payloads[kind]
+  const [queue, flag] = [new Queue(), newFlag()]
+  const processes = Array.from({ length: 4 }, () =>
+    new Process({ target: getAll, args: [queue, flag, count / 4] }).start(),
+  )
+  const stop = start(flag, 4, count)
+  const value = payloads[kind].make(1)
+  for (let i = 0; i < count; i++) queue.putSync(value)
+  for (const process of processes) process.joinSync()
+  const rate = stop()
+  assert.ok(queue.empty())
+  return rate
+}
+
+async function throughPort(kind: Payload, consume: 'sync' | 'async'): Promise<number> {
+  const { count } = payloads[kind]
+  const { port1, port2 } = new MessageChannel()
+  const flag = newFlag()
+  const process = new Process({ target: postAll, args: [port1, flag, kind, count], transfer: [port1] }).start()
+  const stop = start(flag, 1, count)
+  let got = 0
+  if (consume === 'sync') while (got < count) got += receiveMessageOnPort(port2) ? 1 : 0
+  else {
+    port2.on('message', () => got++)
+    await once(port2, 'close')
+  }
+  const rate = stop()
+  assert.equal(got, count)
+  await process.join()
+  port2.close()
+  return rate
+}
+
+const PYTHON = `
+import multiprocessing, time
+def put(queue, ready, value, count):
+    ready.put(1)
+    for _ in range(count): queue.put(value)
+def run(value, count):
+    queue, ready = multiprocessing.Queue(), multiprocessing.SimpleQueue()
+    process = multiprocessing.Process(target=put, args=(queue, ready, value, count))
+    process.start()
+    ready.get()
+    begin = time.perf_counter()
+    for _ in range(count): queue.get()
+    rate = count / (time.perf_counter() - begin)
+    process.join()
+    return rate
+def numbers(): return run(1, 20000)
+def objects(): return run({'id': 1, 'name': 'item', 'point': {'x': 0.5, 'y': 1}}, 20000)
+def strings(): return run('1 '.ljust(1024, 'x'), 20000)
+def buffers(): return run(bytes(65536), 1000)
+`
+
+async function bench(): Promise<void> {
+  const python = startPython(PYTHON)
+  const only = process.argv[2]
+  for (const kind of Object.keys(payloads) as Payload[]) {
+    if (only && !kind.includes(only)) continue
+    const contenders: Contender[] = [
+      { name: 'Queue 1:1', measure: () => throughQueue(kind, 1, 'sync') },
+      { name: 'Queue 1:1, await get', measure: () => throughQueue(kind, 1, 'async') },
+      { name: 'Queue 1:1, await getMany', measure: () => throughQueue(kind, 1, 'many') },
+      { name: 'Queue 4:1', measure: () => throughQueue(kind, 4, 'sync') },
+      { name: 'Queue 1:4', measure: () => toFour(kind) },
+      { name: 'receiveMessageOnPort', measure: () => throughPort(kind, 'sync') },
+      { name: 'MessagePort events', measure: () => throughPort(kind, 'async') },
+    ]
+    if (python)
+      contenders.push({ name: "Python's Queue", measure: () => python.call(kind.replace('small ', '').split(' ')[0]!) })
+    console.log(`\n${kind}: messages per second`)
+    report(await measure(contenders, ROUNDS), 'per second', 'receiveMessageOnPort')
+  }
+  python?.close()
+}
+
+if (isMainThread) await bench()

@@ -1,0 +1,74 @@
+// Generated values through the codec and through a Queue, compared with what structuredClone gives.
+import { anything, assert, property } from 'fast-check'
+import { Process, Queue } from 'manyhands'
+import { decode, encode } from '#internals'
+import { suite } from '../harness.js'
+import { assertSame } from './same.js'
+import { randomFrom, Values } from './values.js'
+
+const test = suite('generated values')
+
+const COUNT = 12_000
+const seed = Date.now() % 2 ** 31
+console.log(`\n# seed ${seed}`)
+
+/** Decode what was encoded, from memory of its own. */
+function throughCodec(value: unknown): unknown {
+  const { tag, length, words, from, bytes } = encode(value)
+  const payload = new Uint8Array(length)
+  payload.set(bytes ?? new Uint8Array(words.buffer, words.byteOffset + from * 4, length))
+  const inbox = new Int32Array(new Uint8Array(Math.ceil(length / 8) * 8).buffer)
+  new Uint8Array(inbox.buffer).set(payload)
+  return decode(tag, length, inbox, length > 1000 ? payload : undefined)
+}
+
+test('come back from the codec as from structuredClone', () => {
+  const values = new Values(randomFrom(seed))
+  for (let n = 0; n < COUNT; n++) {
+    const value = values.next()
+    try {
+      assertSame(throughCodec(value), structuredClone(value))
+    } catch (cause) {
+      throw new Error(`seed ${seed}, value ${n}: ${(cause as Error).message}`, { cause })
+    }
+  }
+})
+
+test('come back from a Queue, several in it at a time, as from structuredClone', () => {
+  const values = new Values(randomFrom(seed + 1))
+  const queue = new Queue()
+  for (let n = 0; n < COUNT; n += 20) {
+    const batch = Array.from({ length: 20 }, () => values.next())
+    for (const value of batch) queue.putSync(value)
+    for (const value of batch) assertSame(queue.getSync(), structuredClone(value))
+  }
+})
+
+test('come back from another thread, which got them and put them again', async () => {
+  const values = new Values(randomFrom(seed + 2))
+  const [there, back] = [new Queue(), new Queue()]
+  const echo = new Process({
+    target: async (from: Queue, to: Queue) => {
+      for await (const value of from) to.putSync(value)
+    },
+    args: [there, back],
+  }).start()
+  for (let n = 0; n < 2000; n += 50) {
+    const batch = Array.from({ length: 50 }, () => values.next())
+    await there.putMany(batch)
+    // Twice through a clone: what the first one changes (a class), the second leaves.
+    for (const value of batch) assertSame(await back.get(), structuredClone(structuredClone(value)))
+  }
+  there.shutdown()
+  await echo.join()
+})
+
+test('of a generator that is not ours come back, too, and shrink where they do not', () => {
+  const values = anything({ withBigInt: true, withDate: true, withMap: true, withSet: true, withTypedArray: true, withSparseArray: true, withNullPrototype: true, withBoxedValues: true }) // prettier-ignore
+  assert(
+    property(values, (value) => assertSame(throughCodec(value), structuredClone(value))),
+    { numRuns: 2000, seed },
+  )
+})
+
+test.run()

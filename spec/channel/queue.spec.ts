@@ -1,0 +1,391 @@
+import { attach, JoinableQueue, Lock, Process, ProcessPoolExecutor, Queue, SimpleQueue, Value } from 'manyhands'
+import { once } from 'node:events'
+import { setImmediate as turn } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
+import { assert, runProgram, suite, thrownBy, until } from '../harness.js'
+
+const test = suite('Queue')
+
+const codeOf = async (fn: () => unknown): Promise<string> => (await thrownBy(fn)).code
+
+test('gives messages in the order in which they were put, in all three forms', async () => {
+  const queue = new Queue<number>()
+  await queue.put(1)
+  queue.putSync(2)
+  queue.putNowait(3)
+  assert.equal([await queue.get(), queue.getSync(), queue.getNowait()], [1, 2, 3])
+})
+
+test('says QueueEmpty when there is nothing in time', async () => {
+  const queue = new Queue()
+  assert.is(await codeOf(() => queue.getNowait()), 'ERR_MANYHANDS_QUEUE_EMPTY')
+  assert.is(await codeOf(() => queue.getSync(0)), 'ERR_MANYHANDS_QUEUE_EMPTY')
+  assert.is(await codeOf(() => queue.getSync(5)), 'ERR_MANYHANDS_QUEUE_EMPTY')
+  assert.is(await codeOf(() => queue.get(5)), 'ERR_MANYHANDS_QUEUE_EMPTY')
+  assert.is(await codeOf(() => queue.get({ timeout: -1 })), 'ERR_MANYHANDS_QUEUE_EMPTY')
+  assert.is(await codeOf(() => queue.getMany(3, { timeout: 5 })), 'ERR_MANYHANDS_QUEUE_EMPTY')
+})
+
+test('says QueueFull when there is no room in time', async () => {
+  const queue = new Queue<number>(2)
+  queue.putSync(1)
+  queue.putSync(2)
+  assert.ok(queue.full())
+  assert.is(await codeOf(() => queue.putNowait(3)), 'ERR_MANYHANDS_QUEUE_FULL')
+  assert.is(await codeOf(() => queue.putSync(3, 5)), 'ERR_MANYHANDS_QUEUE_FULL')
+  assert.is(await codeOf(() => queue.put(3, 5)), 'ERR_MANYHANDS_QUEUE_FULL')
+  assert.equal([queue.qsize(), queue.getSync(), queue.getSync(), queue.empty()], [2, 1, 2, true])
+})
+
+test('lets a pending put and a pending get go on as soon as they can', async () => {
+  const queue = new Queue<number>(1)
+  const gets = [queue.get(), queue.get(), queue.get()]
+  for (const value of [1, 2, 3]) await queue.put(value)
+  assert.equal(await Promise.all(gets), [1, 2, 3])
+  const puts = [4, 5, 6].map((value) => queue.put(value))
+  assert.equal([await queue.get(), await queue.get(), await queue.get()], [4, 5, 6])
+  await Promise.all(puts)
+})
+
+test('rejects with the reason of a signal, and takes nothing then', async () => {
+  const queue = new Queue<number>(1)
+  const aborter = new AbortController()
+  const get = queue.get({ signal: aborter.signal })
+  aborter.abort('enough')
+  assert.is(await thrownBy(() => get), 'enough')
+  assert.is(await thrownBy(() => queue.put(1, { signal: aborter.signal })), 'enough')
+  assert.ok(queue.empty())
+  queue.putSync(2)
+  const other = new AbortController()
+  const put = queue.put(3, { signal: other.signal })
+  other.abort('late')
+  assert.is(await thrownBy(() => put), 'late')
+  assert.equal([queue.getSync(), queue.empty()], [2, true])
+})
+
+test('getMany gives from one to max, putMany puts all', async () => {
+  const queue = new Queue<number>()
+  await queue.putMany([1, 2, 3, 4, 5])
+  assert.equal(await queue.getMany(2), [1, 2])
+  assert.equal(await queue.getMany(10), [3, 4, 5])
+  const pending = queue.getMany(10)
+  queue.putSync(6)
+  assert.equal(await pending, [6])
+  const small = new Queue<number>(2)
+  const all = small.putMany([1, 2, 3, 4, 5])
+  const got: number[] = []
+  while (got.length < 5) got.push(...(await small.getMany(5)))
+  await all
+  assert.equal(got, [1, 2, 3, 4, 5])
+  const late = await thrownBy(() => small.putMany([1, 2, 3], 5))
+  assert.is(late.code, 'ERR_MANYHANDS_QUEUE_FULL')
+  assert.match(late.message, '2 of 3 messages were put')
+})
+
+test('carries messages of any size, from none to far beyond its first capacity', async () => {
+  const queue = new Queue<Uint8Array | string>()
+  for (const size of [0, 1, 7, 8, 9, 255, 256, 257, 16_384, 16_385, 65_535, 65_536, 1_000_003]) {
+    const bytes = Uint8Array.from({ length: size }, (_, i) => i * 31)
+    queue.putSync(bytes)
+    queue.putSync('é'.repeat(size >> 4))
+    queue.putSync(bytes.subarray(3)) // Not aligned.
+    assert.ok(Buffer.from(bytes).equals(queue.getSync() as Uint8Array))
+    assert.is(queue.getSync(), 'é'.repeat(size >> 4))
+    assert.ok(Buffer.from(bytes.slice(3)).equals(queue.getSync() as Uint8Array))
+  }
+})
+
+test('grows while it is used, and keeps the order', () => {
+  const queue = new Queue<number>()
+  let [put, got] = [0, 0]
+  for (let round = 1; round < 40; round++) {
+    for (let i = 0; i < round * 500; i++) queue.putSync(put++)
+    for (let i = 0; i < round * 400; i++) assert.is(queue.getSync(), got++)
+  }
+  assert.is(queue.qsize(), put - got)
+  while (got < put) assert.is(queue.getSync(), got++)
+})
+
+test('waits when maxBytes are in it, and refuses at once what is longer', async () => {
+  const queue = new Queue<Uint8Array>(0, { maxBytes: 60_000 })
+  const error = await thrownBy(() => queue.putSync(new Uint8Array(70_000)))
+  assert.instance(error, RangeError)
+  assert.match(error.message, 'the message is 70000 bytes, limit 60000')
+  queue.putSync(new Uint8Array(60_000).fill(1))
+  assert.is(await codeOf(() => queue.putNowait(new Uint8Array(60_000))), 'ERR_MANYHANDS_QUEUE_FULL')
+  const put = queue.put(new Uint8Array(60_000).fill(2))
+  assert.is(queue.getSync()[0], 1)
+  await put
+  assert.is(queue.getSync()[59_999], 2)
+})
+
+test('refuses bad arguments by name, before anything happens', async () => {
+  for (const maxsize of [-1, NaN, 1.5, Infinity]) {
+    const error = await thrownBy(() => new Queue(maxsize))
+    assert.instance(error, RangeError)
+    assert.match(error.message, `maxsize must be an integer from 0 to 2147483647, not ${maxsize}`)
+  }
+  assert.instance(await thrownBy(() => new Queue('2' as never)), TypeError)
+  assert.instance(await thrownBy(() => new Queue(0, { maxBytes: 0 })), RangeError)
+  assert.instance(await thrownBy(() => new Queue(0, { maxBytes: 2 ** 40 })), RangeError)
+  const queue = new Queue()
+  assert.instance(await thrownBy(() => queue.getSync(NaN)), RangeError)
+  assert.instance(await thrownBy(() => queue.get(NaN)), RangeError)
+  assert.instance(await thrownBy(() => queue.put(1, { timeout: NaN })), RangeError)
+  assert.instance(await thrownBy(() => queue.getMany(0)), RangeError)
+  assert.ok(queue.empty())
+})
+
+test('refuses what cannot be cloned, says where it is, and goes on', async () => {
+  const queue = new Queue()
+  const error = await thrownBy(() => queue.putSync({ list: [1, { callback: () => {} }] }))
+  assert.is(error.code, 'ERR_MANYHANDS_DATA_CLONE')
+  assert.is(error.path, 'value.list[1].callback')
+  assert.is((await thrownBy(() => queue.put(Symbol('no')))).code, 'ERR_MANYHANDS_DATA_CLONE')
+  const many = await thrownBy(() => queue.putMany([1, { deep: () => {} }]))
+  assert.is(many.path, 'values[1].deep')
+  assert.is(await codeOf(() => queue.putSync(new Proxy({ a: 1 }, {}))), 'ERR_MANYHANDS_DATA_CLONE')
+  assert.ok(queue.empty())
+  queue.putSync('fine')
+  assert.is(queue.getSync(), 'fine')
+})
+
+test('refuses shareables and shared memory, and says what to do instead', async () => {
+  const queue = new Queue()
+  for (const [value, path] of [
+    [{ lock: new Lock() }, 'value.lock'],
+    [[new Map([['v', new Value('i')]])], "value[0].get('v')"],
+    [queue, 'value'],
+    [{ memory: new SharedArrayBuffer(8) }, 'value.memory'],
+    [[new Uint8Array(new SharedArrayBuffer(8))], 'value[0]'],
+  ] as const) {
+    const error = await thrownBy(() => queue.putSync(value))
+    assert.is(error.code, 'ERR_MANYHANDS_DATA_CLONE')
+    assert.is(error.path, path)
+    assert.match(error.message, 'cannot go through a Queue')
+  }
+})
+
+test('copies at the call: what is changed later does not show', async () => {
+  const queue = new Queue<{ n: number }>(1)
+  const value = { n: 1 }
+  queue.putSync(value)
+  value.n = 2
+  const put = queue.put(value)
+  value.n = 3
+  assert.equal([queue.getSync(), await queue.get()], [{ n: 1 }, { n: 2 }])
+  await put
+})
+
+test('lets a getter of a message put messages of its own', () => {
+  const queue = new Queue<unknown>()
+  const value = {
+    before: 'x',
+    get inner() {
+      queue.putSync({ from: 'the getter' })
+      return 1
+    },
+    after: 'y',
+  }
+  queue.putSync(value)
+  assert.equal([queue.getSync(), queue.getSync()], [{ from: 'the getter' }, { before: 'x', inner: 1, after: 'y' }])
+})
+
+test('after shutdown, refuses puts, gives what is left, and then says QueueShutDown', async () => {
+  const queue = new Queue<number>(2)
+  await queue.putMany([1, 2])
+  const pending = queue.put(3)
+  queue.shutdown()
+  assert.is(await codeOf(() => pending), 'ERR_MANYHANDS_QUEUE_SHUT_DOWN')
+  assert.is(await codeOf(() => queue.putNowait(3)), 'ERR_MANYHANDS_QUEUE_SHUT_DOWN')
+  assert.equal([queue.getSync(), await queue.get()], [1, 2])
+  assert.is(await codeOf(() => queue.getSync()), 'ERR_MANYHANDS_QUEUE_SHUT_DOWN')
+  assert.is(await codeOf(() => queue.get()), 'ERR_MANYHANDS_QUEUE_SHUT_DOWN')
+  queue.shutdown()
+})
+
+test('after an immediate shutdown, gives nothing any more', async () => {
+  const queue = new Queue<number>()
+  await queue.putMany([1, 2, 3])
+  queue.shutdown(true)
+  assert.is(await codeOf(() => queue.getNowait()), 'ERR_MANYHANDS_QUEUE_SHUT_DOWN')
+  assert.equal([queue.qsize(), queue.empty()], [0, true])
+})
+
+test('wakes those who wait for a message when it is shut down', async () => {
+  const queue = new Queue<number>()
+  const here = queue.get()
+  const there = new Process({
+    target: (waiting: Queue) => {
+      try {
+        waiting.getSync()
+      } catch (error) {
+        process.exit((error as { code: string }).code === 'ERR_MANYHANDS_QUEUE_SHUT_DOWN' ? 7 : 1)
+      }
+    },
+    args: [queue],
+  }).start()
+  await turn()
+  queue.shutdown()
+  assert.is(await codeOf(() => here), 'ERR_MANYHANDS_QUEUE_SHUT_DOWN')
+  await there.join()
+  assert.is(there.exitcode, 7)
+})
+
+test('is iterated until it is shut down; leaving the loop leaves the queue as it is', async () => {
+  const queue = new Queue<number>()
+  await queue.putMany([1, 2, 3, 4])
+  for await (const value of queue) if (value === 2) break
+  assert.is(queue.qsize(), 2)
+  queue.shutdown()
+  const rest: number[] = []
+  for await (const value of queue) rest.push(value)
+  assert.equal(rest, [3, 4])
+})
+
+test('closed by one thread, is refused to it alone', async () => {
+  const queue = new Queue<number>()
+  const pending = queue.get()
+  const process = new Process({ target: (other: Queue) => other.close(), args: [queue] }).start()
+  await process.join()
+  queue.putSync(1)
+  assert.is(await pending, 1)
+  const lost = queue.get()
+  queue.close()
+  queue.close()
+  assert.is(await codeOf(() => lost), 'ERR_MANYHANDS_QUEUE_CLOSED')
+  for (const use of [() => queue.putSync(1), () => queue.getNowait(), () => queue.qsize(), () => queue.put(1)])
+    assert.is(await codeOf(use), 'ERR_MANYHANDS_QUEUE_CLOSED')
+  let disposed: Queue
+  {
+    using other = new Queue()
+    disposed = other
+  }
+  assert.is(await codeOf(() => disposed.empty()), 'ERR_MANYHANDS_QUEUE_CLOSED')
+})
+
+test('is shareable: with processes, executors, and what a postMessage of one’s own carries', async () => {
+  const queue = new Queue<unknown>()
+  await new Process({ target: (other: Queue) => other.putSync(['process']), args: [queue] }).start().join()
+  const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+  const back = await executor.submit((other: Queue) => (other.putSync('task'), { other }), queue)
+  assert.is(back.other, queue)
+  await executor.shutdown()
+  const source = `
+    const { parentPort } = require('node:worker_threads')
+    parentPort.once('message', async (message) => {
+      const { attach } = await import(${JSON.stringify(import.meta.resolve('manyhands'))})
+      attach(message).queue.putSync('message')
+    })`
+  const worker = new Worker(source, { eval: true })
+  worker.postMessage({ queue })
+  await once(worker, 'exit')
+  assert.equal(await queue.getMany(9), [['process'], 'task', 'message'])
+  assert.instance(attach(structuredClone(new JoinableQueue())), JoinableQueue)
+})
+
+test('keeps the program alive while a get is pending, and not otherwise', async () => {
+  const { code, stdout } = await runProgram(`
+    import { Process, Queue } from 'manyhands'
+    const queue = new Queue(), unused = new Queue()
+    unused.putSync(1)
+    new Process({ target: (queue) => setTimeout(() => queue.putSync('there'), 100), args: [queue] }).start()
+    console.log(await queue.get())`)
+  assert.equal([code, stdout], [0, 'there\n'])
+})
+
+test('many to many: every message arrives once, those of each producer in order', async () => {
+  const [queue, results] = [new Queue<number>(100), new Queue<number[]>()]
+  const produce = (to: Queue, id: number) => {
+    for (let i = 0; i < 2000; i++) to.putSync(id * 10_000 + i)
+  }
+  const consume = async (from: Queue<number>, to: Queue<number[]>) => {
+    const got: number[] = []
+    for await (const value of from) got.push(value)
+    to.putSync(got)
+  }
+  const consumers = [0, 1].map(() => new Process({ target: consume, args: [queue, results] }).start())
+  const producers = [0, 1, 2].map((id) => new Process({ target: produce, args: [queue, id] }).start())
+  for (const process of producers) await process.join()
+  queue.shutdown()
+  const lists = [await results.get(), await results.get()]
+  for (const process of consumers) await process.join()
+  for (const list of lists)
+    for (const id of [0, 1, 2]) {
+      const ofOne = list.filter((value) => Math.floor(value / 10_000) === id)
+      assert.equal(
+        ofOne,
+        ofOne.toSorted((a, b) => a - b),
+      )
+    }
+  const all = lists.flat().toSorted((a, b) => a - b)
+  assert.equal(
+    all,
+    [0, 1, 2].flatMap((id) => Array.from({ length: 2000 }, (_, i) => id * 10_000 + i)),
+  )
+})
+
+test('a JoinableQueue is joined when every task is done', async () => {
+  const queue = new JoinableQueue<number>()
+  assert.is(await queue.join(), true)
+  assert.is(queue.joinSync(0), true)
+  await queue.putMany([1, 2])
+  assert.equal([await queue.join(5), queue.joinSync(5), queue.joinSync(0)], [false, false, false])
+  const joined = queue.join()
+  queue.getSync()
+  queue.taskDone()
+  queue.getSync()
+  queue.taskDone()
+  assert.is(await joined, true)
+  const error = await thrownBy(() => queue.taskDone())
+  assert.is(error.code, 'ERR_MANYHANDS_INVALID_STATE')
+  assert.is(queue.joinSync(), true)
+})
+
+test('a JoinableQueue is joined across threads, also by one that blocks', async () => {
+  const queue = new JoinableQueue<number>()
+  await queue.putMany([1, 2, 3])
+  const worker = new Process({
+    target: (tasks: JoinableQueue) => {
+      for (let i = 0; i < 3; i++) {
+        tasks.getSync()
+        tasks.taskDone()
+      }
+    },
+    args: [queue],
+  }).start()
+  assert.is(queue.joinSync(), true)
+  await worker.join()
+})
+
+test('an immediate shutdown counts what it threw away as done', async () => {
+  const queue = new JoinableQueue<number>()
+  await queue.putMany([1, 2, 3])
+  queue.getSync()
+  const joined = queue.join()
+  queue.shutdown(true)
+  assert.is(await queue.join(5), false)
+  queue.taskDone()
+  assert.is(await joined, true)
+})
+
+test('a SimpleQueue puts and gets', () => {
+  const queue = new SimpleQueue<string>()
+  queue.putSync('a')
+  assert.equal([queue.empty(), queue.getSync(), queue.empty()], [false, 'a', true])
+})
+
+test('a thread that is blocked in get, or in put, sees what happens in others', async () => {
+  const [queue, full] = [new Queue<number>(), new Queue<number>(1)]
+  full.putSync(1)
+  const process = new Process({
+    target: (from: Queue<number>, to: Queue<number>) => to.putSync(from.getSync() + 1),
+    args: [queue, full],
+  }).start()
+  queue.putSync(41)
+  await until(() => queue.empty())
+  assert.equal([full.getSync(), full.getSync()], [1, 42])
+  await process.join()
+})
+
+test.run()
