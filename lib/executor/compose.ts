@@ -1,8 +1,6 @@
 // Which jobs make a lease, and what its message says: their calls, packed so that cloning them is cheap.
 import type { Transferable } from 'node:worker_threads'
-import { DataCloneError } from '../errors.js'
 import { pack } from '../memory/handles.js'
-import { explainCloneFailure } from '../memory/clone.js'
 import { MOST_TASKS } from './claims.js'
 import type { Job } from './flight.js'
 import type { Assignment } from './lease.js'
@@ -43,15 +41,4 @@ export function compose(jobs: readonly Job[], transfer: Transferable[]): Assignm
 function targetsOf(jobs: readonly Job[]): number | number[] {
   const { number } = jobs[0]!.fn
   return jobs.every(({ fn }) => fn.number === number) ? number : jobs.map(({ fn }) => fn.number)
-}
-
-/** Why the message of a job alone could not be sent. */
-export function explainUnsent(job: Job, reason: unknown, transfer: Transferable[]): DataCloneError {
-  const { root, value } = job.describe()
-  try {
-    return explainCloneFailure(reason, value, root, transfer)
-  } catch {
-    // It resists being looked at, as a revoked proxy does.
-    return new DataCloneError(`${root} cannot be sent to another thread`, { path: root, cause: reason })
-  }
 }

@@ -5,18 +5,19 @@
 //     ^                                                │
 //     └── not begun: taken back from behind a slow one, by whoever wants to stop, or as the worker died
 import type { Transferable } from 'node:worker_threads'
-import { inspect } from 'node:util'
-import { BrokenProcessPool, TimeoutError, WorkerDiedError } from '../errors.js'
+import { BrokenProcessPool, TimeoutError } from '../errors.js'
 import { LONGEST_TIMER_MS } from '../memory/deadline.js'
 import { decodeFailure } from '../task/failure.js'
 import type { Definition } from '../task/target.js'
 import { clock, newSlotMemory, Slots } from './claims.js'
-import { compose, explainUnsent, nextLease } from './compose.js'
+import { compose, nextLease } from './compose.js'
+import { bootFailure, brokenPool, explainUnsent, workerDied } from './endings.js'
+import type { ExecutorStats } from './executor.js'
 import { Flight, type Job } from './flight.js'
 import type { LeaseEnd } from './lease.js'
 import { KnownFunctions, type KnownFunction } from './pace.js'
 import { PriorityQueue } from './queue.js'
-import { RunFailure, Threads, type Ending, type ThreadsOptions } from './threads.js'
+import { RunFailure, Threads, type ThreadsOptions } from './threads.js'
 
 /** How often somebody looks after leases that are out: what is finished in them waits so long at most, and half as long again. */
 const TICK_MS = 2
@@ -24,16 +25,7 @@ const TICK_MS = 2
 /** A worker that has told all, but not that its lease is over, is not waited for after so many ticks. */
 const LINGERING = 5
 
-export interface DispatcherStats {
-  /** Worker threads that exist. */
-  workers: number
-  /** Jobs waiting for a worker. */
-  queued: number
-  /** Jobs that a worker has begun. */
-  running: number
-  /** Workers that died or were stopped. */
-  workersLost: number
-}
+export type DispatcherStats = Pick<ExecutorStats, 'workers' | 'queued' | 'running' | 'workersLost'>
 
 export class Dispatcher {
   readonly #threads: Threads
@@ -66,7 +58,7 @@ export class Dispatcher {
       ...options,
       setup: { ...setup, slots },
       onOutcome: (slot, task, outcome) => this.#bySlot[slot]?.hear(task, outcome),
-      onBootFailure: (ending) => this.#onBootFailure(ending),
+      onBootFailure: (ending) => this.#break('a worker thread ended before it was ready', bootFailure(ending)),
     })
   }
 
@@ -86,11 +78,6 @@ export class Dispatcher {
   add(job: Job): void {
     this.#queue.push(job)
     this.#dispatch()
-  }
-
-  /** Whether a worker runs it at this moment. */
-  runs(job: Job): boolean {
-    return job.flight?.runs(job.task) ?? false
   }
 
   /** Take a job back before a worker begins it. @returns whether that succeeded */
@@ -308,15 +295,9 @@ export class Dispatcher {
     if (graceMs !== Infinity) flight.stopTimer = setTimeout(end, Math.min(graceMs, LONGEST_TIMER_MS))
   }
 
-  #onBootFailure({ exitcode, reason }: Ending): void {
-    const cause = reason ?? new WorkerDiedError(`the thread exited with code ${exitcode}`, { exitcode })
-    this.#break('a worker thread ended before it was ready', cause)
-  }
-
   #break(what: string, cause: unknown): void {
     if (this.#broken) return
-    const reason = cause instanceof Error ? cause.message : inspect(cause)
-    this.#broken = new BrokenProcessPool(`the executor is broken: ${what}: ${reason}`, { cause })
+    this.#broken = brokenPool(what, cause)
     const failing = this.waiting()
     for (const job of failing) {
       this.#queue.delete(job)
@@ -331,9 +312,4 @@ export class Dispatcher {
   #checkIdle(): void {
     if (this.idle) this.#onIdle()
   }
-}
-
-function workerDied(threadId: number, exitcode: number, reason: unknown, when: string): WorkerDiedError {
-  const message = `the worker (thread ${threadId}) died with exit code ${exitcode} ${when}`
-  return new WorkerDiedError(message, { exitcode, ...(reason !== undefined && { cause: reason }) })
 }

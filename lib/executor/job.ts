@@ -62,7 +62,7 @@ abstract class FutureJob implements Job, Work {
   protected abstract decode(outcome: JobOutcome): unknown
 
   begun(): boolean {
-    return this.options.dispatcher.runs(this)
+    return this.flight?.runs(this.task) ?? false
   }
 
   withdraw(): boolean {

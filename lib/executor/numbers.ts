@@ -7,7 +7,7 @@ export type Column = unknown[] | Float64Array<ArrayBuffer>
 const FEW = 8
 
 /** The usual size of a full chunk. Larger ones come from fresh memory each time, which costs more than their messages save. */
-export const MANY = 2 ** 13
+export const MANY: number = 2 ** 13
 
 /** To clone from, again and again: a chunk of the usual size need not have memory of its own. */
 let scratch: Float64Array<ArrayBuffer> | undefined
