@@ -95,6 +95,11 @@ export class BrokenBarrierError extends ManyhandsError {
   readonly code = 'ERR_MANYHANDS_BROKEN_BARRIER'
 }
 
+/** ERR_MANYHANDS_MANAGER: the manager that owns the object was shut down, has died, or cannot be reached from this thread. */
+export class ManagerError extends ManyhandsError {
+  readonly code = 'ERR_MANYHANDS_MANAGER'
+}
+
 /** Every class above by its name: errors that cross threads are rebuilt from it. */
 export const errorClasses: ReadonlyMap<string, Function & { prototype: Error }> = new Map(
   [
@@ -112,6 +117,7 @@ export const errorClasses: ReadonlyMap<string, Function & { prototype: Error }> 
     DeadlockError,
     OwnerDiedError,
     BrokenBarrierError,
+    ManagerError,
   ].map((errorClass) => [errorClass.name, errorClass]),
 )
 

@@ -9,6 +9,7 @@ export {
   DeadlockError,
   InvalidStateError,
   LockError,
+  ManagerError,
   ManyhandsError,
   OwnerDiedError,
   ProcessError,
@@ -33,6 +34,8 @@ export {
   type ReturnWhen,
   type WaitForOptions,
 } from './executor/waiting.js'
+export { Manager, type ManagerOptions } from './manager/manager.js'
+export type { Remote, RemoteDict, RemoteList, RemoteNamespace } from './manager/types.js'
 export { attach } from './memory/handles.js'
 export { currentProcess, parentProcess, type CurrentProcess, type ParentProcess } from './process/current.js'
 export { activeChildren, cpuCount, Process, type ProcessOptions } from './process/process.js'
@@ -50,4 +53,4 @@ export { Value } from './shared/value.js'
 export type { ElementOf, TypeCode, ViewOf } from './memory/typecodes.js'
 export { RWLock } from './sync/rwlock.js'
 export { BoundedSemaphore, Semaphore } from './sync/semaphore.js'
-export { task, tasksFrom, type Target, type Task, type TasksOf } from './task/task.js'
+export { task, tasksFrom, type ClassTask, type Target, type Task, type TasksOf } from './task/task.js'
