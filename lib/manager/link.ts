@@ -1,15 +1,23 @@
-// A link: comlink over one MessagePort, in both directions. Comlink matches replies with calls and carries values; what it
-// lacks on Node is added here:
+// A link: comlink's protocol over one MessagePort, in both directions. Each side answers by comlink's `expose`. The asking side is
+// this file: comlink's own `wrap` spends a third of the caller's time on random ids, loses the calls of a proxy that is collected
+// (comlink#692), and never settles those whose other end dies. What comlink lacks on Node is added on both sides:
 // - calls and replies made of primitive values wait for the end of the turn and travel together;
 // - errors travel whole (lib/task/failure.ts);
 // - calls that are pending when the other end closes reject;
-// - the root proxy is held as long as the link: one that is collected would take the calls in flight along (comlink#692);
 // - pending calls hold the program open, and nothing else does.
 //
 // A message on the port is an array of items, three fields each: what it is, the number of the call, and what it carries.
-// Not all are kept for the end of the turn: an object is cloned when it is posted, and shows what it was then. So what
-// contains one is posted at once, with what waited before it.
-import { expose, transfer as withTransfer, transferHandlers, wrap, type Endpoint } from 'comlink'
+//
+//   item     number     carries
+//   CALL     its own    a Request
+//   VALUE    the call's the result, a primitive value
+//   SELF     the call's nothing: the result is the object that was called
+//   CONTENT  the call's a result that is an object, or a failure
+//   NOTICE   0          a Notice
+//
+// Not all wait for the end of the turn: an object is cloned when it is posted, and must show what it was when it was given. So
+// what contains one is posted at once, with what waited before it.
+import { expose, transferHandlers, type Endpoint } from 'comlink'
 import type { MessagePort, Transferable } from 'node:worker_threads'
 import { decodeFailure, encodeFailure, type Failure } from '../task/failure.js'
 import { explainCloneFailure } from '../task/clone.js'
@@ -17,56 +25,42 @@ import { pack, unpack, type Packed } from '../memory/handles.js'
 import type { Notice, Request } from './wire.js'
 
 const CALL = 0
-const REPLY = 1
+const VALUE = 1
 const SELF = 2
-const NOTICE = 3
+const CONTENT = 3
+const NOTICE = 4
 const FIELDS = 3
 
 /** As many items wait at most. */
 const MOST_WAITING = 1024
 
-const HANDLER = 'manyhands'
+type Content = { kind: 'failed'; failure: Failure } | { kind: 'packed'; packed: Packed }
 
 /** A reply that comlink cannot carry as it is. */
 class Reply {
-  readonly content: { kind: 'failed'; failure: Failure } | { kind: 'packed'; packed: Packed }
+  readonly content: Content
   readonly transfer: Transferable[]
-  constructor(content: Reply['content'], transfer: Transferable[] = []) {
+  constructor(content: Content, transfer: Transferable[] = []) {
     this.content = content
     this.transfer = transfer
   }
 }
 
-/** What a call rejects with, made in the thread that made the call. */
-class Rejection {
-  readonly reason: unknown
-  constructor(reason: unknown) {
-    this.reason = reason
-  }
-}
-
 // Under a name of our own, for values of our own: whoever else uses comlink in this thread notices nothing.
-transferHandlers.set(HANDLER, {
+transferHandlers.set('manyhands', {
   canHandle: (value): value is Reply => value instanceof Reply,
   serialize: ({ content, transfer }: Reply) => [content, transfer as never],
-  deserialize: (content: Reply['content'] | Rejection) => {
-    if (content instanceof Rejection) throw content.reason
-    if (content.kind === 'failed') throw decodeFailure(content.failure)
-    return unpack(content.packed)
-  },
+  deserialize: (content: unknown) => content,
 })
 
-type Wire = { type: 'RAW'; value: unknown } | { type: 'HANDLER'; name: string; value: unknown }
-type ComlinkCall = { id: string; type: string; argumentList: Wire[] }
-type Listener = (event: { data: object }) => void
+/** What comlink answers. */
+type Answer = { id: number } & ({ type: 'RAW'; value: unknown } | { type: 'HANDLER'; value: Content })
 
 interface Pending {
-  /** By which comlink knows the call. */
-  id: string
+  resolve(value: unknown): void
+  reject(reason: unknown): void
   /** What a method that returns its own object returns here. */
   self: object | undefined
-  /** What it was called with, for errors. */
-  described: unknown
 }
 
 /** Says that the result is the object whose method it was. */
@@ -86,15 +80,12 @@ export interface LinkOptions {
 export class Link {
   readonly #port: MessagePort
   readonly #options: LinkOptions
-  readonly #call: (request: Request) => Promise<unknown>
   readonly #pending = new Map<number, Pending>()
   #waiting: unknown[] = []
   #flushes = false
   #lastNumber = 0
-  #onReply!: Listener
-  #onCall!: Listener
-  /** Of the call that is being made. */
-  #calling: Omit<Pending, 'id'> | undefined
+  /** Comlink's. */
+  #onCall!: (event: { data: object }) => void
   /** The number of the call that is being served. */
   #serving = 0
   #closed = false
@@ -102,11 +93,13 @@ export class Link {
   constructor(port: MessagePort, options: LinkOptions) {
     this.#port = port
     this.#options = options
-    this.#call = wrap(this.#endpoint((listener) => (this.#onReply = listener), this.#postCall)) as never
-    expose(
-      (request: Request) => this.#serve(request),
-      this.#endpoint((listener) => (this.#onCall = listener), this.#postReply),
-    )
+    // Not the port itself: comlink would post on it what shall wait.
+    const endpoint = {
+      addEventListener: (_type: string, listener: never) => (this.#onCall = listener),
+      removeEventListener() {},
+      postMessage: (answer: Answer, transfer?: Transferable[]) => this.#onAnswer(answer, transfer),
+    }
+    expose((request: Request) => this.#serve(request), endpoint as unknown as Endpoint)
     port.on('message', (items: unknown[]) => this.#receive(items))
     port.once('close', () => this.#close())
     port.unref()
@@ -122,9 +115,20 @@ export class Link {
    * @param self what a method that returns its object returns here
    */
   request(request: Request, transfer?: Transferable[], described?: unknown, self?: object): Promise<unknown> {
-    this.#calling = { self, described }
-    if (transfer && transfer.length > 0) withTransfer(request, transfer as never)
-    return this.#call(request)
+    return new Promise((resolve, reject) => {
+      const pending: Pending = { resolve, reject, self }
+      if (this.#closed) return void this.#rejectAll([pending])
+      const number = ++this.#lastNumber
+      if (this.#pending.size === 0) this.#port.ref()
+      this.#pending.set(number, pending)
+      if (isImmutable(request)) return this.#enqueue(CALL, number, request)
+      try {
+        this.#postNow(CALL, number, request, transfer)
+      } catch (failure) {
+        this.#settle(number)
+        reject(explainCloneFailure(failure, described, 'args', transfer))
+      }
+    })
   }
 
   /** @throws what postMessage throws */
@@ -152,8 +156,7 @@ export class Link {
       return ANSWERED
     }
     if (typeof value !== 'object' || value === null) return value
-    const number = this.#serving
-    this.#postWire(number, value, wireOf(this.#replyOf(value)))
+    this.#postContent(this.#serving, value, this.#replyOf(value))
     return ANSWERED
   }
 
@@ -162,49 +165,13 @@ export class Link {
     this.#port.close()
   }
 
-  // What comlink calls. Its endpoints are objects of ours: it asks a MessagePort for more than it needs.
-
-  #endpoint(
-    onListener: (listener: Listener) => void,
-    post: (message: never, transfer?: Transferable[]) => void,
-  ): Endpoint {
-    return {
-      addEventListener: (_type: string, listener: unknown) => onListener(listener as Listener),
-      removeEventListener() {},
-      postMessage: post.bind(this) as never,
-    }
-  }
-
-  #postCall(message: ComlinkCall, transfer?: Transferable[]): void {
-    // Comlink says goodbye when its proxy is collected: nobody is there who would mind.
-    if (message.type !== 'APPLY') return
-    const { self, described } = this.#calling!
-    const pending: Pending = { id: message.id, self, described }
-    this.#calling = undefined
-    if (this.#closed) return void this.#rejectAll([pending])
-    const number = ++this.#lastNumber
-    if (this.#pending.size === 0) this.#port.ref()
-    this.#pending.set(number, pending)
-    const request = (message.argumentList[0] as { value: Request }).value
-    if ((!transfer || transfer.length === 0) && isImmutable(request)) return this.#enqueue(CALL, number, request)
-    try {
-      this.#postNow(CALL, number, request, transfer)
-    } catch (failure) {
-      this.#settle(number)
-      this.#reject(pending, explainCloneFailure(failure, described, 'args', transfer ?? []))
-    }
-  }
-
-  #postReply(message: Wire & { id: number }): void {
-    const { id } = message
-    if (message.type === 'RAW') {
-      const { value } = message
-      if (value === ANSWERED) return
-      if (value === ITSELF) return this.#enqueue(SELF, id, null)
-      if (!isObject(value)) return this.#enqueue(REPLY, id, { type: 'RAW', value })
-      return this.#postWire(id, value, wireOf(this.#replyOf(value)))
-    }
-    this.#postNow(REPLY, id, { type: 'HANDLER', name: message.name, value: message.value })
+  #onAnswer(answer: Answer, transfer?: Transferable[]): void {
+    const { id, value } = answer
+    if (answer.type === 'HANDLER') return this.#postNow(CONTENT, id, value, transfer)
+    if (value === ANSWERED) return
+    if (value === ITSELF) return this.#enqueue(SELF, id, null)
+    if (!isObject(value)) return this.#enqueue(VALUE, id, value)
+    this.#postContent(id, value, this.#replyOf(value))
   }
 
   #serve(request: Request): unknown {
@@ -221,12 +188,11 @@ export class Link {
     return new Reply({ kind: 'packed', packed: pack(value, transfer, this) }, transfer)
   }
 
-  #postWire(number: number, value: unknown, { wire, transfer }: ReturnType<typeof wireOf>): void {
-    if (this.#closed) return
+  #postContent(number: number, value: unknown, { content, transfer }: Reply): void {
     try {
-      this.#postNow(REPLY, number, wire, transfer)
+      this.#postNow(CONTENT, number, content, transfer)
     } catch (failure) {
-      this.#postNow(REPLY, number, wireOf(failed(explainCloneFailure(failure, value, 'result', transfer))).wire)
+      this.#postNow(CONTENT, number, failed(explainCloneFailure(failure, value, 'result', transfer)).content)
     }
   }
 
@@ -252,6 +218,7 @@ export class Link {
   }
 
   #postNow(what: number, number: number, content: unknown, transfer?: Transferable[]): void {
+    if (this.#closed) return
     this.#flush()
     this.#port.postMessage([what, number, content], transfer)
   }
@@ -265,16 +232,17 @@ export class Link {
           this.#serving = number
           this.#onCall({ data: { id: number, type: 'APPLY', argumentList: [{ type: 'RAW', value: content }] } })
           break
-        case REPLY: {
-          const pending = this.#settle(number)
-          if (pending) this.#onReply({ data: Object.assign(content as Wire, { id: pending.id }) })
+        case VALUE:
+          this.#settle(number)?.resolve(content)
           break
-        }
         case SELF: {
           const pending = this.#settle(number)
-          if (pending) this.#onReply({ data: { id: pending.id, type: 'RAW', value: pending.self } })
+          pending?.resolve(pending.self)
           break
         }
+        case CONTENT:
+          this.#settleWith(number, content as Content)
+          break
         default:
           this.#options.hear(content as Notice)
       }
@@ -290,11 +258,18 @@ export class Link {
 
   async #rejectAll(pending: Pending[]): Promise<void> {
     const reason = await this.#options.onClose()
-    for (const call of pending) this.#reject(call, reason)
+    for (const { reject } of pending) reject(reason)
   }
 
-  #reject({ id }: Pending, reason: unknown): void {
-    this.#onReply({ data: { id, type: 'HANDLER', name: HANDLER, value: new Rejection(reason) } })
+  #settleWith(number: number, content: Content): void {
+    const pending = this.#settle(number)
+    if (!pending) return
+    if (content.kind === 'failed') return pending.reject(decodeFailure(content.failure))
+    try {
+      pending.resolve(unpack(content.packed))
+    } catch (failure) {
+      pending.reject(failure)
+    }
   }
 
   #close(): void {
@@ -314,10 +289,6 @@ export function tellLast(port: MessagePort, notice: Notice): void {
 
 function failed(thrown: unknown): Reply {
   return new Reply({ kind: 'failed', failure: encodeFailure(thrown) })
-}
-
-function wireOf({ content, transfer }: Reply): { wire: Wire; transfer: Transferable[] } {
-  return { wire: { type: 'HANDLER', name: HANDLER, value: content }, transfer }
 }
 
 function isObject(value: unknown): boolean {
