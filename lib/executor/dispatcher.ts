@@ -7,6 +7,7 @@
 import type { Transferable } from 'node:worker_threads'
 import { inspect } from 'node:util'
 import { BrokenProcessPool, DataCloneError, TimeoutError, WorkerDiedError } from '../errors.js'
+import { publish } from '../memory/events.js'
 import { LONGEST_TIMER_MS } from '../memory/deadline.js'
 import { explainCloneFailure } from '../task/clone.js'
 import { decodeFailure } from '../task/failure.js'
@@ -228,6 +229,7 @@ export class Dispatcher {
     if (flight.told) return
     if (!this.#slots.begun(flight.slot)) return this.#handBack(flight)
     this.#workersLost++
+    publish('task', () => ({ event: 'workerDied', pid: taker, exitcode }))
     const died = new WorkerDiedError(
       `the worker (thread ${taker}) died with exit code ${exitcode} while it ran this task`,
       {
@@ -312,6 +314,8 @@ export class Dispatcher {
     if (this.#broken) return
     const reason = cause instanceof Error ? cause.message : inspect(cause)
     this.#broken = new BrokenProcessPool(`the executor is broken: ${what}: ${reason}`, { cause })
+    const { message } = this.#broken
+    publish('task', () => ({ event: 'broken', message, cause }))
     const failAll = (job: Job) =>
       job.settle({ kind: 'failed', error: new BrokenProcessPool(this.#broken!.message, { cause }) })
     const queued = [...this.#handedBack.splice(0), ...this.#queue]

@@ -4,6 +4,7 @@
 import { inspect } from 'node:util'
 import { MessageChannel, Worker, type Transferable } from 'node:worker_threads'
 import { ManagerError } from '../errors.js'
+import { publish } from '../memory/events.js'
 import { pack } from '../memory/handles.js'
 import { refuseDuringImport, type Definition } from '../task/target.js'
 import { definitionOfTask, type ClassTask } from '../task/task.js'
@@ -55,6 +56,7 @@ export class Manager {
       return this.#exit
     })
     this.#worker.unref()
+    publish('process', () => ({ event: 'started', name, pid: this.#connection.manager }))
   }
 
   /**
@@ -159,6 +161,8 @@ export class Manager {
     return new Promise((resolve) => {
       worker.once('exit', (code) => {
         this.#ended = true
+        const { name } = this
+        publish('process', () => ({ event: 'ended', name, pid: this.#connection.manager, exitcode: code }))
         const how = this.#shutDown ? 'was shut down' : `died with exit code ${code}`
         resolve(new ManagerError(`${this.name} ${how}`, { ...(cause !== undefined && { cause }) }))
       })
