@@ -10,6 +10,7 @@ const EXAMPLES = [
   ['squares', 'nine processes at once, then nine workers of an executor'],
   ['urls', 'URLs loaded by four workers, reported as they complete'],
   ['counter', 'nine processes count together, in shared memory and not'],
+  ['words', 'an index of words, built by several processes in a managed dictionary and in a class of our own'],
   ['files --limit 32', 'files read, hashed and gzipped: those of node_modules, the largest left out'],
 ]
 

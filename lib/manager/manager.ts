@@ -84,7 +84,7 @@ export class Manager {
 
   /** A dictionary. @param init a Map, its entries, or an object @throws TypeError, DataCloneError, ManagerError */
   dict<K = any, V = any>(init?: Iterable<readonly [K, V]>): RemoteDict<K, V>
-  dict<V = any>(init: Record<string, V>): RemoteDict<string, V>
+  dict<K = string, V = any>(init: { readonly [key: string]: V }): RemoteDict<K, V>
   dict(init?: object): RemoteDict<any, any> {
     if (init !== undefined && (typeof init !== 'object' || init === null))
       throw new TypeError(`a dict is made of a Map, of entries or of an object, not of ${inspect(init)}`)

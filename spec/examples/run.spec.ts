@@ -12,7 +12,15 @@ function headings(stdout: string): string[] {
 test('runs every example in turn, under a heading each', async () => {
   const { code, stdout } = await runNode(['examples/run.mjs'])
   assert.is(code, 0)
-  assert.equal(headings(stdout), ['process', 'process terminate', 'squares', 'urls', 'counter', 'files --limit 32'])
+  assert.equal(headings(stdout), [
+    'process',
+    'process terminate',
+    'squares',
+    'urls',
+    'counter',
+    'words',
+    'files --limit 32',
+  ])
   const programs = readdirSync('examples').filter((file) => file.endsWith('.ts'))
   assert.equal(
     [...new Set(headings(stdout).map((command) => `${command.split(' ')[0]}.ts`))].toSorted(),
@@ -24,7 +32,8 @@ test('runs every example in turn, under a heading each', async () => {
   assert.match(parts[3]!, 'an executor with nine workers')
   assert.match(parts[4]!, 'has 12345 bytes')
   assert.match(parts[5]!, 'value.add(1)')
-  assert.match(parts[6]!, 'all totals are equal')
+  assert.match(parts[6]!, 'own class:')
+  assert.match(parts[7]!, 'all totals are equal')
 })
 
 test('runs the others and exits non-zero when one fails', async () => {
@@ -33,7 +42,7 @@ test('runs the others and exits non-zero when one fails', async () => {
     for (const path of ['examples', '.build/examples']) mkdirSync(join(folder, path), { recursive: true })
     copyFileSync('examples/run.mjs', join(folder, 'examples/run.mjs'))
     writeFileSync(join(folder, 'package.json'), '{"type":"module"}')
-    for (const name of ['process', 'squares', 'urls', 'counter', 'files'])
+    for (const name of ['process', 'squares', 'urls', 'counter', 'words', 'files'])
       writeFileSync(join(folder, `.build/examples/${name}.js`), name === 'squares' ? 'process.exit(7)' : '')
     const { code, stdout } = await runNode([join(folder, 'examples/run.mjs')])
     assert.is(code, 1)
