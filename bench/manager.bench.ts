@@ -53,7 +53,7 @@ const manager = await Manager.start()
 const dict = manager.dict({ a: 1 })
 const { port1, port2 } = new MessageChannel()
 const worker = new Worker(RAW, { eval: true, workerData: port2, transferList: [port2] })
-const raw = wrap<Map<string, number>>(port1 as never)
+const raw = wrap<Map<string, number>>(port1)
 const python = startPython(PYTHON)
 
 const contenders: Contender[] = [

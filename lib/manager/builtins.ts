@@ -3,7 +3,7 @@
 
 /** One kind of them. */
 export interface BuiltIn {
-  make(init?: unknown): object
+  make(init?: any): object
   /** In place of the methods that the object has. */
   methods: Record<string, (value: never, ...args: any[]) => unknown>
   /** Those that get a function of the caller's, which is in this thread by then. */
@@ -11,11 +11,9 @@ export interface BuiltIn {
 }
 
 const dict: BuiltIn = {
-  make(init) {
+  make(init?: object) {
     if (init === undefined || init === null) return new Map()
-    return Symbol.iterator in (init as object)
-      ? new Map(init as Iterable<[unknown, unknown]>)
-      : new Map(Object.entries(init as object))
+    return Symbol.iterator in init ? new Map(init as Iterable<[unknown, unknown]>) : new Map(Object.entries(init))
   },
   methods: Object.assign(Object.create(null) as object, {
     keys: (map: Map<unknown, unknown>) => [...map.keys()],

@@ -174,7 +174,7 @@ export class Host {
 
   /** Let nobody in before this has settled. It does not reject. */
   #occupy(entry: Entry, busy: Promise<unknown>): void {
-    const mine = busy.then(() => {
+    const mine = busy.finally(() => {
       if (entry.busy === mine) entry.busy = undefined
     })
     entry.busy = mine
@@ -184,7 +184,7 @@ export class Host {
   #inTurn<T>(object: number, action: (value: object, entry: Entry) => T): T | Promise<Awaited<T>> {
     const entry = this.#entries.get(object)
     if (!entry) throw new ManagerError(`the manager has no object ${object}; it was given up`)
-    if (entry.busy) return this.#afterwards(entry, action) as Promise<Awaited<T>>
+    if (entry.busy) return this.#afterwards(entry, action)
     if (entry.failure) throw entry.failure.reason
     return action(entry.value!, entry)
   }
@@ -284,8 +284,8 @@ export class Host {
       while (items.length < BATCH) {
         const next = iterator.next()
         if (next instanceof Promise) return waitFor(next)
-        if ((next as IteratorResult<unknown>).done) return batchOf(true)
-        items.push((next as IteratorResult<unknown>).value)
+        if (next.done) return batchOf(true)
+        items.push(next.value)
       }
       return batchOf(false)
     }

@@ -99,7 +99,7 @@ export class Link {
       removeEventListener() {},
       postMessage: (answer: Answer, transfer?: Transferable[]) => this.#onAnswer(answer, transfer),
     }
-    expose((request: Request) => this.#serve(request), endpoint as unknown as Endpoint)
+    expose((request: Request) => this.#serve(request), endpoint as Endpoint)
     port.on('message', (items: unknown[]) => this.#receive(items))
     port.once('close', () => this.#close())
     port.unref()

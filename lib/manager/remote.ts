@@ -141,6 +141,7 @@ function memberOf(remote: object, name: string): unknown {
   }
   return Object.defineProperties(call, {
     name: { value: name },
+    // oxlint-disable-next-line unicorn/no-thenable -- that is how a field is read
     then: {
       value: (onFulfilled: never, onRejected: never) => {
         const read = async () => connectionTo(manager, managerName).link.request({ kind: 'get', object: id, name })
