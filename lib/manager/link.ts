@@ -17,7 +17,7 @@
 //
 // Not all wait for the end of the turn: an object is cloned when it is posted, and must show what it was when it was given. So
 // what contains one is posted at once, with what waited before it.
-import { expose, transferHandlers, type Endpoint } from 'comlink'
+import { expose, transferHandlers } from 'comlink'
 import type { MessagePort, Transferable } from 'node:worker_threads'
 import { decodeFailure, encodeFailure, type Failure } from '../task/failure.js'
 import { explainCloneFailure } from '../task/clone.js'
@@ -99,7 +99,7 @@ export class Link {
       removeEventListener() {},
       postMessage: (answer: Answer, transfer?: Transferable[]) => this.#onAnswer(answer, transfer),
     }
-    expose((request: Request) => this.#serve(request), endpoint as Endpoint)
+    expose((request: Request) => this.#serve(request), endpoint)
     port.on('message', (items: unknown[]) => this.#receive(items))
     port.once('close', () => this.#close())
     port.unref()

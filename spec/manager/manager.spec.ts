@@ -1,6 +1,6 @@
 import { DataCloneError, Manager, ManagerError, Process, ProcessPoolExecutor, task } from 'manyhands'
 import { assert, runProgram, suite, thrownBy } from '../harness.js'
-import { Account, addMany, callThenDie, pushDeep, returnIt } from './manager.tasks.js'
+import { Account, addMany, callThenDie, collect, dropNothing, Heap, pushDeep, returnIt } from './manager.tasks.js'
 
 const test = suite('a manager')
 
@@ -189,12 +189,25 @@ test('does not hold the program open, but a pending call does', async () => {
   assert.is(code, 0)
 })
 
-test('forgets objects whose proxies are gone, and stays small over many calls', async () => {
+test('forgets objects when their proxies are collected, or the thread that held them has ended', () =>
+  managed(async (manager) => {
+    const heap = manager.create(Heap)
+    const before = await heap.used()
+    for (let i = 0; i < 20; i++) await manager.list(Array(100_000).fill(i)).length
+    await run(dropNothing, [manager.list(Array(100_000).fill(0))])
+    let used: number
+    do {
+      collect()
+      await new Promise((resolve) => setTimeout(resolve, 10))
+      used = await heap.used()
+    } while (used - before > 2_000_000)
+  }))
+
+test('stays small over many calls', async () => {
   const { code, stdout, stderr } = await runProgram(
     `
     import { Manager } from 'manyhands'
     const manager = await Manager.start()
-    for (let i = 0; i < 200; i++) await manager.list(Array(50_000).fill(i)).length
     const dict = manager.dict({ a: 1 })
     const calls = async () => {
       for (let i = 0; i < 100; i++) await Promise.all(Array.from({ length: 500 }, () => dict.get('a')))
@@ -216,7 +229,7 @@ test('refuses bad input with what was wrong', () =>
     assert.instance(await thrownBy(() => Manager.start({ name: 5 as never })), TypeError)
     assert.instance(await thrownBy(() => manager.dict(5 as never)), TypeError)
     assert.instance(await thrownBy(() => manager.list(5 as never)), TypeError)
-    assert.instance(await thrownBy(() => manager.create(Date as never)), TypeError)
+    assert.instance(await thrownBy(() => manager.create(Date, 0)), TypeError)
     const list = manager.list()
     assert.match((await thrownBy(() => (list as any).nothing())).message, 'nothing is not a method of the list')
     const error = await thrownBy(() => list.push({ deep: () => 1 }))

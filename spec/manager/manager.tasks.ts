@@ -1,5 +1,7 @@
 // Classes and tasks for the specs of managers.
 import { currentProcess, task, type Remote, type RemoteDict, type RemoteList, type Task } from 'manyhands'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 
 export class Account {
   balance: number
@@ -54,5 +56,26 @@ export const returnIt: Task<[Remote<Account>], Remote<Account>> = task(
 export const callThenDie: Task<[RemoteList<number>]> = task(import.meta.url, async function callThenDie(list) {
   await list.push(1)
   void list.push(2)
+  process.exit(0)
+})
+
+/** Collect this thread's garbage. */
+export function collect(): void {
+  setFlagsFromString('--expose-gc')
+  ;(runInNewContext('gc') as () => void)()
+}
+
+/** How much of its heap the manager uses. */
+export class Heap {
+  used(): number {
+    collect()
+    return process.memoryUsage().heapUsed
+  }
+}
+task(import.meta.url, Heap)
+
+/** End with the proxy in hand. */
+export const dropNothing: Task<[RemoteList<number>]> = task(import.meta.url, async function dropNothing(list) {
+  await list.length
   process.exit(0)
 })
