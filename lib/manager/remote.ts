@@ -78,7 +78,7 @@ registerShareable(
 )
 
 /** Whoever is sent a proxy by its own manager, or the other way round, has a way. */
-export const holders = new WeakMap<object, { manager: number; hold(object: number): void }>()
+export const holders: WeakMap<object, { manager: number; hold(object: number): void }> = new WeakMap()
 
 function wayFor(to: unknown, id: number, manager: number, name: string): MessagePort | undefined {
   const holder = typeof to === 'object' && to ? holders.get(to) : undefined
