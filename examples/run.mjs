@@ -14,6 +14,7 @@ const EXAMPLES = [
   ['pipeline', 'a producer and three stages, with back-pressure, stopped by shutdown'],
   ['pipe', 'a process counts, and sends the total over its end of a Pipe'],
   ['mandelbrot', 'a picture computed into shared memory, on one core and on all'],
+  ['words', 'an index of words, built by several processes in a managed dictionary and in a class of our own'],
   ['files --limit 32', 'files read, hashed and gzipped: those of node_modules, the largest left out'],
 ]
 

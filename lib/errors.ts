@@ -130,6 +130,11 @@ export class QueueClosedError extends ManyhandsError {
   readonly code = 'ERR_MANYHANDS_QUEUE_CLOSED'
 }
 
+/** ERR_MANYHANDS_MANAGER: the manager that owns the object was shut down, has died, or cannot be reached from this thread. */
+export class ManagerError extends ManyhandsError {
+  readonly code = 'ERR_MANYHANDS_MANAGER'
+}
+
 /** Every class above by its name: errors that cross threads are rebuilt from it. */
 export const errorClasses: ReadonlyMap<string, Function & { prototype: Error }> = new Map(
   [
@@ -154,6 +159,7 @@ export const errorClasses: ReadonlyMap<string, Function & { prototype: Error }> 
     QueueFull,
     QueueShutDown,
     QueueClosedError,
+    ManagerError,
   ].map((errorClass) => [errorClass.name, errorClass]),
 )
 

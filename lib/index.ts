@@ -12,6 +12,7 @@ export {
   EOFError,
   InvalidStateError,
   LockError,
+  ManagerError,
   ManyhandsError,
   OwnerDiedError,
   ProcessError,
@@ -48,8 +49,11 @@ export {
 export { Connection, type Waitable } from './channel/connection.js'
 export { Pipe, type PipeOptions } from './channel/pipe.js'
 export { JoinableQueue, Queue, SimpleQueue, type QueueOptions } from './channel/queue.js'
+export { Manager, type ManagerOptions } from './manager/manager.js'
+export type { Remote, RemoteDict, RemoteList, RemoteNamespace } from './manager/types.js'
 export { attach } from './memory/handles.js'
 export { currentProcess, parentProcess, type CurrentProcess, type ParentProcess } from './process/current.js'
+export { getLogger, logToStderr, type Logger, type LogLevel } from './process/logging.js'
 export { activeChildren, cpuCount, Process, type ProcessOptions } from './process/process.js'
 export type { Sentinel } from './process/running.js'
 import './task/action.js'
@@ -65,4 +69,4 @@ export { Value } from './shared/value.js'
 export type { ElementOf, TypeCode, ViewOf } from './memory/typecodes.js'
 export { RWLock } from './sync/rwlock.js'
 export { BoundedSemaphore, Semaphore } from './sync/semaphore.js'
-export { task, tasksFrom, type Target, type Task, type TasksOf } from './task/task.js'
+export { task, tasksFrom, type ClassTask, type Target, type Task, type TasksOf } from './task/task.js'

@@ -104,7 +104,7 @@ export class Desk {
     if (outcome.kind === 'mapped' && outcome.values.value instanceof Float64Array)
       transfer.push(outcome.values.value.buffer)
     try {
-      if (packed) packed.handles = pack(packed.value, transfer).handles
+      if (packed) Object.assign(packed, pack(packed.value, transfer))
       this.#post(slot, task, outcome, transfer)
       return undefined
     } catch (failure) {

@@ -3,10 +3,12 @@ import type { Transferable } from 'node:worker_threads'
 import { inspect } from 'node:util'
 import { BrokenProcessPool, DataCloneError, WorkerDiedError } from '../errors.js'
 import { explainCloneFailure } from '../memory/clone.js'
+import { publish } from '../memory/events.js'
 import type { Job } from './flight.js'
 import type { Ending } from './threads.js'
 
 export function workerDied(threadId: number, exitcode: number, reason: unknown, when: string): WorkerDiedError {
+  publish('task', () => ({ event: 'workerDied', pid: threadId, exitcode }))
   const message = `the worker (thread ${threadId}) died with exit code ${exitcode} ${when}`
   return new WorkerDiedError(message, { exitcode, ...(reason !== undefined && { cause: reason }) })
 }
@@ -18,7 +20,9 @@ export function bootFailure({ exitcode, reason }: Ending): unknown {
 
 export function brokenPool(what: string, cause: unknown): BrokenProcessPool {
   const reason = cause instanceof Error ? cause.message : inspect(cause)
-  return new BrokenProcessPool(`the executor is broken: ${what}: ${reason}`, { cause })
+  const message = `the executor is broken: ${what}: ${reason}`
+  publish('task', () => ({ event: 'broken', message, cause }))
+  return new BrokenProcessPool(message, { cause })
 }
 
 /** Why the message of a job alone could not be sent. */

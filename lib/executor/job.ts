@@ -43,7 +43,7 @@ abstract class FutureJob implements Job, Work {
   protected readonly options: JobOptions
   #retries: number
 
-  constructor(fn: KnownFunction, options: JobOptions, alone: boolean, retries = options.call.retries) {
+  constructor(fn: KnownFunction, options: JobOptions, alone: boolean, retries: number = options.call.retries) {
     const { call } = options
     this.fn = fn
     this.options = options

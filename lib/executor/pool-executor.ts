@@ -91,10 +91,11 @@ export class ProcessPoolExecutor implements Executor {
         const future: Future<ChunkResult> = this.#order(fn, submitted, {
           assign: (moved) => {
             moved.push(...transferredWith(items, transfer))
+            const packed = pack(items, moved)
             return {
               kind: 'map',
               target: fn.number,
-              items: { ...pack(items, moved), value: packNumbers(items) },
+              items: { ...packed, value: packNumbers(packed.value as Column) },
               arity,
               spread,
               settled,

@@ -13,7 +13,15 @@ type Handle = readonly [kind: string, id: number, ...parts: unknown[]]
 /** What a class registers to be shareable. */
 type Rebuild = (handle: Handle) => object
 
-const kinds = new Map<string, Rebuild>()
+/** Of a kind whose handle is another one each time it is sent: it brings a port along, say. */
+interface Varying {
+  /** The handle to send in the object's place. @param to who is going to receive it, where the sender said so */
+  send(object: object, to: unknown): Handle
+  /** What is here already has been received again. */
+  again(object: object, handle: Handle): void
+}
+
+const kinds = new Map<string, { rebuild: Rebuild; varying: Varying | undefined }>()
 
 // One object per id and thread: what is received twice is `===`. Weak, so that being known keeps nothing alive.
 const known = new Map<number, WeakRef<object>>()
@@ -27,8 +35,8 @@ let lastNumber = 0
 let anyHere = false
 
 /** Register how objects of a kind are rebuilt. Called once, by the module of the class. */
-export function registerShareable(kind: string, rebuild: Rebuild): void {
-  kinds.set(kind, rebuild)
+export function registerShareable(kind: string, rebuild: Rebuild, varying?: Varying): void {
+  kinds.set(kind, { rebuild, varying })
 }
 
 /** Make `object` shareable under a new id. Its class's constructor calls it. */
@@ -64,22 +72,52 @@ export interface Packed {
 
 /**
  * Make a message of a value; the ports that its shareables are made of are added to `transfer`. An object that is made of a
- * port is told before that it is about to leave (`onLeave`), and may settle then what of it goes along.
+ * port is told before that it is about to leave (`onLeave`), and may settle then what of it goes along. Send the value that it
+ * returns: where a handle differs from message to message, it is a copy.
+ * @param to who is going to receive it; for kinds to which it makes a difference
  */
-export function pack(value: unknown, transfer: unknown[]): Packed {
+export function pack(value: unknown, transfer: unknown[], to?: unknown): Packed {
   if (!anyHere || typeof value !== 'object' || value === null) return { value, handles: false }
   let handles = false
+  let varying = false
   const leave = (found: HandleObject): void => {
     handles = true
-    leaving.get(found)?.()
-    for (const part of found[HANDLE]) {
-      if (part instanceof MessagePort) {
-        if (!transfer.includes(part)) transfer.push(part)
-      } else if (Array.isArray(part)) visit(part, leave)
-    }
+    if (varyingKindOf(found)) varying = true
+    else addParts(found, transfer, leave)
   }
   visit(value, leave)
-  return { value, handles }
+  if (!varying) return { value, handles }
+  const sent = new Map<object, HandleObject>()
+  const copy = copyWith(value, (found) => {
+    const kind = varyingKindOf(found)
+    if (!kind) return found
+    let instead = sent.get(found)
+    if (!instead) {
+      sent.set(found, (instead = { [HANDLE]: kind.send(found, to) }))
+      addParts(instead, transfer, leave)
+    }
+    return instead
+  })
+  return { value: copy, handles }
+}
+
+function varyingKindOf(found: HandleObject): Varying | undefined {
+  const [kind, id] = found[HANDLE]
+  return known.get(id)?.deref() === found ? kinds.get(kind)?.varying : undefined
+}
+
+function addParts(found: HandleObject, transfer: unknown[], leave: (inner: HandleObject) => void): void {
+  leaving.get(found)?.()
+  for (const part of found[HANDLE]) {
+    if (part instanceof MessagePort) {
+      if (!transfer.includes(part)) transfer.push(part)
+    } else if (Array.isArray(part)) visit(part, leave)
+  }
+}
+
+/** The number of a shareable: unique in the process, the same in all threads. */
+export function idOf(object: object): number {
+  return (object as HandleObject)[HANDLE][1]
 }
 
 const leaving = new WeakMap<object, () => void>()
@@ -127,12 +165,17 @@ function rebuild(found: HandleObject): object {
   const handle = found[HANDLE]
   const [kind, id] = handle
   const here = known.get(id)?.deref() as HandleObject | undefined
+  const varying = kinds.get(kind)?.varying
+  if (here && varying) {
+    varying.again(here, handle)
+    return here
+  }
   // Ports move: an object that was sent away and comes back, comes with another one.
   if (here && handle.every((part, i) => !(part instanceof MessagePort) || part === here[HANDLE][i])) return here
-  const make = kinds.get(kind)
-  if (!make) throw new TypeError(`this thread has no class for the shareable kind '${kind}'`)
-  const object = make(handle)
-  remember(object, handle)
+  const registered = kinds.get(kind)
+  if (!registered) throw new TypeError(`this thread has no class for the shareable kind '${kind}'`)
+  const object = registered.rebuild(handle)
+  if (!Object.hasOwn(object, HANDLE)) remember(object, handle)
   return object
 }
 
@@ -181,6 +224,47 @@ function visit(root: unknown, onHandle: (found: HandleObject) => object | void):
       }
     }
     return value
+  }
+  return step(root)
+}
+
+/** A copy of the containers, cycles included, with something else in the place of each handle object. All others are as they are. */
+function copyWith(root: unknown, onHandle: (found: HandleObject) => object): unknown {
+  const copies = new Map<object, object>()
+  const step = (value: unknown): unknown => {
+    if (typeof value !== 'object' || value === null) return value
+    if (isHandleObject(value)) return onHandle(value)
+    const known = copies.get(value)
+    if (known) return known
+    if (Array.isArray(value)) {
+      const copy: unknown[] = value.slice()
+      copies.set(value, copy)
+      for (const key of Object.keys(value)) copy[Number(key)] = step(value[Number(key)])
+      return copy
+    }
+    if (value instanceof Map) {
+      const copy = new Map<unknown, unknown>()
+      copies.set(value, copy)
+      for (const [key, item] of value) copy.set(step(key), step(item))
+      return copy
+    }
+    if (value instanceof Set) {
+      const copy = new Set<unknown>()
+      copies.set(value, copy)
+      for (const item of value) copy.add(step(item))
+      return copy
+    }
+    if (!isPlain(value)) return value
+    const copy: Record<string, unknown> = {}
+    copies.set(value, copy)
+    for (const key of Object.keys(value))
+      Object.defineProperty(copy, key, {
+        value: step(value[key]),
+        enumerable: true,
+        writable: true,
+        configurable: true,
+      })
+    return copy
   }
   return step(root)
 }

@@ -11,6 +11,7 @@ import { inspect } from 'node:util'
 import { MessageChannel, type Transferable } from 'node:worker_threads'
 import { ProcessError } from '../errors.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../memory/deadline.js'
+import { publish } from '../memory/events.js'
 import { pack } from '../memory/handles.js'
 import { explainCloneFailure } from '../memory/clone.js'
 import { define, refuseDuringImport, type Definition } from '../task/target.js'
@@ -114,6 +115,7 @@ export class Process<A extends unknown[] = any[]> {
     const { name, daemon } = this
     this.#running = new Running({ name, daemon, worker, control, mailbox, onEnd: () => alive.delete(this) })
     alive.add(this)
+    publish('process', () => ({ event: 'started', name, pid: worker.threadId }))
     return this
   }
 

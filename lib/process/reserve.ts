@@ -5,12 +5,13 @@
 import { inspect } from 'node:util'
 import { Worker, type ResourceLimits } from 'node:worker_threads'
 
-const MODULE = new URL('./worker-process.js', import.meta.url)
+const ENTRY = entryOf(new URL('./worker-process.js', import.meta.url))
 
 /** A thread inherits `--input-type` from a program given by `--eval`, and Node then refuses to begin with a file. */
-const ENTRY = process.execArgv.some((flag) => flag.startsWith('--input-type'))
-  ? new URL(`data:text/javascript,import ${JSON.stringify(MODULE.href)}`)
-  : MODULE
+export function entryOf(module: URL): URL {
+  if (!process.execArgv.some((flag) => flag.startsWith('--input-type'))) return module
+  return new URL(`data:text/javascript,import ${JSON.stringify(module.href)}`)
+}
 
 /** Booting competes with the processes just started for the cores: wait until none has begun for this long. */
 const REFILL_AFTER_MS = 30

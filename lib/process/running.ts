@@ -7,6 +7,7 @@ import { inspect } from 'node:util'
 import { receiveMessageOnPort, type MessagePort, type Worker } from 'node:worker_threads'
 import { TimeoutError } from '../errors.js'
 import { load, notifyAll, store, waitOn, type Words } from '../memory/atomics.js'
+import { publish } from '../memory/events.js'
 import { onLongWait } from '../memory/liveness.js'
 import { startTimer } from '../memory/deadline.js'
 import { settleWithin } from '../memory/settle.js'
@@ -156,6 +157,8 @@ export class Running {
     this.#drainMailbox()
     mailbox.close()
     onEnd()
+    const { name } = this.#started
+    publish('process', () => ({ event: 'ended', name, pid: this.pid, exitcode: this.exitcode }))
   }
 
   #drainMailbox(): void {

@@ -15,6 +15,7 @@
 import { threadId } from 'node:worker_threads'
 import { OwnerDiedError, DeadlockError } from '../errors.js'
 import { add, compareExchange, load, notifyAll, notifyOne, spinWhile, type Words } from '../memory/atomics.js'
+import { publish } from '../memory/events.js'
 import { findDead, isDead, mayAsk } from '../memory/liveness.js'
 import { AGAIN, DONE, WAIT, type Outcome, type Waiter } from './park.js'
 
@@ -96,6 +97,7 @@ export class LockWaiter implements Waiter {
 /** The error for a lock whose owner is dead. */
 export function ownerDied(owner: number): OwnerDiedError {
   const pid = owner - 1
+  publish('lock', () => ({ event: 'abandoned', pid }))
   return new OwnerDiedError(`thread ${pid} ended while it held the lock; recover() takes it over`, { pid })
 }
 
@@ -124,7 +126,9 @@ export function takeOver(words: Words, at: number): boolean {
     const word = load(words, at)
     const owner = word & OWNER
     if (owner === 0 || !findDead(owner - 1)) return false
-    if (compareExchange(words, at, word, (word & ~OWNER) | ME) === word) return true
+    if (compareExchange(words, at, word, (word & ~OWNER) | ME) !== word) continue
+    publish('lock', () => ({ event: 'recovered' }))
+    return true
   }
 }
 

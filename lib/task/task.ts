@@ -16,9 +16,11 @@ export type Target<A extends unknown[] = any[], R = unknown> = Task<A, R> | ((..
 
 /** The tasks that `tasksFrom` makes of a module's exports. */
 export type TasksOf<M> = {
-  [K in keyof M as M[K] extends (...args: any[]) => unknown ? K : never]: M[K] extends (...args: infer A) => infer R
+  [K in keyof M as M[K] extends ((...args: any[]) => unknown) | ClassTask ? K : never]: M[K] extends (
+    ...args: infer A
+  ) => infer R
     ? Task<A, Awaited<R>>
-    : never
+    : M[K]
 }
 
 /** A function by module and name: one that `task` registers when the module is imported, or an export. */
@@ -31,6 +33,9 @@ export interface ModuleDefinition {
 const definitions = new WeakMap<Function, ModuleDefinition>()
 const registry = new Map<string, Map<string, Function>>()
 
+/** A class that a manager can find: by the module that defines it, and its name. */
+export type ClassTask<A extends unknown[] = any[], T = unknown> = new (...args: A) => T
+
 /**
  * Make a function a task that workers can run. Call it at the top level of the module that defines the function.
  * @param module the module that a worker has to import: `import.meta.url`, `import.meta`, a URL, or an absolute path (`__filename`)
@@ -41,7 +46,10 @@ const registry = new Map<string, Map<string, Function>>()
 export function task<A extends unknown[], R>(
   module: string | URL | ImportMeta,
   fn: (...args: A) => R | Promise<R>,
-): Task<A, Awaited<R>> {
+): Task<A, Awaited<R>>
+/** Make a class one of which managers can make objects: see `Manager.create`. */
+export function task<C extends ClassTask>(module: string | URL | ImportMeta, fn: C): C
+export function task(module: string | URL | ImportMeta, fn: Function): Function {
   if (typeof fn !== 'function') throw new TypeError(`task needs a function, not ${fn === null ? 'null' : typeof fn}`)
   const href = moduleHref(module)
   const { name } = fn
@@ -54,7 +62,7 @@ export function task<A extends unknown[], R>(
   if (tasks.has(name) && tasks.get(name) !== fn) throw new TypeError(`${href} has a task of the name ${name} already`)
   tasks.set(name, fn)
   definitions.set(fn, { kind: 'task', module: href, name })
-  return fn as Task<A, Awaited<R>>
+  return fn
 }
 
 /**

@@ -20,6 +20,7 @@ const EXAMPLES: Record<string, string> = {
   pipeline: '200 of 200 items came through',
   pipe: '10000',
   mandelbrot: 'byte for byte the same',
+  words: 'own class:',
   'files --limit 32': 'all totals are equal',
 }
 

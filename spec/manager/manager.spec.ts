@@ -1,0 +1,251 @@
+import { DataCloneError, Manager, ManagerError, Process, ProcessPoolExecutor, task } from 'manyhands'
+import { assert, runProgram, suite, thrownBy } from '../harness.js'
+import { Account, addMany, callThenDie, collect, dropNothing, Heap, pushDeep, returnIt } from './manager.tasks.js'
+
+const test = suite('a manager')
+
+async function managed(use: (manager: Manager) => Promise<void>): Promise<void> {
+  const manager = await Manager.start()
+  try {
+    await use(manager)
+  } finally {
+    await manager.shutdown()
+  }
+}
+
+async function run(target: unknown, args: unknown[]): Promise<Process> {
+  const process = new Process({ target: target as never, args }).start()
+  await process.join()
+  return process
+}
+
+test('has dictionaries with the methods of Map', () =>
+  managed(async (manager) => {
+    const dict = manager.dict<string, unknown>(new Map([['a', 1]]))
+    assert.is(await dict.set('b', [2]), dict)
+    assert.equal(await dict.get('b'), [2])
+    assert.is(await dict.size, 2)
+    assert.equal(await dict.keys(), ['a', 'b'])
+    assert.equal(await dict.values(), [1, [2]])
+    assert.equal(await dict.entries(), [['a', 1], ['b', [2]]]) // prettier-ignore
+    assert.is(await dict.delete('a'), true)
+    assert.is(await dict.has('a'), false)
+    assert.equal(await manager.dict({ x: 5 }).entries(), [['x', 5]])
+  }))
+
+test('has lists with the methods of Array', () =>
+  managed(async (manager) => {
+    const list = manager.list([3, 1, 2])
+    assert.is(await list.push(5), 4)
+    assert.is(await list.length, 4)
+    assert.equal(await list.map((n) => n * 2), [6, 2, 4, 10])
+    // oxlint-disable-next-line unicorn/no-array-sort
+    assert.is(await list.sort((a, b) => b - a), list)
+    assert.equal(await list.slice(), [5, 3, 2, 1])
+    assert.is(await list.reduce((sum, n) => sum + n, 0), 11)
+    assert.equal(await list.keys(), [0, 1, 2, 3])
+  }))
+
+test('has namespaces, whose fields are awaited and assigned', () =>
+  managed(async (manager) => {
+    const space = manager.namespace({ x: 1, deep: [1] })
+    space.x = 5
+    const read = () => space.x
+    assert.is(await read(), 5)
+    assert.equal(await space.deep, [1])
+    const error = await thrownBy(() => {
+      space.deep = (() => 1) as never
+    })
+    assert.instance(error, DataCloneError)
+  }))
+
+test('iterates in batches, however many there are', () =>
+  managed(async (manager) => {
+    const numbers = Array.from({ length: 1000 }, (_, i) => i)
+    const seen: number[] = []
+    for await (const n of manager.list(numbers)) seen.push(n)
+    assert.equal(seen, numbers)
+    const keys: string[] = []
+    for await (const [key] of manager.dict(numbers.map((n) => [String(n), n]))) {
+      keys.push(key)
+      if (keys.length === 300) break
+    }
+    assert.is(keys.length, 300)
+  }))
+
+test('has objects of the program’s classes, in its thread', async () => {
+  const manager = await Manager.start({ name: 'bank' })
+  const account = manager.create(Account, 10)
+  assert.is(await account.deposit(5), account)
+  assert.is(await account.balance, 15)
+  assert.is(await account.where(), 'bank')
+  assert.equal(await account.each(async (n) => n * 10), [10, 20])
+  const thrown = await thrownBy(() => account.each(() => Promise.reject(new SyntaxError('mine'))))
+  assert.instance(thrown, SyntaxError)
+  const bad = manager.create(Account, -1)
+  assert.match((await thrownBy(() => bad.where())).message, 'a balance of -1')
+  await manager.shutdown()
+})
+
+test('keeps class, code, cause and stack of errors', () =>
+  managed(async (manager) => {
+    const error = await thrownBy(() => manager.create(Account, 1).fail())
+    assert.instance(error, RangeError)
+    assert.is(error.code, 'E_OVERDRAWN')
+    assert.instance(error.cause, TypeError)
+    assert.match(error.stack, 'Account.fail')
+  }))
+
+test('updates atomically, from many processes at once', () =>
+  managed(async (manager) => {
+    const dict = manager.dict({ n: 0 })
+    const all = await Promise.all([1, 2, 3].map(() => run(addMany, [dict, 100])))
+    assert.equal(all.map(({ exitcode }) => exitcode), [0, 0, 0]) // prettier-ignore
+    assert.is(await dict.get('n'), 300)
+  }))
+
+test('shows a result as it was when the call was made', () =>
+  managed(async (manager) => {
+    const list = manager.list<number[]>([[1]])
+    const item = [2]
+    const pushed = list.push(item)
+    item.push(3)
+    const first = list.at(1)
+    await pushed
+    assert.equal(await first, [2])
+  }))
+
+test('nests its proxies: a change is seen through all of them', () =>
+  managed(async (manager) => {
+    const inner = manager.list([1])
+    const outer = manager.dict<string, any>({ inner })
+    const again = await outer.get('inner')
+    assert.is(again, inner)
+    await again.push(2)
+    assert.equal(await inner.slice(), [1, 2])
+  }))
+
+test('keeps a nested object whose own proxy was dropped', () =>
+  managed(async (manager) => {
+    const outer = manager.dict<string, any>()
+    await outer.set('inner', manager.list([7]))
+    assert.is(await (await outer.get('inner')).at(0), 7)
+  }))
+
+test('is reached from processes and executors, at any depth, and what comes back is the same proxy', () =>
+  managed(async (manager) => {
+    const list = manager.list<string>()
+    await run(pushDeep, [{ deep: new Map([['k', [list]]]) }])
+    assert.is(await list.length, 1)
+    const account = manager.create(Account, 1)
+    const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+    assert.is(await executor.submit(returnIt, account), account)
+    assert.is(await executor.submit(returnIt, account), account)
+    assert.is(await account.balance, 3)
+    await executor.shutdown()
+  }))
+
+test('lives on when a caller dies', () =>
+  managed(async (manager) => {
+    const list = manager.list<number>()
+    const { exitcode } = await run(callThenDie, [list])
+    assert.is(exitcode, 0)
+    assert.is(await list.at(0), 1)
+  }))
+
+test('rejects pending and later calls with ManagerError when it is shut down', async () => {
+  const manager = await Manager.start()
+  const account = manager.create(Account, 1)
+  const pending = thrownBy(() => account.never())
+  await account.balance
+  await manager.shutdown()
+  await manager.shutdown()
+  for (const error of [await pending, await thrownBy(() => account.deposit(1)), await thrownBy(() => manager.dict())]) {
+    assert.instance(error, ManagerError)
+    assert.is(error.code, 'ERR_MANYHANDS_MANAGER')
+    assert.match(error.message, 'was shut down')
+  }
+})
+
+test('rejects pending and later calls with ManagerError when it dies', async () => {
+  const manager = await Manager.start()
+  const account = manager.create(Account, 1)
+  const errors = await Promise.all([account.never(), account.die()].map((call) => thrownBy(() => call)))
+  errors.push(await thrownBy(() => account.balance))
+  for (const error of errors) {
+    assert.instance(error, ManagerError)
+    assert.match(error.message, 'exit code 3')
+  }
+})
+
+test('does not hold the program open, but a pending call does', async () => {
+  const { code, stdout } = await runProgram(`
+    import { Manager } from 'manyhands'
+    const manager = await Manager.start()
+    const list = manager.list([1])
+    list.at(0).then((n) => console.log('got', n))
+  `)
+  assert.is(stdout, 'got 1\n')
+  assert.is(code, 0)
+})
+
+test('forgets objects when their proxies are collected, or the thread that held them has ended', () =>
+  managed(async (manager) => {
+    const heap = manager.create(Heap)
+    const before = await heap.used()
+    for (let i = 0; i < 20; i++) await manager.list(Array(100_000).fill(i)).length
+    await run(dropNothing, [manager.list(Array(100_000).fill(0))])
+    let used: number
+    do {
+      collect()
+      await new Promise((resolve) => setTimeout(resolve, 10))
+      used = await heap.used()
+    } while (used - before > 2_000_000)
+  }))
+
+test('stays small over many calls', async () => {
+  const { code, stdout, stderr } = await runProgram(
+    `
+    import { Manager } from 'manyhands'
+    const manager = await Manager.start()
+    const dict = manager.dict({ a: 1 })
+    const calls = async () => {
+      for (let i = 0; i < 100; i++) await Promise.all(Array.from({ length: 500 }, () => dict.get('a')))
+      gc()
+      return process.memoryUsage().heapUsed
+    }
+    const before = await calls()
+    console.log((await calls()) - before < 3_000_000)
+  `,
+    ['--expose-gc'],
+  )
+  assert.is(stderr, '')
+  assert.is(stdout, 'true\n')
+  assert.is(code, 0)
+})
+
+test('refuses bad input with what was wrong', () =>
+  managed(async (manager) => {
+    assert.instance(await thrownBy(() => Manager.start({ name: 5 as never })), TypeError)
+    assert.instance(await thrownBy(() => manager.dict(5 as never)), TypeError)
+    assert.instance(await thrownBy(() => manager.list(5 as never)), TypeError)
+    assert.instance(await thrownBy(() => manager.create(Date, 0)), TypeError)
+    const list = manager.list()
+    assert.match((await thrownBy(() => (list as any).nothing())).message, 'nothing is not a method of the list')
+    const error = await thrownBy(() => list.push({ deep: () => 1 }))
+    assert.instance(error, DataCloneError)
+    assert.is(error.path, 'args[0].deep')
+    assert.is(await list.length, 0)
+  }))
+
+test('takes tasks for update', () =>
+  managed(async (manager) => {
+    const dict = manager.dict({ n: 1 })
+    assert.is(await dict.update('n', add, 4), 5)
+  }))
+
+const add = task(import.meta.url, function add(n: number, more: number) {
+  return n + more
+})
+
+test.run()
