@@ -704,7 +704,7 @@ function directController(): Controller {
     waitOn: unused,
     notify: unused,
     isDead: unused,
-    enter: unused,
+    enter: () => true,
     exit: () => {},
     now: unused,
     point: unused,
