@@ -13,7 +13,7 @@ import { explainCloneFailure } from '../memory/clone.js'
 import type { Words } from '../memory/atomics.js'
 import { mayAsk } from '../memory/liveness.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../memory/deadline.js'
-import { makeShareable, onLeave, pack, registerShareable, replacePart, unpack } from '../memory/handles.js'
+import { makeHoldable, onLeave, pack, registerShareable, replacePart, unpack } from '../memory/handles.js'
 import { AsyncQueue, block, DONE, WAIT, type Outcome, type Waiter } from '../sync/park.js'
 import { checkList, waitForAny, waitForAnySync } from './any.js'
 import { copyOfBytes } from './bytes.js'
@@ -304,7 +304,7 @@ export class Connection<T = any> {
 
   /** For those who do not wait: whether it is time to look for the other end's death. */
   get #suspects(): boolean {
-    return this.#wire.broken || mayAsk()
+    return this.#wire.broken || mayAsk(this)
   }
 
   /** @throws EOFError nothing is there, and nothing will come */
@@ -379,7 +379,7 @@ export class Connection<T = any> {
 /** @internal */
 export function newConnection(words: Words, side: number, direction: Direction, port: MessagePort): Connection {
   const connection = new Connection({ wire: new Wire(words, side, port), direction, peeked: [] })
-  makeShareable(connection, 'Connection', words.buffer, side, direction, port, [])
+  makeHoldable(connection, 'Connection', words.buffer, side, direction, port, [])
   return connection
 }
 

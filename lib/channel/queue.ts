@@ -3,7 +3,7 @@
 import { inspect } from 'node:util'
 import { QueueClosedError, QueueEmpty, QueueFull, QueueShutDown } from '../errors.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../memory/deadline.js'
-import { makeShareable, registerShareable } from '../memory/handles.js'
+import { makeHoldable, registerShareable } from '../memory/handles.js'
 import { AsyncQueue, block } from '../sync/park.js'
 import { encode, keep } from './codec.js'
 import { GetWaiter, JoinWaiter, PutWaiter, QueueCore } from './queue-core.js'
@@ -45,7 +45,7 @@ export class Queue<T = unknown> {
     checkInteger(maxsize, 'maxsize', 0, 2 ** 31 - 1)
     checkInteger(maxBytes, 'maxBytes', 1, MOST_BYTES)
     this.#core = new QueueCore(maxsize, maxBytes, memory)
-    if (!memory) makeShareable(this, kindOf(this), this.#core.ring.memory)
+    if (!memory) makeHoldable(this, kindOf(this), this.#core.ring.memory)
   }
 
   /**

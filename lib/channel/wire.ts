@@ -122,7 +122,7 @@ export class Wire {
   get broken(): boolean {
     if (Wire.closedIn(this.seen) || this.#gone) return true
     const owner = load(this.words, this.#peer + OWNER) - 1
-    return owner >= 0 && owner !== threadId && (isDead(owner) || (this.#unanswered && mayAsk() && findDead(owner)))
+    return owner >= 0 && owner !== threadId && (isDead(owner) || (this.#unanswered && mayAsk(this) && findDead(owner)))
   }
 
   /** Whether it was seen to be gone. */

@@ -16,10 +16,14 @@
 //  ENROLLED + 2 * id     thread `id`, once          its number in the system, plus one; 0: not enrolled
 //  ENROLLED + 2 * id + 1 thread `id`, before that   when the system started it: tells it from a later thread of that number
 //
-// The words reach every thread through the environment data that threads inherit.
+//  CENSUS_ID             who made the table           tells it from others: the same memory is another object wherever it arrives
+//
+// The words reach every thread through the environment data that threads inherit. A thread that was started before its parent
+// had any, has a table of its own; so every handle of something that can be held carries the table of the thread that made it,
+// and whoever receives that, joins the table: enrols there, and looks there, too.
 import { readFileSync } from 'node:fs'
 import { getEnvironmentData, setEnvironmentData, threadId as ownId, type Worker } from 'node:worker_threads'
-import { load, or, store, type Words } from './atomics.js'
+import { load, or, peek, poke, store, type Words } from './atomics.js'
 
 const KEY = 'manyhands:liveness'
 
@@ -27,22 +31,47 @@ const KEY = 'manyhands:liveness'
 const ID_LIMIT = 2 ** 20
 
 const ENROLLED = ID_LIMIT / 32
+const CENSUS_ID = ENROLLED + 2 * ID_LIMIT
+const WORDS = CENSUS_ID + 1
 
-const table: Words = (() => {
-  let memory = getEnvironmentData(KEY) as SharedArrayBuffer | undefined
-  if (!memory)
-    setEnvironmentData(KEY, (memory = new SharedArrayBuffer((ENROLLED + 2 * ID_LIMIT) * Int32Array.BYTES_PER_ELEMENT)))
-  return new Int32Array(memory)
+const own: Words = (() => {
+  const inherited = getEnvironmentData(KEY) as SharedArrayBuffer | undefined
+  if (inherited) return new Int32Array(inherited)
+  const memory = new SharedArrayBuffer(WORDS * Int32Array.BYTES_PER_ELEMENT)
+  setEnvironmentData(KEY, memory)
+  const words = new Int32Array(memory)
+  poke(words, CENSUS_ID, 1 + Math.floor(Math.random() * (2 ** 31 - 1)))
+  return words
 })()
+
+/** The tables that this thread knows, its own first. There is one, but for threads that were started before their parent's. */
+const tables: Words[] = [own]
+
+/** This thread's table, as a part of the handle of what a thread may die holding. */
+export const census: { readonly census: SharedArrayBuffer } = { census: own.buffer }
+
+/** A handle was received. If a table is a part of it, those are in there who may die holding the object. */
+export function joinCensus(part: unknown): void {
+  if (typeof part !== 'object' || part === null || !('census' in part)) return
+  const table: Words = new Int32Array(part.census as SharedArrayBuffer)
+  const id = peek(table, CENSUS_ID)
+  if (tables.some((known) => peek(known, CENSUS_ID) === id)) return
+  tables.push(table)
+  enrolled = false
+  enrol()
+}
 
 /** Say that a thread has ended. Only for those who saw its JavaScript stopped. */
 export function markDead(threadId: number): void {
-  if (threadId < ID_LIMIT) or(table, threadId >>> 5, 1 << (threadId & 31))
+  if (threadId >= ID_LIMIT) return
+  for (const table of tables) or(table, threadId >>> 5, 1 << (threadId & 31))
 }
 
 /** Whether the thread's end was seen. */
 export function isDead(threadId: number): boolean {
-  return threadId < ID_LIMIT && (load(table, threadId >>> 5) & (1 << (threadId & 31))) !== 0
+  if (threadId >= ID_LIMIT) return false
+  for (const table of tables) if (load(table, threadId >>> 5) & (1 << (threadId & 31))) return true
+  return false
 }
 
 let enrolled = false
@@ -53,17 +82,19 @@ export function enrol(): void {
   enrolled = true
   const self = ask('thread-self')
   if (typeof self === 'string') return
-  store(table, ENROLLED + 2 * ownId + 1, self.startedAt)
-  store(table, ENROLLED + 2 * ownId, self.number + 1)
+  for (const table of tables) {
+    store(table, ENROLLED + 2 * ownId + 1, self.startedAt)
+    store(table, ENROLLED + 2 * ownId, self.number + 1)
+  }
 }
 
 /** Whether the thread has ended, asking the system where nobody has seen the end yet. Some 20 µs: for those who have waited. */
 export function findDead(threadId: number): boolean {
   if (isDead(threadId)) return true
   if (threadId >= ID_LIMIT) return false
-  const number = load(table, ENROLLED + 2 * threadId) - 1
-  if (number < 0) return false
-  const now = ask(`self/task/${number}`)
+  const table = tables.find((one) => load(one, ENROLLED + 2 * threadId) > 0)
+  if (!table) return false
+  const now = ask(`self/task/${load(table, ENROLLED + 2 * threadId) - 1}`)
   if (now === 'unknown') return false
   if (now !== 'gone' && now.startedAt === load(table, ENROLLED + 2 * threadId + 1)) return false
   markDead(threadId)
@@ -85,11 +116,16 @@ export function beforeLongWait(): void {
 
 const ASK_EVERY_MS = 5
 let askedMs = 0
+let askedAbout: unknown
 
-/** Whether it is time to ask the system again: for those who look again and again without waiting. */
-export function mayAsk(): boolean {
+/**
+ * Whether it is time to ask the system again: for those who look again and again without waiting.
+ * @param about what they look at: asking about one must not keep another from being asked about
+ */
+export function mayAsk(about?: unknown): boolean {
   const nowMs = performance.now()
-  if (nowMs - askedMs < ASK_EVERY_MS) return false
+  if (about === askedAbout && nowMs - askedMs < ASK_EVERY_MS) return false
+  askedAbout = about
   askedMs = nowMs
   return true
 }

@@ -71,7 +71,7 @@ export class Value<C extends TypeCode = TypeCode> {
   exchange(value: ElementOf<C>): ElementOf<C> {
     return this.#cells.exchange(0, value)
   }
-  /** Replace the value if it is `expected`. @returns the previous one: the exchange was made if that is `expected` */
+  /** Replace the value if it is `expected`. @returns the previous one: the exchange was made if that is what the type makes of `expected` */
   compareExchange(expected: ElementOf<C>, value: ElementOf<C>): ElementOf<C> {
     return this.#cells.compareExchange(0, expected, value)
   }

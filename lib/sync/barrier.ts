@@ -17,7 +17,7 @@ import { inspect } from 'node:util'
 import { BrokenBarrierError } from '../errors.js'
 import { load, peek, poke } from '../memory/atomics.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../memory/deadline.js'
-import { makeShareable, registerShareable } from '../memory/handles.js'
+import { makeHoldable, registerShareable } from '../memory/handles.js'
 import { mayAsk } from '../memory/liveness.js'
 import { ME } from './lock-word.js'
 import { COUNT, EntryWaiter, GRANTED, KIND, Monitor, STATE, WAITING } from './monitor.js'
@@ -52,7 +52,7 @@ class Party extends Monitor {
       return false
     }
     if (waiter.count < peek(words, PARTIES) - 1) return false
-    if (mayAsk()) {
+    if (mayAsk(this)) {
       this.settle(true)
       if (peek(words, BROKEN) === 1) throw new BrokenBarrierError('a party died while it waited')
     }
@@ -194,7 +194,7 @@ export class Barrier {
     if (memory) return
     poke(this.#party.words, PARTIES, parties)
     poke(this.#party.words, BROKEN_PARTY, -1)
-    makeShareable(this, 'Barrier', this.#party.memory, parties, this.#timeoutMs, this.#action)
+    makeHoldable(this, 'Barrier', this.#party.memory, parties, this.#timeoutMs, this.#action)
   }
 
   /**
@@ -275,7 +275,7 @@ export class Barrier {
 
   get broken(): boolean {
     return this.#party.exclusively(() => {
-      this.#party.settle(mayAsk())
+      this.#party.settle(mayAsk(this.#party))
       return load(this.#party.words, BROKEN) === 1
     })
   }

@@ -10,8 +10,8 @@
 import { inspect } from 'node:util'
 import { LockError, OwnerDiedError } from '../errors.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../memory/deadline.js'
-import { attach, makeShareable, registerShareable } from '../memory/handles.js'
-import { Acquirable } from './guard.js'
+import { attach, makeHoldable, registerShareable } from '../memory/handles.js'
+import { Acquirable, type Guard } from './guard.js'
 import { Lock } from './lock.js'
 import { EntryWaiter, GRANTED, Monitor } from './monitor.js'
 import { AsyncQueue, block, DONE, type Outcome } from './park.js'
@@ -82,7 +82,7 @@ export class Condition extends Acquirable {
       throw new TypeError(`the lock of a Condition must be a Lock or an RLock, not ${inspect(lock)}`)
     this.#lock = lock
     this.#waiters = new Waiters(lock, memory)
-    if (!memory) makeShareable(this, 'Condition', this.#waiters.memory, lock)
+    if (!memory) makeHoldable(this, 'Condition', this.#waiters.memory, lock)
   }
 
   /**
@@ -189,6 +189,10 @@ export class Condition extends Acquirable {
 
   override acquireSync(timeoutMs?: number): boolean {
     return this.#lock.acquireSync(timeoutMs)
+  }
+
+  override hold(options?: WaitOptions): Promise<Guard> {
+    return this.#lock.hold(options)
   }
 
   override release(): void {

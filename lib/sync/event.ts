@@ -6,7 +6,7 @@
 // Who waited when it was set goes on, also if it is cleared at once after that.
 import { load, peek, poke } from '../memory/atomics.js'
 import { checkTimeout, type WaitOptions } from '../memory/deadline.js'
-import { makeShareable, registerShareable } from '../memory/handles.js'
+import { makeHoldable, registerShareable } from '../memory/handles.js'
 import { EntryWaiter, GRANTED, Monitor, STATE } from './monitor.js'
 import { AsyncQueue, block } from './park.js'
 
@@ -43,7 +43,7 @@ export class Event {
   constructor(memory?: SharedArrayBuffer)
   constructor(memory?: SharedArrayBuffer) {
     this.#flag = new Flag(memory)
-    if (!memory) makeShareable(this, 'Event', this.#flag.memory)
+    if (!memory) makeHoldable(this, 'Event', this.#flag.memory)
   }
 
   isSet(): boolean {

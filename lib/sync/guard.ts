@@ -56,7 +56,12 @@ export abstract class Acquirable {
   async hold(options?: WaitOptions): Promise<Guard> {
     const { timeoutMs } = checkWaitOptions(options)
     if (!(await this.acquire(options))) throw late(timeoutMs)
-    return new Guard(() => this.release())
+    return new Guard(this.entrust())
+  }
+
+  /** It was acquired for a guard. @returns what the guard does to release it */
+  protected entrust(): () => void {
+    return () => this.release()
   }
 
   /** `acquireSync`, for a block: `using guard = lock.holdSync()`. @throws TimeoutError (ERR_MANYHANDS_TIMEOUT), and as `acquireSync`. */

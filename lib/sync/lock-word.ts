@@ -113,7 +113,7 @@ export function tryTake(words: Words, at: number, onOwnerDeath: OnOwnerDeath): b
     const word = load(words, at)
     const owner = word & OWNER
     if (owner !== 0) {
-      if (owner === ME || !(mayAsk() ? findDead(owner - 1) : isDead(owner - 1))) return false
+      if (owner === ME || !(mayAsk(owner) ? findDead(owner - 1) : isDead(owner - 1))) return false
       if (onOwnerDeath === 'report') throw ownerDied(owner)
     }
     if (compareExchange(words, at, word, (word & ~OWNER) | ME) === word) return true
@@ -141,7 +141,7 @@ function giveBackSlowly(words: Words, at: number): boolean {
   for (;;) {
     const word = load(words, at)
     const owner = word & OWNER
-    if (owner === 0 || (owner !== ME && isDead(owner - 1))) return false
+    if (owner === 0 || (owner !== ME && findDead(owner - 1))) return false
     if (compareExchange(words, at, word, 0) !== word) continue
     if (word & CONTENDED) notifyOne(words, at)
     if (word & AWAITED) {

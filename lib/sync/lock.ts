@@ -4,7 +4,7 @@ import { inspect } from 'node:util'
 import { LockError } from '../errors.js'
 import { compareExchange, type Words } from '../memory/atomics.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../memory/deadline.js'
-import { makeShareable, registerShareable } from '../memory/handles.js'
+import { makeHoldable, registerShareable } from '../memory/handles.js'
 import { enrol } from '../memory/liveness.js'
 import { Acquirable } from './guard.js'
 import {
@@ -53,7 +53,7 @@ export class Lock extends Acquirable {
     this.#onOwnerDeath = checkOnOwnerDeath(options)
     this.#words = new Int32Array(memory ?? new SharedArrayBuffer(LOCK_WORDS * Int32Array.BYTES_PER_ELEMENT))
     enrol()
-    if (!memory) makeShareable(this, 'Lock', this.#words.buffer, this.#onOwnerDeath)
+    if (!memory) makeHoldable(this, 'Lock', this.#words.buffer, this.#onOwnerDeath)
   }
 
   override acquireSync(timeoutMs?: number): boolean {

@@ -102,7 +102,7 @@ export abstract class Monitor {
 
   /** Take it without waiting. */
   tryNow(waiter: EntryWaiter): boolean {
-    return this.exclusively(() => this.take(waiter) || this.#settleAndTake(waiter, mayAsk()))
+    return this.exclusively(() => this.take(waiter) || this.#settleAndTake(waiter, mayAsk(this)))
   }
 
   #settleAndTake(waiter: EntryWaiter, find: boolean): boolean {

@@ -5,11 +5,12 @@
 //  2     DEPTH          the owner     how often the owner has taken it; 0 while it is free, or just taken
 //
 // A thread takes it again and again; an async function cannot be told from another of the same thread, so that what was
-// acquired asynchronously belongs to the one who got it (DEPTH is ASYNC), and the others of that thread wait.
+// acquired asynchronously belongs to the one who got it (DEPTH is ASYNC), and the others of that thread wait. By `hold`, it belongs
+// to the guard (DEPTH is GUARDED): nobody else can release it, not even its thread.
 import { LockError, DeadlockError } from '../errors.js'
 import { compareExchange, peek, poke, type Words } from '../memory/atomics.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../memory/deadline.js'
-import { makeShareable, registerShareable } from '../memory/handles.js'
+import { makeHoldable, registerShareable } from '../memory/handles.js'
 import { enrol } from '../memory/liveness.js'
 import { Acquirable } from './guard.js'
 import {
@@ -29,6 +30,7 @@ import { AsyncQueue, block, DONE, type Outcome } from './park.js'
 const DEPTH = LOCK_WORDS
 const WORDS = LOCK_WORDS + 1
 const ASYNC = -1
+const GUARDED = -2
 
 /** A lock that the thread that holds it may take again, and releases as often. Only its holder releases it. Shareable. */
 export class RLock extends Acquirable {
@@ -44,7 +46,7 @@ export class RLock extends Acquirable {
     this.#onOwnerDeath = checkOnOwnerDeath(options)
     this.#words = new Int32Array(memory ?? new SharedArrayBuffer(WORDS * Int32Array.BYTES_PER_ELEMENT))
     enrol()
-    if (!memory) makeShareable(this, 'RLock', this.#words.buffer, this.#onOwnerDeath)
+    if (!memory) makeHoldable(this, 'RLock', this.#words.buffer, this.#onOwnerDeath)
   }
 
   override acquireSync(timeoutMs?: number): boolean {
@@ -59,10 +61,10 @@ export class RLock extends Acquirable {
 
   #acquireAgain(timeoutMs = Infinity): boolean {
     const depth = peek(this.#words, DEPTH)
-    if (depth !== ASYNC) poke(this.#words, DEPTH, depth + 1)
+    if (depth > 0) poke(this.#words, DEPTH, depth + 1)
     else if (timeoutMs > 0)
       throw new DeadlockError('this thread would block for a lock that one of its own async functions holds')
-    return depth !== ASYNC
+    return depth > 0
   }
 
   #acquireSlowly(timeoutMs = Infinity): boolean {
@@ -79,8 +81,14 @@ export class RLock extends Acquirable {
     if (ownerOf(words, 0) !== ME)
       throw new LockError(`release of an RLock that ${this.locked() ? 'another thread' : 'nobody'} holds`)
     const depth = peek(words, DEPTH)
+    if (depth === GUARDED) throw new LockError('release of an RLock that belongs to a guard: release the guard')
     if (depth > 1) poke(words, DEPTH, depth - 1)
     else this.#free()
+  }
+
+  protected override entrust(): () => void {
+    poke(this.#words, DEPTH, GUARDED)
+    return () => this.#free()
   }
 
   #free(): void {

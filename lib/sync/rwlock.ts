@@ -12,7 +12,7 @@
 import { DeadlockError, LockError } from '../errors.js'
 import { peek, poke } from '../memory/atomics.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../memory/deadline.js'
-import { makeShareable, registerShareable } from '../memory/handles.js'
+import { makeHoldable, registerShareable } from '../memory/handles.js'
 import { findDead, isDead } from '../memory/liveness.js'
 import { Acquirable } from './guard.js'
 import { ME, ownerDied, type OnOwnerDeath } from './lock-word.js'
@@ -176,7 +176,7 @@ export class RWLock {
     this.write = new Face(access, WRITE)
     // Structured clone copies what is enumerable, and must find nothing but the handle.
     for (const face of ['read', 'write']) Object.defineProperty(this, face, { enumerable: false, writable: false })
-    if (!memory) makeShareable(this, 'RWLock', access.memory, onOwnerDeath)
+    if (!memory) makeHoldable(this, 'RWLock', access.memory, onOwnerDeath)
   }
 }
 

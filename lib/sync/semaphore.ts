@@ -16,7 +16,7 @@ import { inspect } from 'node:util'
 import { LockError } from '../errors.js'
 import { load, peek, poke } from '../memory/atomics.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../memory/deadline.js'
-import { makeShareable, registerShareable } from '../memory/handles.js'
+import { makeHoldable, registerShareable } from '../memory/handles.js'
 import { Acquirable } from './guard.js'
 import { ME, ownerDied, type OnOwnerDeath } from './lock-word.js'
 import { checkOnOwnerDeath, type LockOptions } from './lock.js'
@@ -26,6 +26,8 @@ import { AsyncQueue, block, DONE, type Outcome } from './park.js'
 const FREE = STATE
 const INITIAL = STATE + 1
 const BOUNDED = STATE + 2
+
+const MOST_PERMITS = 2 ** 30
 
 /** The KIND of a waiter that woke up for a permit which another had taken before it. */
 const OVERTAKEN = 1
@@ -41,8 +43,13 @@ class Permits extends Monitor {
   override take(): boolean {
     const free = peek(this.words, FREE)
     if (free <= 0 || this.#isOwed()) return false
-    this.commit(FREE, free - 1, ...this.charge(ME, 1))
+    this.commit(FREE, free - 1, ...this.#chargeMe())
     return true
+  }
+
+  /** A semaphore that starts at 0 signals: what is taken is used up, and nobody holds it. */
+  #chargeMe(): number[] {
+    return peek(this.words, INITIAL) === 0 ? [] : this.charge(ME, 1)
   }
 
   override settle(find: boolean): void {
@@ -86,7 +93,7 @@ class Permits extends Monitor {
   }
 
   override finish(waiter: EntryWaiter): Outcome {
-    this.commit(waiter.index, 0, ...this.charge(ME, 1))
+    this.commit(waiter.index, 0, ...this.#chargeMe())
     return DONE
   }
 
@@ -103,12 +110,28 @@ class Permits extends Monitor {
       throw new LockError(
         `release of ${count} with ${free} free, of a semaphore bounded to ${peek(this.words, INITIAL)}`,
       )
-    for (let left = count; left > 0; left--) {
-      const holder = this.held(ME) > 0 ? ME : this.#anyHolder()
-      const discharge = holder === 0 ? [] : this.charge(holder, -1)
-      this.commit(FREE, peek(this.words, FREE) + 1, ...discharge)
+    if (free + count > MOST_PERMITS)
+      throw new RangeError(`release of ${count} with ${free} free: a semaphore has at most ${MOST_PERMITS} permits`)
+    let left = count
+    for (const holder of this.#holders()) {
+      if (left === 0) break
+      const [entry, held] = holder
+      const given = Math.min(held, left)
+      this.commit(
+        FREE,
+        peek(this.words, FREE) + given,
+        ...(given === held ? [entry, 0] : [entry + COUNT, held - given]),
+      )
+      left -= given
     }
+    poke(this.words, FREE, peek(this.words, FREE) + left)
     this.#invite()
+  }
+
+  /** The HOLDING entries, one's own first, and how many permits each has. */
+  #holders(): [entry: number, held: number][] {
+    const holders = this.entries(HOLDING).map((entry): [number, number] => [entry, peek(this.words, entry + COUNT)])
+    return holders.toSorted(([a], [b]) => Number(this.ownerOf(b) === ME) - Number(this.ownerOf(a) === ME))
   }
 
   /** Give back what the dead hold, one of it to this thread. Whether there was any. */
@@ -119,12 +142,6 @@ class Permits extends Monitor {
     this.commit(FREE, peek(this.words, FREE) - 1, ...this.charge(ME, 1))
     this.serve()
     return true
-  }
-
-  /** Whoever holds one; 0: nobody does. */
-  #anyHolder(): number {
-    const [entry] = this.entries(HOLDING)
-    return entry === undefined ? 0 : this.ownerOf(entry)
   }
 
   #lost(find: boolean): number[] {
@@ -154,7 +171,7 @@ export class Semaphore extends Acquirable {
     poke(words, FREE, value)
     poke(words, INITIAL, value)
     poke(words, BOUNDED, bounded ? 1 : 0)
-    makeShareable(this, bounded ? 'BoundedSemaphore' : 'Semaphore', this.#permits.memory, onOwnerDeath)
+    makeHoldable(this, bounded ? 'BoundedSemaphore' : 'Semaphore', this.#permits.memory, onOwnerDeath)
   }
 
   override acquireSync(timeoutMs?: number): boolean {
@@ -169,7 +186,8 @@ export class Semaphore extends Acquirable {
 
   /**
    * Give back `n` permits.
-   * @throws LockError (ERR_MANYHANDS_LOCK) a BoundedSemaphore would have more than at first; none is given back then.
+   * @throws LockError (ERR_MANYHANDS_LOCK) a BoundedSemaphore would have more than at first; RangeError more than 2^30 would be
+   * free. None is given back then.
    */
   override release(n = 1): void {
     checkCount(n, 'the number of permits to release', 1)
@@ -213,8 +231,8 @@ export class BoundedSemaphore extends Semaphore {
 
 function checkCount(count: number, what: string, least: number): void {
   if (typeof count !== 'number') throw new TypeError(`${what} must be a number, not ${inspect(count)}`)
-  if (!Number.isInteger(count) || count < least || count > 2 ** 30)
-    throw new RangeError(`${what} must be an integer from ${least} to ${2 ** 30}, not ${count}`)
+  if (!Number.isInteger(count) || count < least || count > MOST_PERMITS)
+    throw new RangeError(`${what} must be an integer from ${least} to ${MOST_PERMITS}, not ${count}`)
 }
 
 registerShareable('Semaphore', ([, , memory, onOwnerDeath]) => {

@@ -76,6 +76,7 @@ const REPLACED: Record<string, string> = {
     const kinds = new Map()
     export const registerShareable = (kind, make) => kinds.set(kind, make)
     export const makeShareable = (object, ...handle) => { object.handle = handle }
+    export const makeHoldable = makeShareable
     export const isShareable = () => false
     export const attach = ({ handle }) => Object.assign(kinds.get(handle[0])([handle[0], 0, ...handle.slice(1)]), { handle })`,
 }

@@ -52,7 +52,7 @@ const mutants: (Mutant & { shownBy: string })[] = [
   {
     name: 'a dead lock is released as if it were held',
     file: 'lib/sync/lock-word.ts',
-    from: '|| (owner !== ME && isDead(owner - 1))',
+    from: '|| (owner !== ME && findDead(owner - 1))',
     to: '|| owner === ME',
     shownBy: 'Lock: 3 threads',
   },

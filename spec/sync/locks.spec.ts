@@ -1,4 +1,5 @@
 import { getEventListeners } from 'node:events'
+import { existsSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import {
   Barrier,
@@ -12,7 +13,7 @@ import {
   Semaphore,
   type Acquirable,
 } from 'manyhands'
-import { assert, suite, thrownBy, until } from '../harness.js'
+import { assert, runProgram, suite, thrownBy, until } from '../harness.js'
 
 const test = suite('locks')
 
@@ -133,6 +134,98 @@ test('one signal ends any number of waits, and is left without listeners or warn
   process.off('warning', onWarning)
   assert.equal(warnings, [])
   assert.is(getEventListeners(signal, 'abort').length, 0)
+})
+
+test('an RLock that a guard holds is released by that guard only, not by one that was used up', async () => {
+  const lock = new RLock()
+  const first = await lock.hold()
+  assert.is((await thrownBy(() => lock.release())).code, 'ERR_MANYHANDS_LOCK')
+  first.release()
+  await lock.acquire() // Without a guard it is released by the lock.
+  first.release()
+  assert.is(lock.locked(), true)
+  lock.release()
+  const condition = new Condition(lock)
+  const guard = await lock.hold()
+  const woken = condition.wait()
+  const other = await lock.hold()
+  condition.notify()
+  other.release()
+  assert.is(await woken, true)
+  assert.is((await thrownBy(() => lock.release())).code, 'ERR_MANYHANDS_LOCK')
+  guard.release()
+  assert.is(lock.locked(), false)
+})
+
+test('what was taken of a Semaphore that signals, is used up: nobody died holding it', async () => {
+  const semaphore = new Semaphore(0)
+  semaphore.release()
+  await new Process({ target: (signals: Semaphore) => void signals.acquireSync(), args: [semaphore] }).start().join()
+  assert.is(await semaphore.acquire(30), false)
+  assert.is((await thrownBy(() => semaphore.recoverSync())).code, 'ERR_MANYHANDS_LOCK')
+})
+
+test('a Semaphore takes back many permits in one step, those of others too, and no more than there can be', async () => {
+  const semaphore = new Semaphore(3)
+  semaphore.acquireSync()
+  semaphore.release(2 ** 30 - 3)
+  assert.is(semaphore.value, 2 ** 30 - 1)
+  assert.instance(await thrownBy(() => semaphore.release(2)), RangeError)
+  semaphore.release()
+  assert.is(semaphore.value, 2 ** 30)
+})
+
+const onLinux = process.platform === 'linux' ? test : () => {} // Where the system tells who is dead.
+
+onLinux(
+  'a death that nobody has seen yet is not wiped out by the release of another, nor hidden by asking about one',
+  async () => {
+    const [a, b] = [new Lock(), new Lock()]
+    const threads = new Int32Array(new SharedArrayBuffer(8))
+    const source = `
+    import { readlinkSync } from 'node:fs'
+    import { workerData } from 'node:worker_threads'
+    import { attach } from ${JSON.stringify(import.meta.resolve('manyhands'))}
+    const { lock, threads, index } = attach(workerData)
+    lock.acquireSync()
+    Atomics.store(threads, index, Number(readlinkSync('/proc/thread-self').split('/').at(-1)))
+    Atomics.notify(threads, index)
+    process.exit(0)`
+    const holders = [a, b].map(
+      (lock, index) =>
+        new Worker(source, { eval: true, execArgv: ['--input-type=module'], workerData: { lock, threads, index } }),
+    )
+    // This thread stays blocked, so that no event tells of their end, until the system has no such threads any more.
+    for (const index of holders.keys()) {
+      Atomics.wait(threads, index, 0)
+      while (existsSync(`/proc/self/task/${threads[index]}`))
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5)
+    }
+    assert.is((await thrownBy(() => b.release())).code, 'ERR_MANYHANDS_LOCK')
+    for (const lock of [a, b]) assert.is((await thrownBy(() => lock.tryAcquire())).code, 'ERR_MANYHANDS_OWNER_DIED')
+  },
+)
+
+test('a thread that was started before its parent knew of locks is seen to die, too', async () => {
+  const { code, stdout } = await runProgram(`
+    import { Worker } from 'node:worker_threads'
+    import { once } from 'node:events'
+    const worker = new Worker(\`
+      import { parentPort } from 'node:worker_threads'
+      import { attach } from ${JSON.stringify(import.meta.resolve('manyhands'))}
+      parentPort.once('message', (message) => {
+        attach(message).acquireSync()
+        parentPort.postMessage('held')
+        setInterval(() => {}, 1000)
+      })\`, { eval: true, execArgv: ['--input-type=module'] })
+    const { Lock } = await import('manyhands')
+    const lock = new Lock()
+    worker.postMessage(lock)
+    await once(worker, 'message')
+    await worker.terminate()
+    console.log(await lock.acquire({ timeout: 30_000 }).catch((error) => error.code))
+    `)
+  assert.equal([code, stdout], [0, 'ERR_MANYHANDS_OWNER_DIED\n'])
 })
 
 test('an RLock is taken again by its thread, and released as often', async () => {
