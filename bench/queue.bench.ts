@@ -59,9 +59,14 @@ function start(flag: Int32Array, threads: number, count: number): () => number {
 
 const newFlag = () => new Int32Array(new SharedArrayBuffer(8))
 
-async function throughQueue(kind: Payload, producers: number, consume: 'sync' | 'async' | 'many'): Promise<number> {
+async function throughQueue(
+  kind: Payload,
+  producers: number,
+  consume: 'sync' | 'async' | 'many',
+  maxsize = 0,
+): Promise<number> {
   const { count } = payloads[kind]
-  const [queue, flag] = [new Queue(), newFlag()]
+  const [queue, flag] = [new Queue(maxsize), newFlag()]
   const processes = Array.from({ length: producers }, () =>
     new Process({ target: putAll, args: [queue, flag, kind, count / producers] }).start(),
   )
@@ -137,6 +142,7 @@ async function bench(): Promise<void> {
     if (only && !kind.includes(only)) continue
     const contenders: Contender[] = [
       { name: 'Queue 1:1', measure: () => throughQueue(kind, 1, 'sync') },
+      { name: 'Queue(64) 1:1', measure: () => throughQueue(kind, 1, 'sync', 64) },
       { name: 'Queue 1:1, await get', measure: () => throughQueue(kind, 1, 'async') },
       { name: 'Queue 1:1, await getMany', measure: () => throughQueue(kind, 1, 'many') },
       { name: 'Queue 4:1', measure: () => throughQueue(kind, 4, 'sync') },

@@ -1,6 +1,6 @@
-// Generated values through the codec and through a Queue, compared with what structuredClone gives.
+// Generated values through the codec, a Queue and a Pipe, compared with what structuredClone gives.
 import { anything, assert, property } from 'fast-check'
-import { Process, Queue } from 'manyhands'
+import { Pipe, Process, Queue, type Connection } from 'manyhands'
 import { decode, encode } from '#internals'
 import { suite } from '../harness.js'
 import { assertSame } from './same.js'
@@ -60,6 +60,31 @@ test('come back from another thread, which got them and put them again', async (
     for (const value of batch) assertSame(await back.get(), structuredClone(structuredClone(value)))
   }
   there.shutdown()
+  await echo.join()
+})
+
+test('come through a Pipe, many in it at a time, as from structuredClone, and from another thread', async () => {
+  const values = new Values(randomFrom(seed + 3))
+  const [a, b] = Pipe()
+  for (let n = 0; n < COUNT; n += 20) {
+    const batch = Array.from({ length: 20 }, () => values.next())
+    for (const value of batch) a.send(value)
+    for (const value of batch) assertSame(b.recvSync(), structuredClone(value))
+  }
+  const echo = new Process({
+    target: async (end: Connection) => {
+      for await (const value of end) end.send(value)
+    },
+    args: [b],
+  }).start()
+  for (let n = 0; n < 2000; n += 50) {
+    const batch = Array.from({ length: 50 }, () => values.next())
+    // Now: what small Buffers share is used by others meanwhile.
+    const expected = batch.map((value) => structuredClone(structuredClone(value)))
+    for (const value of batch) a.send(value)
+    for (const value of expected) assertSame(await a.recv(), value)
+  }
+  a.close()
   await echo.join()
 })
 
