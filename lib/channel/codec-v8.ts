@@ -33,7 +33,8 @@ function refuse(value: unknown, root: string, test: (value: object) => boolean, 
   const found = findWithin(value, root, test)
   if (!found) return
   const { path } = found
-  const { name } = (found.value as object).constructor
+  // The proxies of a manager have none.
+  const { name = 'Remote' } = (found.value as { constructor?: { name?: string } }).constructor ?? {}
   throw new DataCloneError(
     `${path} is ${what(name)}, which cannot go through a Queue: its messages are bytes, and outlive their sender. ` +
       `Pass it as an argument of the Process or task, or through a Connection`,

@@ -31,6 +31,13 @@ function asksFor(item: unknown): (() => boolean) | undefined {
     : undefined
 }
 
+/** As `asksFor`, for a thread that is going to be blocked: it would not hear of the end of a process that it has started. */
+function asksForBlocked(item: unknown): (() => boolean) | undefined {
+  const isReady = asksFor(item)
+  if (isReady) (item as { watch?: () => void }).watch?.()
+  return isReady
+}
+
 /** Set by the class, which alone sees what it asks for. */
 let isReady: (connection: Connection) => boolean
 
@@ -247,7 +254,7 @@ export class Connection<T = any> {
 
   /** As `wait`, blocking the thread. Looks every few milliseconds. */
   static waitSync<W extends Waitable>(list: Iterable<W>, timeoutMs?: number): W[] {
-    return waitForAnySync(checkList(list, asksFor), checkTimeout(timeoutMs, 'timeoutMs'))
+    return waitForAnySync(checkList(list, asksForBlocked), checkTimeout(timeoutMs, 'timeoutMs'))
   }
 
   static {

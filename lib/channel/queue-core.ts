@@ -185,13 +185,13 @@ export class PutWaiter extends GateWaiter {
 
 /** Waits for all tasks to be done. */
 export class JoinWaiter extends GateWaiter {
-  readonly #core: QueueCore
-  constructor(core: QueueCore, blocking: boolean) {
+  readonly #isFinished: () => boolean
+  constructor(core: QueueCore, blocking: boolean, isFinished: () => boolean) {
     super(core.ring.words, JOINERS, FINISHED, blocking)
-    this.#core = core
+    this.#isFinished = isFinished
   }
   override look(): boolean {
-    return this.#core.isFinished()
+    return this.#isFinished()
   }
   override passOn(): void {}
 }

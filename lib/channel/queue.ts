@@ -243,12 +243,21 @@ export class JoinableQueue<T = unknown> extends Queue<T> {
    * @returns whether they are: false when the time is over
    */
   join(options?: WaitOptions): Promise<boolean> {
-    return this.#joiners.join(new JoinWaiter(this.core, false), options)
+    return this.#joiners.join(this.#joiner(false), options)
   }
 
   /** As `join`, blocking the thread. @param timeoutMs milliseconds; 0 does not wait. @default Infinity */
   joinSync(timeoutMs?: number): boolean {
-    return block(new JoinWaiter(this.core, true), checkTimeout(timeoutMs, 'timeoutMs'))
+    return block(this.#joiner(true), checkTimeout(timeoutMs, 'timeoutMs'))
+  }
+
+  #joiner(blocking: boolean): JoinWaiter {
+    return new JoinWaiter(this.core, blocking, () => this.core.isFinished())
+  }
+
+  override close(): void {
+    super.close()
+    this.#joiners.run()
   }
 }
 

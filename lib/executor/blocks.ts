@@ -69,6 +69,7 @@ export class Blocks {
 
 function equalParts({ start, end, grain, workers }: Plan): number[] {
   const length = end - start
+  if (length === 0) return []
   const count = Math.max(Math.min(workers, Math.floor(length / grain)), 1)
   const [size, longer] = [Math.floor(length / count), length % count]
   return Array.from({ length: count + 1 }, (_, part) => start + part * size + Math.min(part, longer))

@@ -6,6 +6,7 @@
 // has a new one, is a way to the manager for the thread that receives it, and becomes its own if it has none.
 import { inspect } from 'node:util'
 import type { MessagePort, Transferable } from 'node:worker_threads'
+import { DataCloneError } from '../errors.js'
 import { makeShareable, idOf, pack, registerShareable, remember } from '../memory/handles.js'
 import { define } from '../task/target.js'
 import { definitionOfTask } from '../task/task.js'
@@ -126,6 +127,8 @@ function symbolMember(target: object, name: symbol, remote: object): unknown {
     const { kind, id, name: managerName } = states.get(remote)!
     return () => `Remote ${kind} ${id} of ${managerName}`
   }
+  // Not: leave it to `valueOf` and `toString`, which would be calls that nobody waits for.
+  if (name === Symbol.toPrimitive) return () => inspect(remote)
   return Reflect.get(target, name) as unknown
 }
 
@@ -156,6 +159,15 @@ const READERS = new Set(
   'forEach map flatMap filter find findIndex findLast findLastIndex some every reduce reduceRight toSorted'.split(' '),
 )
 
+/** Those that take a function to be run in the manager. */
+const CHANGERS = new Set(['update', 'sort'])
+
+function uncloneable(fn: Function, place: number): DataCloneError {
+  const path = `args[${place}]`
+  const what = `a function (${fn.name || 'anonymous'})`
+  return new DataCloneError(`${path} is ${what}, which cannot be sent to another thread`, { path })
+}
+
 function callMethod(
   connection: Connection,
   remote: object,
@@ -171,6 +183,7 @@ function callMethod(
   if (kind !== 'object') {
     const place = args.findIndex((arg) => typeof arg === 'function')
     const fn = args[place] as Function | undefined
+    if (fn && !CHANGERS.has(name) && (!READERS.has(name) || place > 0)) throw uncloneable(fn, place)
     if (fn && READERS.has(name) && !definitionOfTask(fn)) return onCopy(link, id, kind, name, args)
     if (fn) return run(connection, remote, id, name, fn, args.toSpliced(place, 1))
   }

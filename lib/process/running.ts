@@ -24,12 +24,19 @@ const LONGEST_SLICE_MS = 1000
 /** Becomes ready when its process has ended. */
 export class Sentinel {
   readonly #control: Words
-  constructor(control: Words) {
+  readonly #watch: () => void
+  /** @internal */
+  constructor(control: Words, watch: () => void) {
     this.#control = control
+    this.#watch = watch
   }
   /** Whether the process has ended. */
   get ready(): boolean {
     return load(this.#control, ENDED) !== 0
+  }
+  /** @internal This thread, which started the process, is going to be blocked: have it become ready all the same. */
+  watch(): void {
+    this.#watch()
   }
 }
 
@@ -61,7 +68,7 @@ export class Running {
     const { worker, control, daemon } = started
     this.#started = started
     this.pid = worker.threadId
-    this.sentinel = new Sentinel(control)
+    this.sentinel = new Sentinel(control, () => this.#watch())
     if (daemon) worker.unref()
     else worker.ref()
     this.#forget = onLongWait(() => this.#watch())
@@ -102,8 +109,7 @@ export class Running {
   waitForEndSync(timeoutMs: number): void {
     const { control } = this.#started
     if (this.ended) return
-    if (this.#forestalled) markEnded(this.pid, control)
-    else this.#watch()
+    this.#watch()
     const endMs = performance.now() + timeoutMs
     while (load(control, ENDED) === 0) {
       const leftMs = endMs - performance.now()
@@ -118,7 +124,8 @@ export class Running {
 
   /** Have the reaper see its end, for a parent that blocks. */
   #watch(): void {
-    if (this.#watched) return
+    if (this.#forestalled) markEnded(this.pid, this.#started.control)
+    if (this.#watched || this.#forestalled || this.ended) return
     this.#watched = true
     watchForDeath(this.#started.worker, this.#started.control)
   }

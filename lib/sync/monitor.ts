@@ -78,6 +78,12 @@ export abstract class Monitor {
   refuse(_waiter: EntryWaiter): void {}
   /** What it means to the others that a waiter gives up. Its entry is removed after that. */
   abandon(_waiter: EntryWaiter): void {}
+  /** A thread blocks, and has in vain what was granted to those who await in it. */
+  reclaim(_waiter: EntryWaiter): void {}
+  /** Take it for one that has waited, and remove its entry, if that is possible now. */
+  takeWaiting(_waiter: EntryWaiter): boolean {
+    return false
+  }
   /** A waiter was nudged, and found that another had been faster. */
   missed(_entry: number): void {}
   /** What becomes of a waiter that was granted what it wanted. By default it has it, and its entry is removed. May throw. */
@@ -116,13 +122,17 @@ export abstract class Monitor {
   attempt(waiter: EntryWaiter): Outcome {
     return this.exclusively(() => {
       if (waiter.index < 0) {
-        if (this.take(waiter) || this.#settleAndTake(waiter, waiter.probing)) return DONE
+        if (this.take(waiter)) return DONE
+        if (waiter.blocking) this.reclaim(waiter)
+        if (this.#settleAndTake(waiter, waiter.probing)) return DONE
         this.wait(waiter)
         return WAIT
       }
       if (this.is(waiter.index, WAITING)) {
+        if (waiter.blocking) this.reclaim(waiter)
         this.settle(waiter.probing)
         if (this.is(waiter.index, WAITING)) {
+          if (this.takeWaiting(waiter)) return DONE
           this.#refuseWaiting(waiter)
           if (this.is(waiter.index, NUDGED)) {
             this.missed(waiter.index)

@@ -20,7 +20,7 @@ import { makeHoldable, registerShareable } from '../memory/handles.js'
 import { Acquirable } from './guard.js'
 import { ME, ownerDied, type OnOwnerDeath } from './lock-word.js'
 import { checkOnOwnerDeath, type LockOptions } from './lock.js'
-import { COUNT, EntryWaiter, GRANTED, HOLDING, KIND, Monitor, STATE } from './monitor.js'
+import { COUNT, EntryWaiter, GRANTED, HOLDING, KIND, Monitor, STATE, WAITING } from './monitor.js'
 import { AsyncQueue, block, DONE, type Outcome } from './park.js'
 
 const FREE = STATE
@@ -40,11 +40,22 @@ class Permits extends Monitor {
     this.#onOwnerDeath = onOwnerDeath
   }
 
-  override take(): boolean {
+  override take(waiter: EntryWaiter): boolean {
     const free = peek(this.words, FREE)
-    if (free <= 0 || this.#isOwed()) return false
-    this.commit(FREE, free - 1, ...this.#chargeMe())
+    if (free <= 0 || this.#isOwed(waiter)) return false
+    this.commit(FREE, free - 1, ...this.#chargeMe(), ...(waiter.index < 0 ? [] : [waiter.index, 0]))
     return true
+  }
+
+  override takeWaiting(waiter: EntryWaiter): boolean {
+    return this.take(waiter)
+  }
+
+  /** While this thread is blocked, those who await in it cannot go on: a permit on its way to one of them is free again. */
+  override reclaim({ index }: EntryWaiter): void {
+    for (const entry of this.entries(GRANTED))
+      if (entry !== index && this.ownerOf(entry) === ME)
+        this.commit(FREE, peek(this.words, FREE) + 1, entry, WAITING | ME)
   }
 
   /** A semaphore that starts at 0 signals: what is taken is used up, and nobody holds it. */
@@ -59,13 +70,14 @@ class Permits extends Monitor {
     for (const entry of this.entries(GRANTED))
       if (this.isOrphan(entry, find)) this.commit(FREE, peek(words, FREE) + 1, entry, 0)
     if (this.#onOwnerDeath === 'handOver') for (const entry of this.#lost(find)) this.#refund(entry)
-    this.serve()
+    this.#invite()
   }
 
-  /** Whether the first who waits was overtaken before. */
-  #isOwed(): boolean {
+  /** Whether the next permit is another's, who was overtaken before. Not one of this thread that awaits while it is blocked. */
+  #isOwed({ index, blocking }: EntryWaiter): boolean {
     const first = this.firstWaiter()
-    return first >= 0 && peek(this.words, first + KIND) === OVERTAKEN
+    if (first < 0 || first === index || peek(this.words, first + KIND) !== OVERTAKEN) return false
+    return !(blocking && this.ownerOf(first) === ME)
   }
 
   /** Wake as many as there are permits for. Not: grant them all. Each release would cost the time in which a thread wakes up. */
@@ -74,6 +86,7 @@ class Permits extends Monitor {
     let free = peek(this.words, FREE)
     for (const entry of this.waiters()) {
       if (free-- <= 0) return
+      // Not: charge it to the waiter here. What it holds, and what was granted, would be given back twice when it dies.
       if (peek(this.words, entry + KIND) === OVERTAKEN) this.grant(entry, FREE, peek(this.words, FREE) - 1)
       else this.nudge(entry)
     }
@@ -81,15 +94,6 @@ class Permits extends Monitor {
 
   override missed(entry: number): void {
     poke(this.words, entry + KIND, OVERTAKEN)
-  }
-
-  /** Give out what there is. Not: charge it to the waiter here. What it holds, and what was granted, would be given back twice. */
-  serve(): void {
-    for (const entry of this.waiters()) {
-      const free = peek(this.words, FREE)
-      if (free <= 0) return
-      this.grant(entry, FREE, free - 1)
-    }
   }
 
   override finish(waiter: EntryWaiter): Outcome {
@@ -140,7 +144,7 @@ class Permits extends Monitor {
     if (orphans.length === 0) return false
     for (const entry of orphans) this.#refund(entry)
     this.commit(FREE, peek(this.words, FREE) - 1, ...this.charge(ME, 1))
-    this.serve()
+    this.#invite()
     return true
   }
 

@@ -479,4 +479,19 @@ test('leave nothing behind, made and closed by the thousands', async () => {
   assert.ok(heap! < 1e6 && external! < 1e6, stdout)
 })
 
+test('waitSync hears of the end of a process that this thread has started, while it is blocked', async () => {
+  const [a] = Pipe()
+  const ends: [string, (process: Process) => void, () => void][] = [
+    ['by itself', () => {}, () => {}],
+    ['terminated', (process) => process.terminate(), () => void setInterval(() => {}, 1000)],
+  ]
+  for (const [, end, target] of ends) {
+    const process = new Process({ target }).start()
+    end(process)
+    assert.equal(Connection.waitSync([a, process.sentinel], 30_000), [process.sentinel])
+    await process.join()
+  }
+  a.close()
+})
+
 test.run()

@@ -1,4 +1,14 @@
-import { attach, JoinableQueue, Lock, Process, ProcessPoolExecutor, Queue, SimpleQueue, Value } from 'manyhands'
+import {
+  attach,
+  JoinableQueue,
+  Lock,
+  Manager,
+  Process,
+  ProcessPoolExecutor,
+  Queue,
+  SimpleQueue,
+  Value,
+} from 'manyhands'
 import { once } from 'node:events'
 import { setImmediate as turn } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
@@ -386,6 +396,22 @@ test('a thread that is blocked in get, or in put, sees what happens in others', 
   await until(() => queue.empty())
   assert.equal([full.getSync(), full.getSync()], [1, 42])
   await process.join()
+})
+
+test('closing a JoinableQueue ends a join that is pending in this thread', async () => {
+  const queue = new JoinableQueue<number>()
+  queue.putNowait(1)
+  const joining = thrownBy(() => queue.join())
+  queue.close()
+  assert.is((await joining).code, 'ERR_MANYHANDS_QUEUE_CLOSED')
+})
+
+test('a proxy of a manager is refused as any shareable is', async () => {
+  const manager = await Manager.start()
+  const error = await thrownBy(() => new Queue<unknown>().putNowait({ a: manager.dict() }))
+  assert.is(error.code, 'ERR_MANYHANDS_DATA_CLONE')
+  assert.is(error.path, 'value.a')
+  await manager.shutdown()
 })
 
 test.run()

@@ -155,10 +155,13 @@ test('await bodies that are async', async () => {
 
 test('call nothing for an empty range', async () => {
   for (const [, executor] of executors)
-    for (const range of [0, { start: 7, end: 7 }]) {
+    for (const [range, schedule] of [0, { start: 7, end: 7 }].flatMap((range) =>
+      SCHEDULES.map((how) => [range, how] as const),
+    )) {
       const calls = new Value('i', 0)
       await executor.parallelFor(range, (_start: number, _end: number, count: Value<'i'>) => void count.add(1), {
         args: [calls],
+        schedule,
       })
       assert.is(calls.value, 0)
     }

@@ -82,7 +82,7 @@ const mutants: (Mutant & { shownBy: string })[] = [
     file: 'lib/sync/semaphore.ts',
     from: 'this.commit(FREE, peek(words, FREE) + 1, entry, 0)',
     to: 'this.remove(entry)',
-    shownBy: 'Semaphore(1): 3 threads, 1 death',
+    shownBy: 'Semaphore(1): 3 threads, one twice, 1 death',
   },
   {
     name: 'a waiter is woken, but its word says nothing of that: it was not asleep yet',
@@ -95,8 +95,8 @@ const mutants: (Mutant & { shownBy: string })[] = [
     // What the shipped code once did: the storm counted 23 overlaps.
     name: 'a permit is charged when it is granted: what a dead waiter was granted is given back twice',
     file: 'lib/sync/semaphore.ts',
-    from: 'this.grant(entry, FREE, free - 1)',
-    to: 'this.grant(entry, FREE, free - 1, ...this.charge(this.ownerOf(entry), 1))',
+    from: 'this.grant(entry, FREE, peek(this.words, FREE) - 1)',
+    to: 'this.grant(entry, FREE, peek(this.words, FREE) - 1, ...this.charge(this.ownerOf(entry), 1))',
     shownBy: 'Semaphore(1): 3 threads, one twice, 1 death',
   },
   {

@@ -248,4 +248,30 @@ const add = task(import.meta.url, function add(n: number, more: number) {
   return n + more
 })
 
+test('a function where a value belongs is refused, and changes nothing', async () => {
+  const manager = await Manager.start()
+  const [dict, list] = [manager.dict<string, unknown>({ k: 1 }), manager.list<unknown>([1])]
+  for (const call of [
+    () => dict.set('f', () => 1),
+    () => list.push('a', () => 1),
+    () => list.fill(() => 1),
+    () => dict.set('g', Math.max),
+  ])
+    assert.is((await thrownBy(call)).code, 'ERR_MANYHANDS_DATA_CLONE')
+  assert.equal(await dict.entries(), [['k', 1]])
+  assert.equal(await list.slice(), [1])
+  await manager.shutdown()
+})
+
+test('a proxy in a string calls nothing', async () => {
+  const { code, stdout } = await runProgram(`
+    import { Manager } from 'manyhands'
+    const manager = await Manager.start()
+    const dict = manager.dict()
+    console.log(\`\${dict}\`.startsWith('Remote dict'), dict == 1, [dict].join().length > 0)
+    await manager.shutdown()
+  `)
+  assert.equal([code, stdout], [0, 'true false true\n'])
+})
+
 test.run()

@@ -157,6 +157,26 @@ test('an RLock that a guard holds is released by that guard only, not by one tha
   assert.is(lock.locked(), false)
 })
 
+for (const [name, make] of kinds.filter(([name]) => !name.includes('RWLock')))
+  test(`${name}: a blocked thread gets it before those who await it in that thread, who cannot go on`, async () => {
+    const [lock, ready] = [make(), new Event()]
+    const holdFor = (held: Acquirable, taken: Event) => {
+      held.acquireSync()
+      taken.set()
+      const endMs = performance.now() + 100
+      while (performance.now() < endMs);
+      held.release()
+    }
+    const holder = new Process({ target: holdFor, args: [lock, ready] }).start()
+    await ready.wait()
+    const awaited = lock.acquire().then(() => lock.release())
+    assert.is(lock.acquireSync(30_000), true)
+    lock.release()
+    await awaited
+    await holder.join()
+    assert.is(lock.locked(), false)
+  })
+
 test('what was taken of a Semaphore that signals, is used up: nobody died holding it', async () => {
   const semaphore = new Semaphore(0)
   semaphore.release()
