@@ -94,9 +94,9 @@ export class Flight {
     return this.#told > 0 && this.#told === this.claimed && this.open === 0
   }
 
-  /** How many tasks a worker is busy with: one, or none. */
+  /** How many tasks were begun and are not settled: the one that runs, and those done whose outcome was not told yet. */
   get running(): number {
-    return Math.max(this.#slots.done(this.slot), this.#told) < this.claimed ? 1 : 0
+    return this.jobs.slice(this.#told, this.claimed).filter(({ over }) => !over).length
   }
 
   /** Whether a worker has begun the task and not finished it. */
