@@ -25,9 +25,6 @@ const TICK_MS = 2
 /** A worker that has told all, but not that its lease is over, is not waited for after so many ticks. */
 const LINGERING = 5
 
-/** After so many ticks, some five seconds, a worker that does not end a lease of which nothing more can come is replaced. */
-const STUCK = 2000
-
 export type DispatcherStats = Pick<ExecutorStats, 'workers' | 'queued' | 'running' | 'workersLost'>
 
 export class Dispatcher {
@@ -256,8 +253,7 @@ export class Dispatcher {
     this.#ticking = false
     const idle = this.#idle()
     for (const flight of this.#flights) {
-      if (flight.spent && ++flight.lingers === STUCK && flight.taker !== undefined)
-        this.#threads.terminate(flight.taker, -15)
+      if (flight.told) flight.lingers++
       this.#collect(flight)
       const { claimed, seen } = flight
       flight.seen = claimed

@@ -89,11 +89,6 @@ export class Flight {
     return this.jobs.length - this.claimed
   }
 
-  /** Nothing more comes of it but its end: all that was claimed is told, and nothing can be claimed. */
-  get spent(): boolean {
-    return this.#told === this.claimed && (this.#closed !== undefined || this.open === 0)
-  }
-
   /** Whether all that a worker claimed is told, and it claims no more. */
   get told(): boolean {
     return this.#told > 0 && this.#told === this.claimed && this.open === 0

@@ -80,13 +80,14 @@ export class Threads {
   /** How threads that were ended on purpose shall appear to have exited. */
   readonly #stopped = new Map<number, number>()
   readonly #exits = new Map<number, Promise<Ending>>()
+  /** Those of which an uncaught error or an exit was heard, for as long as their exits are known. */
+  readonly #dying = new Set<number>()
   /** The threads' own ports, by which they tell outcomes. */
   readonly #ports = new Map<number, MessagePort>()
   /** The functions that each thread is known to have been told of, by number. */
   readonly #told = new Map<number, Set<number>>()
   #pool: Piscina | undefined
   #ended: Promise<void> | undefined
-  #deaths = 0
   /** Under which piscina shows its balancer something of what is run. */
   #letterKey!: symbol
 
@@ -101,7 +102,6 @@ export class Threads {
 
   /** Have a thread take the lease. @throws RunFailure */
   async run(letter: Letter): Promise<LeaseEnd> {
-    const deaths = this.#deaths
     try {
       if (!this.#pool) {
         this.#pool = this.#open()
@@ -123,9 +123,12 @@ export class Threads {
       return ended
     } catch (reason) {
       const { taker } = letter
-      const unsent = taker !== undefined && deaths === this.#deaths && !this.#destroyed.has(taker)
-      throw new RunFailure(unsent, reason)
+      throw new RunFailure(taker !== undefined && this.#lives(taker), reason)
     }
+  }
+
+  #lives(threadId: number): boolean {
+    return this.#exits.has(threadId) && !this.#dying.has(threadId) && !this.#destroyed.has(threadId)
   }
 
   /** How many threads are ready and have no lease. */
@@ -140,6 +143,7 @@ export class Threads {
     const chosen = workers.findIndex(({ id, currentUsage }) => currentUsage === 0 && !this.#stopped.has(id))
     if (chosen < 0) return chosen
     const { id } = workers[chosen]!
+    if (!this.#exits.has(id)) this.#meetNewThreads()
     let told = this.#told.get(id)
     if (!told) this.#told.set(id, (told = new Set()))
     for (const { number, definition } of letter.functions) {
@@ -263,13 +267,13 @@ export class Threads {
     }
     worker.prependOnceListener('error', (thrown: unknown) => {
       reason = thrown
-      this.#deaths++
+      this.#dying.add(threadId)
       onBootFailure({ exitcode: 1, reason })
     })
     const exit = new Promise<Ending>((resolve) => {
       worker.prependOnceListener('exit', (code) => {
         const ending = { exitcode: this.#stopped.get(threadId) ?? code, reason }
-        this.#deaths++
+        this.#dying.add(threadId)
         onBootFailure(ending)
         this.#ports.get(threadId)?.close()
         resolve(ending)
@@ -279,6 +283,7 @@ export class Threads {
         // By then the run that failed has asked for it, and piscina has replaced the thread.
         setImmediate(() => {
           this.#exits.delete(threadId)
+          this.#dying.delete(threadId)
           this.#meetNewThreads()
         })
       })

@@ -1,4 +1,11 @@
-import { BootstrapError, BrokenProcessPool, ProcessPoolExecutor, tasksFrom, WorkerDiedError } from 'manyhands'
+import {
+  BootstrapError,
+  BrokenProcessPool,
+  DataCloneError,
+  ProcessPoolExecutor,
+  tasksFrom,
+  WorkerDiedError,
+} from 'manyhands'
 import { assert, runProgram, suite, thrownBy, until } from '../harness.js'
 import { Gate, passGate, ThreadWatch } from './gate.js'
 
@@ -47,6 +54,27 @@ test('fails none that wait: they go to others, and nothing runs twice', async ()
     Array.from({ length: 40 }, () => 1),
   )
   assert.is(executor.stats().workersLost, 8)
+  await executor.shutdown()
+})
+
+test('while a task that cannot be sent waits for another: its failure is not taken for a death', async () => {
+  const boot = new Gate()
+  boot.open()
+  const executor = new ProcessPoolExecutor({ maxWorkers: 2, initializer: passGate, initargs: [boot.words, 0] })
+  await executor.submit(() => 'the first worker is there')
+  boot.close()
+  const death = new Gate()
+  const dies = executor.submit((words: Int32Array) => {
+    Atomics.add(words, 0, 1)
+    Atomics.wait(words, 1, 0)
+    process.exit(3)
+  }, death.words)
+  await death.begun()
+  const unsent = executor.submit((x: unknown) => x, { no: () => {} })
+  death.open()
+  assert.instance(await thrownBy(() => dies), WorkerDiedError)
+  boot.open()
+  assert.instance(await thrownBy(() => unsent), DataCloneError)
   await executor.shutdown()
 })
 

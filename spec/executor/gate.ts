@@ -17,6 +17,10 @@ export class Gate {
     await until(() => this.count >= count)
   }
 
+  close(): void {
+    Atomics.store(this.words, OPEN, 0)
+  }
+
   open(): void {
     Atomics.store(this.words, OPEN, 1)
     Atomics.notify(this.words, OPEN)
