@@ -25,6 +25,7 @@ parentPort!.postMessage({ kind: 'manyhands:hello', threadId, port: executors } s
 const initialized = initialize()
 let tasksLeft = maxTasks
 
+process.on('exit', () => desk.leave())
 postOutputAtOnce()
 void tellReady()
 
@@ -52,7 +53,7 @@ function perform(lease: Lease): Promise<Spent> {
     case 'calls':
       return performCalls(desk, lease, assignment, onTask)
     case 'map':
-      return performAlone(desk, lease, () => performMap(desk, assignment), onTask)
+      return performAlone(desk, lease, () => performMap(desk, lease, assignment), onTask)
     case 'blocks':
       return performAlone(desk, lease, () => performBlocks(desk, assignment), onTask)
     default:

@@ -12,6 +12,7 @@
 //            0     CLAIM      both         see above
 //            1     DONE       worker       its store publishes the strip up to there; pairs with load(DONE) in main
 //            2     CANCELLED  main         1: what runs is asked to stop; notified
+//            3     ITEM       worker       the item of a map's chunk that runs; read when the worker is dead
 //           32 …   TAGS       worker       what came of task i: a value of few bits, a number (in `numbers`), or posted
 //
 // A slot belongs to one lease until piscina has settled its run, and is reset for the next. Slots lie 128 bytes and more apart.
@@ -23,6 +24,7 @@ export const MOST_TASKS = 1024
 const CLAIM = 0
 const DONE = 1
 const CANCELLED = 2
+const ITEM = 3
 const TAGS = 32
 const WORDS = TAGS + MOST_TASKS
 
@@ -61,7 +63,7 @@ export class Slots {
 
   /** Main, before the lease is sent. */
   reset(slot: number): void {
-    for (const field of [CLAIM, DONE, CANCELLED]) store(this.#words, slot * WORDS + field, 0)
+    for (const field of [CLAIM, DONE, CANCELLED, ITEM]) store(this.#words, slot * WORDS + field, 0)
   }
 
   /** Worker: the next task to run; -1 when there is none any more. */
@@ -114,6 +116,16 @@ export class Slots {
   value(slot: number, task: number): unknown {
     const tag = peek(this.#words, slot * WORDS + TAGS + task)
     return tag === NUMBER ? this.#numbers[slot * (1 + MOST_TASKS) + 1 + task] : CONSTANTS[tag - FIRST_CONSTANT]
+  }
+
+  /** Worker: it begins this item of a chunk. */
+  reach(slot: number, item: number): void {
+    poke(this.#words, slot * WORDS + ITEM, item)
+  }
+
+  /** Main: which item a worker had begun last, once it is dead. */
+  reached(slot: number): number {
+    return peek(this.#words, slot * WORDS + ITEM)
   }
 
   /** Main: ask what runs to stop. */

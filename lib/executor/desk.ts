@@ -36,6 +36,8 @@ export class Desk {
   readonly #port: MessagePort
   readonly #loadClasses: () => Promise<unknown>
   readonly #functions = new Map<number, Told>()
+  /** What is to be posted if the thread ends. */
+  #leave: (() => void) | undefined
 
   /**
    * @param port the worker's own; the parent port belongs to the tasks, one of which may close it, or post on it
@@ -81,28 +83,42 @@ export class Desk {
   /** As `deliver`, for what a task threw. */
   deliverThrown(slot: number, task: number, thrown: unknown): void {
     this.#post(slot, task, { kind: 'threw', failure: encodeFailure(thrown) })
+    this.#finish(slot, task)
   }
 
   deliverOutcome(slot: number, task: number, outcome: Outcome): void {
-    const failure = this.#tryToPost(slot, task, outcome)
-    if (!failure) return
-    if (outcome.kind !== 'mapped') return this.#post(slot, task, { kind: 'threw', failure })
-    // One of the values cannot be cloned. It fails alone.
-    const { values, failures } = withoutUncloneable(outcome)
-    const still = this.#tryToPost(slot, task, { kind: 'mapped', values, failures })
-    if (still) this.#post(slot, task, { kind: 'threw', failure: still })
+    this.#postSomehow(slot, task, outcome)
+    this.#finish(slot, task)
+  }
+
+  /** Until the next call: if the thread ends, leave behind for a task what this gives. */
+  onEnd(slot: number, task: number, left?: () => Outcome & { kind: 'left' }): void {
+    this.#leave = left && (() => this.#postSomehow(slot, task, left()))
+  }
+
+  /** The thread ends in a way that it can see: not for want of memory, and nobody terminates it. */
+  leave(): void {
+    this.#leave?.()
   }
 
   post(message: WorkerMessage, transfer: readonly Transferable[] = []): void {
     this.#port.postMessage(message, transfer)
   }
 
+  #postSomehow(slot: number, task: number, outcome: Outcome): void {
+    const failure = this.#tryToPost(slot, task, outcome)
+    if (!failure) return
+    if (outcome.kind !== 'mapped' && outcome.kind !== 'left') return this.#post(slot, task, { kind: 'threw', failure })
+    // One of the values cannot be cloned. It fails alone.
+    const still = this.#tryToPost(slot, task, { kind: outcome.kind, ...withoutUncloneable(outcome) })
+    if (still) this.#post(slot, task, { kind: 'threw', failure: still })
+  }
+
   /** @returns why it cannot be cloned, if it cannot */
   #tryToPost(slot: number, task: number, outcome: Outcome): Failure | undefined {
-    const packed = outcome.kind === 'returned' ? outcome.value : outcome.kind === 'mapped' ? outcome.values : undefined
+    const packed = 'values' in outcome ? outcome.values : 'value' in outcome ? outcome.value : undefined
     const transfer: Transferable[] = []
-    if (outcome.kind === 'mapped' && outcome.values.value instanceof Float64Array)
-      transfer.push(outcome.values.value.buffer)
+    if ('values' in outcome && outcome.values.value instanceof Float64Array) transfer.push(outcome.values.value.buffer)
     try {
       if (packed) Object.assign(packed, pack(packed.value, transfer))
       this.#post(slot, task, outcome, transfer)
@@ -119,12 +135,15 @@ export class Desk {
 
   #post(slot: number, task: number, outcome: Outcome, transfer: readonly Transferable[] = []): void {
     this.post({ kind: 'outcome', slot, task, outcome }, transfer)
+  }
+
+  #finish(slot: number, task: number): void {
     this.slots.notePosted(slot, task)
     this.slots.finish(slot, task)
   }
 }
 
-function withoutUncloneable({ values: { value }, failures }: Outcome & { kind: 'mapped' }): {
+function withoutUncloneable({ values: { value }, failures }: Outcome & { kind: 'mapped' | 'left' }): {
   values: { value: unknown[]; handles: boolean }
   failures: [number, Failure][]
 } {

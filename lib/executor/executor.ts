@@ -10,7 +10,10 @@ import type { ParallelOptions, Range, ReduceOptions } from './parallel.js'
 
 /** Options of what is submitted through `with`. */
 export interface CallOptions {
-  /** Milliseconds from the task's beginning (importing its module included) after which it is stopped: TimeoutError. @default Infinity */
+  /**
+   * Milliseconds from the task's beginning (importing its module included) after which it is stopped: TimeoutError. Of a map, each
+   * item is a task or, with `chunksize`, each chunk. @default Infinity
+   */
   timeout?: number | undefined
   /** Aborting it fails the task with the signal's reason, and stops it if it runs. */
   signal?: AbortSignal | undefined

@@ -41,6 +41,8 @@ export type JobOutcome =
   /** It returned what needs no unpacking. */
   | { kind: 'plain'; value: unknown }
   | { kind: 'failed'; error: Error }
+  /** Its worker died of it; of a map's chunk: at which item, and what was done of it, if the worker could still tell. */
+  | { kind: 'died'; error: Error; item: number; left: (Outcome & { kind: 'left' }) | undefined }
 
 export class Flight {
   readonly slot: number
@@ -139,9 +141,10 @@ export class Flight {
   bury(died: () => Error): boolean {
     // It may have died between posting an outcome and counting it.
     const last = this.#posted?.get(this.#told)
-    if (last) this.#tell(last)
+    const left = last?.kind === 'left' ? last : undefined
+    if (last && !left) this.#tell(last)
     if (this.#told >= this.claimed) return false
-    this.#tell({ kind: 'failed', error: died() })
+    this.#tell({ kind: 'died', error: died(), item: this.#slots.reached(this.slot), left })
     return true
   }
 

@@ -4,6 +4,7 @@
 import { ShutdownError, TimeoutError } from '../errors.js'
 import { startTimer } from '../memory/deadline.js'
 import { whenAborted } from '../memory/abort.js'
+import { settleWithin } from '../memory/settle.js'
 import { define, refuseDuringImport } from '../task/target.js'
 import type { Target } from '../task/task.js'
 import { computeBlocks, type Share } from './blocks.js'
@@ -140,7 +141,12 @@ export class InlineExecutor implements Executor {
     const { running, counts } = this.#shared
     const { timeoutMs, signal } = this.#call
     let ended: Promise<unknown> = Promise.resolve()
-    const future = new Future<R>({ begun: () => true, withdraw: () => false, stop: async () => void (await ended) })
+    // It cannot be made to end. After its grace, nobody waits for it any more.
+    const stop = async (graceMs: number) => {
+      await settleWithin(ended, graceMs, undefined, () => '').catch(() => {})
+      running.delete(ended)
+    }
+    const future = new Future<R>({ begun: () => true, withdraw: () => false, stop })
     const fail = (thrown: unknown) => {
       if (!future.done()) future.setException(thrown)
     }

@@ -58,6 +58,8 @@ abstract class FutureJob implements Job, Work {
   abstract readonly args: readonly unknown[] | undefined
   abstract assign(transfer: Transferable[]): Assignment
   abstract describe(): { root: string; value: unknown }
+  /** Whether there is a result even when the worker died. */
+  protected readonly salvages: boolean = false
   /** What the future's result is, from an outcome that is no failure. */
   protected abstract decode(outcome: JobOutcome): unknown
 
@@ -83,7 +85,7 @@ abstract class FutureJob implements Job, Work {
     if (this.#retries > 0 && mayRetry(outcome)) return this.#retry()
     let result: unknown
     try {
-      if (outcome.kind === 'failed') throw outcome.error
+      if (outcome.kind === 'failed' || (outcome.kind === 'died' && !this.salvages)) throw outcome.error
       if (outcome.kind === 'threw') throw decodeFailure(outcome.failure, this.options.submitted.stack)
       result = this.decode(outcome)
     } catch (thrown) {
@@ -117,7 +119,7 @@ abstract class FutureJob implements Job, Work {
 
 /** What may go better the next time: it threw, or it ended with its worker. */
 function mayRetry(outcome: JobOutcome): boolean {
-  if (outcome.kind !== 'failed') return outcome.kind === 'threw'
+  if (outcome.kind !== 'failed') return outcome.kind === 'threw' || outcome.kind === 'died'
   return outcome.error instanceof WorkerDiedError || outcome.error instanceof TimeoutError
 }
 
@@ -151,6 +153,8 @@ export interface Orders {
   describe(): { root: string; value: unknown }
   /** The future's result. */
   decode(outcome: JobOutcome): unknown
+  /** Whether `decode` makes a result even of the worker's death. @default false */
+  salvages?: boolean
   /** How often it is done again. @default as the call's options say */
   retries?: number
 }
@@ -161,11 +165,13 @@ export class OrderedJob extends FutureJob {
   readonly assign: Orders['assign']
   readonly describe: Orders['describe']
   protected readonly decode: Orders['decode']
+  protected override readonly salvages: boolean
 
   constructor(fn: KnownFunction, orders: Orders, options: JobOptions) {
     super(fn, options, true, orders.retries)
     this.assign = orders.assign
     this.describe = orders.describe
     this.decode = orders.decode
+    this.salvages = orders.salvages ?? false
   }
 }

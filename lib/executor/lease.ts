@@ -56,6 +56,8 @@ export type Outcome =
   /** The values of a map, and what was thrown in place of some: `[index, failure]`. */
   | { kind: 'mapped'; values: PackedColumn; failures: [number, Failure][] }
   | { kind: 'threw'; failure: Failure }
+  /** The thread ends amid a map: what it had done of the chunk, as for `mapped`. */
+  | { kind: 'left'; values: PackedColumn; failures: [number, Failure][] }
 
 /** A worker's only message on its parent port, which tasks may use, too: the port for all others, which is the worker's own. */
 export interface Hello {

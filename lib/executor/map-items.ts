@@ -16,6 +16,19 @@ export interface MapCalls {
   retries: number
 }
 
+/** Follows what becomes of a chunk, from within. */
+export interface MapWatch<T> {
+  /** Before the first item. @param soFar gives what is done at that moment */
+  begins(soFar: () => Mapped<T>): void
+  /** Before each item. */
+  item(index: number): void
+}
+
+export interface Mapped<T> {
+  values: Column
+  failures: [index: number, thrown: T][]
+}
+
 /**
  * Call a function for each item until one fails; with `settled`, to the end.
  * @param describe what is kept of something thrown
@@ -26,11 +39,14 @@ export async function mapItems<T>(
   { items, arity, spread }: Chunk,
   { settled, retries }: MapCalls,
   describe: (thrown: unknown) => T,
-): Promise<{ values: Column; failures: [index: number, thrown: T][] }> {
+  watch?: MapWatch<T>,
+): Promise<Mapped<T>> {
   const count = items.length / arity
   const values = new ColumnBuilder(count)
   const failures: [number, T][] = []
+  watch?.begins(() => ({ values: values.finish(), failures }))
   for (let index = 0, left = retries; index < count;) {
+    watch?.item(index)
     try {
       const at = index * arity
       const value: unknown = spread

@@ -20,6 +20,8 @@ import { Results, type Block } from './results.js'
 export interface ChunkResult {
   values: Column
   failures: readonly (readonly [index: number, thrown: unknown])[]
+  /** How many of the items were begun: by a worker that died, not all. */
+  begun?: number
 }
 
 /** The executor that a map runs on. */
@@ -176,8 +178,13 @@ export class Mapping<R> implements MapResult<R> {
       if (thrown instanceof DataCloneError && count > 1) void this.#submitEach(chunk, place, onDone)
       else onDone(failedChunk(count, settled, thrown))
     }
+    const onSettled = (result: ChunkResult) => {
+      const { begun = count } = result
+      if (begun === count || !settled) onDone(result)
+      else this.#submit(chunkFrom(chunk, begun), place, (rest) => onDone(joined(result, rest, begun)))
+    }
     try {
-      place.cancel = this.#runner.submit(chunk, settled, onDone, onFailed)
+      place.cancel = this.#runner.submit(chunk, settled, onSettled, onFailed)
     } catch (thrown) {
       // The executor was shut down, or broke, since map was called.
       onDone(failedChunk(count, false, thrown))
@@ -246,6 +253,18 @@ export class Mapping<R> implements MapResult<R> {
     if (last) this.#results.add(last)
     this.#results.end()
   }
+}
+
+/** Its items from this one on. */
+function chunkFrom(chunk: Chunk, index: number): Chunk {
+  return { ...chunk, items: chunk.items.slice(index * chunk.arity) }
+}
+
+/** The results of a chunk that was mapped in two parts, the second from item `at` on. */
+function joined(first: ChunkResult, second: ChunkResult, at: number): ChunkResult {
+  const values = Array.from({ length: at }, (_, index) => first.values[index])
+  const failures = second.failures.map(([index, thrown]) => [at + index, thrown] as const)
+  return { values: [...values, ...second.values], failures: [...first.failures, ...failures] }
 }
 
 function failedChunk(count: number, settled: boolean, thrown: unknown): ChunkResult {

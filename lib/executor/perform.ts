@@ -1,11 +1,11 @@
 // How a worker follows an assignment: a function for each kind. Each returns what the calls took, for the pace of their functions.
 import { unpack } from '../memory/handles.js'
-import { encodeFailure } from '../task/failure.js'
+import { encodeFailure, type Failure } from '../task/failure.js'
 import { advise } from '../task/target.js'
 import { Claims, computeBlocks } from './blocks.js'
 import { CannotRun, type Desk } from './desk.js'
 import type { Assignment, Lease, Outcome } from './lease.js'
-import { isThenable, mapItems } from './map-items.js'
+import { isThenable, mapItems, type Mapped } from './map-items.js'
 import type { Column } from './numbers.js'
 
 /** As in LeaseEnd: number of a function, calls, milliseconds, and so on. */
@@ -76,18 +76,28 @@ export async function performAlone(
 /** Map a chunk. */
 export async function performMap(
   desk: Desk,
+  { slot }: Lease,
   { target, items, arity, spread, settled, retries }: Assignment & { kind: 'map' },
 ): Promise<{ outcome: Outcome; spent: Spent }> {
   const fn = await desk.load(target)
   const { definition } = desk.told(target)
   const chunk = { items: (await desk.rebuild(items)) as Column, arity, spread }
   const sinceMs = performance.now()
-  const { values, failures } = await mapItems(fn, chunk, { settled, retries }, (thrown) => {
+  const describe = (thrown: unknown) => {
     advise(definition, thrown)
     return encodeFailure(thrown)
+  }
+  const { values, failures } = await mapItems(fn, chunk, { settled, retries }, describe, {
+    begins: (soFar) => desk.onEnd(slot, 0, () => ({ kind: 'left', ...columnOf(soFar()) })),
+    item: (index) => desk.slots.reach(slot, index),
   })
+  desk.onEnd(slot, 0)
   const spent = [target, Math.max(values.length, 1), performance.now() - sinceMs]
-  return { outcome: { kind: 'mapped', values: { value: values, handles: false }, failures }, spent }
+  return { outcome: { kind: 'mapped', ...columnOf({ values, failures }) }, spent }
+}
+
+function columnOf({ values, failures }: Mapped<Failure>): Pick<Outcome & { kind: 'mapped' }, 'values' | 'failures'> {
+  return { values: { value: values, handles: false }, failures }
 }
 
 /** Compute blocks of a range until none is left. Says nothing of the pace: it took what others left. */

@@ -81,9 +81,11 @@ export class ProcessPoolExecutor implements Executor {
     const { inputs, options } = splitMapArguments(iterablesAndOptions)
     this.#refuse()
     const { dispatcher, maxWorkers } = this.#pool
-    const { transfer, retries } = this.#call
+    const { transfer, retries, timeoutMs } = this.#call
     const fn = dispatcher.known(definition)
-    return new Mapping(inputs, options, {
+    // A limit is one of each call: its chunk's, where nobody asked for larger ones.
+    const limited = timeoutMs === Infinity ? options : { ...options, chunksize: options.chunksize ?? 1 }
+    return new Mapping(inputs, limited, {
       busy: maxWorkers * CHUNKS_PER_WORKER,
       itemMs: () => fn.averageMs,
       submit: ({ items, arity, spread }, settled, onDone, onFailed) => {
@@ -104,6 +106,7 @@ export class ProcessPoolExecutor implements Executor {
           },
           describe: () => ({ root: 'args', value: items }),
           decode: (outcome) => decodeChunk(outcome, submitted),
+          salvages: true,
         })
         future.result().then(onDone, onFailed)
         return () => future.cancel()
@@ -229,9 +232,17 @@ function faceOf(pool: Pool, call: Call): ProcessPoolExecutor {
 }
 
 function decodeChunk(outcome: JobOutcome, submitted: Site): ChunkResult | undefined {
-  if (outcome.kind !== 'mapped') return undefined
+  if (outcome.kind === 'died') return salvageChunk(outcome, submitted)
+  if (outcome.kind !== 'mapped' && outcome.kind !== 'left') return undefined
   return {
     values: unpack(outcome.values) as Column,
     failures: outcome.failures.map(([index, failure]) => [index, decodeFailure(failure, submitted.stack)] as const),
   }
+}
+
+/** Of a worker that could not tell any more, what it had done is lost. What it had not begun is for others. */
+function salvageChunk({ error, item, left }: JobOutcome & { kind: 'died' }, submitted: Site): ChunkResult {
+  const { values, failures } = (left && decodeChunk(left, submitted)) ?? { values: [], failures: [] }
+  const lost = Array.from({ length: item + 1 - values.length }, (_, i) => [values.length + i, error] as const)
+  return { values, failures: [...failures, ...lost], begun: item + 1 }
 }

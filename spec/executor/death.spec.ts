@@ -158,7 +158,7 @@ test('when it has nothing to do is replaced, and its error is printed', async ()
   assert.match(stderr, /RangeError.*left behind/)
 })
 
-test('in a map fails what it was given, in its place', async () => {
+test('in a map fails the item that it ran, in its place', async () => {
   const executor = new ProcessPoolExecutor({ maxWorkers: 2 })
   const seen: unknown[] = []
   const exitAt3 = (n: number) => (n === 3 ? process.exit(9) : n)
@@ -168,12 +168,55 @@ test('in a map fails what it was given, in its place', async () => {
   assert.equal(seen, [1, 2])
   assert.instance(error, WorkerDiedError)
   assert.is(error.exitcode, 9)
-  const settled = await executor.map(exitAt3, [1, 2, 3, 4], { settled: true, chunksize: 2 })
-  assert.equal(
-    settled.map(({ status }) => status),
-    ['fulfilled', 'fulfilled', 'rejected', 'rejected'],
-  )
   await executor.shutdown()
+})
+
+type How = 'exit' | 'error' | 'heap'
+
+/** Dies at every tenth. */
+function dieAt7(n: number, runs: Int32Array, how: How): unknown {
+  Atomics.add(runs, n, 1)
+  if (n % 10 !== 7) return n % 2 ? n : { n }
+  if (how === 'exit') process.exit(n)
+  if (how === 'heap') for (const all: number[][] = []; ;) all.push(Array.from({ length: 1000 }, (_, i) => i + 0.5))
+  setImmediate(() => {
+    throw new Error('later')
+  })
+  return new Promise(() => {})
+}
+
+/** Map 0 … 39 in two chunks. @returns which items failed, and how often each was begun */
+async function mapWithDeaths(how: How): Promise<{ failed: number[]; runs: number[] }> {
+  const executor = new ProcessPoolExecutor({ maxWorkers: 2, resourceLimits: { maxOldGenerationSizeMb: 32 } })
+  const runs = new Int32Array(new SharedArrayBuffer(4 * 40))
+  const inputs = Array.from({ length: 40 }, (_, n) => n)
+  const [memory, hows] = [inputs.map(() => runs), inputs.map(() => how)]
+  const results: unknown = await executor.map(dieAt7, inputs, memory, hows, { settled: true, chunksize: 20 } as never)
+  const settled = results as PromiseSettledResult<unknown>[]
+  const failed: number[] = []
+  for (const [n, result] of settled.entries()) {
+    if (result.status === 'fulfilled') assert.equal(result.value, n % 2 ? n : { n })
+    else {
+      failed.push(n)
+      assert.instance(result.reason, WorkerDiedError)
+    }
+  }
+  assert.is(executor.stats().workersLost, 4)
+  await executor.shutdown()
+  return { failed, runs: [...runs] }
+}
+
+const ONCE_EACH = Array.from({ length: 40 }, () => 1)
+
+for (const how of ['exit', 'error'] as const) {
+  test(`by ${how} amid a chunk of a map fails one item: what it had done is kept, and others do the rest`, async () => {
+    assert.equal(await mapWithDeaths(how), { failed: [7, 17, 27, 37], runs: ONCE_EACH })
+  })
+}
+
+test('for want of memory amid a chunk takes along what it had done of it, and nothing that it had not begun', async () => {
+  const upTo = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i)
+  assert.equal(await mapWithDeaths('heap'), { failed: [...upTo(0, 17), ...upTo(20, 37)], runs: ONCE_EACH })
 })
 
 /** Every task of the executor, early or late, fails as broken, for a reason in the chain of causes; and nothing is tried again. */

@@ -18,6 +18,13 @@ const fail = () => {
 }
 const never = () => new Promise<never>(() => {})
 
+test('does not wait for what was cancelled by force, and never ends', async () => {
+  const executor = new InlineExecutor()
+  for (const grace of [0, 5]) assert.is(await executor.submit(never).cancel({ force: true, grace }), true)
+  await executor.shutdown()
+  assert.equal([executor.stats().running, executor.stats().cancelled], [0, 2])
+})
+
 test('and a ProcessPoolExecutor do the same for one program', async () => {
   const program = async (executor: Executor) => {
     const future = executor.submit((a: number, b: number) => a + b, 1, 2)
