@@ -4,6 +4,7 @@ import { pack, unpack, type Packed } from '../memory/handles.js'
 import { explainCloneFailure } from '../memory/clone.js'
 import { encodeFailure, type Failure } from '../task/failure.js'
 import { ImportFailure, loadTarget, type Definition } from '../task/target.js'
+import type { Share } from './blocks.js'
 import type { Slots } from './claims.js'
 import type { Lease, LeaseEnd, Outcome, WorkerMessage } from './lease.js'
 
@@ -116,7 +117,7 @@ export class Desk {
 
   /** @returns why it cannot be cloned, if it cannot */
   #tryToPost(slot: number, task: number, outcome: Outcome): Failure | undefined {
-    const packed = 'values' in outcome ? outcome.values : 'value' in outcome ? outcome.value : undefined
+    const packed = packedIn(outcome)
     const transfer: Transferable[] = []
     if ('values' in outcome && outcome.values.value instanceof Float64Array) transfer.push(outcome.values.value.buffer)
     try {
@@ -125,7 +126,7 @@ export class Desk {
       return undefined
     } catch (failure) {
       try {
-        return encodeFailure(explainCloneFailure(failure, packed!.value, 'result', transfer))
+        return encodeFailure(explainCloneFailure(failure, toBlame(outcome), 'result', transfer))
       } catch (thrown) {
         // It resists being looked at, as a revoked proxy does.
         return encodeFailure(thrown)
@@ -140,6 +141,27 @@ export class Desk {
   #finish(slot: number, task: number): void {
     this.slots.notePosted(slot, task)
     this.slots.finish(slot, task)
+  }
+}
+
+function packedIn(outcome: Outcome): Packed | undefined {
+  if ('values' in outcome) return outcome.values
+  return outcome.kind === 'returned' ? outcome.value : outcome.kind === 'computed' ? outcome.share : undefined
+}
+
+/** Of all that a message has, what one call returned. */
+function toBlame(outcome: Outcome): unknown {
+  if (outcome.kind !== 'computed') return packedIn(outcome)?.value
+  const { parts } = outcome.share.value as Share
+  return parts.find((part) => !isCloneable(part))
+}
+
+function isCloneable(value: unknown): boolean {
+  try {
+    structuredClone(value)
+    return true
+  } catch {
+    return false
   }
 }
 

@@ -56,6 +56,8 @@ export type Outcome =
   /** The values of a map, and what was thrown in place of some: `[index, failure]`. */
   | { kind: 'mapped'; values: PackedColumn; failures: [number, Failure][] }
   | { kind: 'threw'; failure: Failure }
+  /** What it did of a range. */
+  | { kind: 'computed'; share: Packed }
   /** The thread ends amid a map: what it had done of the chunk, as for `mapped`. */
   | { kind: 'left'; values: PackedColumn; failures: [number, Failure][] }
 

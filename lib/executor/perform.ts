@@ -109,7 +109,7 @@ export async function performBlocks(
   const args = (await desk.rebuild(packed)) as unknown[]
   try {
     const share = await computeBlocks(plan, new Claims(claims), (start, end) => fn(start, end, ...args), keep)
-    return { outcome: { kind: 'returned', value: { value: share, handles: false } }, spent: [] }
+    return { outcome: { kind: 'computed', share: { value: share, handles: false } }, spent: [] }
   } catch (thrown) {
     advise(desk.told(target).definition, thrown)
     throw thrown

@@ -202,7 +202,7 @@ export class ProcessPoolExecutor implements Executor {
           keep,
         }),
         describe: () => ({ root: 'args', value: args }),
-        decode: (outcome) => (outcome.kind === 'returned' ? unpack(outcome.value) : undefined),
+        decode: (outcome) => (outcome.kind === 'computed' ? unpack(outcome.share) : undefined),
         retries: 0, // Who comes again finds none of the blocks that it lost.
       }),
     )

@@ -147,6 +147,26 @@ test('with an argument that cannot be cloned: that one fails alone', async () =>
   await executor.shutdown()
 })
 
+/** Which turn of its event loop a worker is in. */
+function turn(): number {
+  const loop = globalThis as { turn?: number; turning?: boolean }
+  loop.turn ??= 0
+  if (!loop.turning) setImmediate(() => (loop.turn!++, (loop.turning = false)))
+  loop.turning = true
+  return loop.turn
+}
+
+test('many calls of a short function arrive in one turn of the worker, unless batch is false', async () => {
+  for (const batch of ['auto', false] as const) {
+    const executor = new ProcessPoolExecutor({ maxWorkers: 1, batch })
+    await Promise.all(Array.from({ length: 300 }, () => executor.submit(turn)))
+    const turns = await Promise.all(Array.from({ length: 300 }, () => executor.submit(turn)))
+    const count = new Set(turns).size
+    assert.ok(batch === 'auto' ? count < 100 : count > 150, `${count} turns with batch: ${batch}`)
+    await executor.shutdown()
+  }
+})
+
 test('may be of several functions, and have different numbers of arguments', async () => {
   const executor = new ProcessPoolExecutor({ maxWorkers: 2 })
   const sum = (...all: number[]) => all.reduce((a, b) => a + b, 0)

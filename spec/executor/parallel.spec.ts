@@ -376,7 +376,7 @@ test('say which argument, or part of a result, cannot be sent', async () => {
     ),
   )
   assert.instance(result, DataCloneError)
-  assert.is(result.path, 'result.parts[0].fn')
+  assert.is(result.path, 'result.fn')
   const advice = await thrownBy(() => pool.parallelFor(1, () => void args.length))
   assert.instance(advice, ReferenceError)
   assert.match(advice.message, 'task(import.meta.url')
