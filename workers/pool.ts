@@ -1,5 +1,5 @@
-// A worker of an executor: piscina loads this file in each of its threads and calls the default export with every lease.
-// Whatever it returns can be cloned, and it never throws: piscina's worker would die of either.
+// A worker of an executor: piscina loads this file in each of its threads and calls the default export with the first lease of
+// a shift (lib/executor/shifts.ts). It never throws: piscina's worker would die of it.
 import { MessageChannel, parentPort, threadId, workerData } from 'node:worker_threads'
 import { Slots } from '../lib/executor/claims.js'
 import { CannotRun, Desk } from '../lib/executor/desk.js'
@@ -20,16 +20,31 @@ const worker = becomeProcess({
   parent: creator.parent,
 })
 const { port1: own, port2: executors } = new MessageChannel()
+const { port1: leases, port2: leasesHere } = new MessageChannel()
 const desk = new Desk(slots, own, () => import('../lib/index.js'))
-parentPort!.postMessage({ kind: 'manyhands:hello', threadId, port: executors } satisfies Hello, [executors])
+const hello: Hello = { kind: 'manyhands:hello', threadId, outcomes: executors, leases: leasesHere }
+parentPort!.postMessage(hello, [executors, leasesHere])
 const initialized = initialize()
 let tasksLeft = maxTasks
+let leave = () => {}
 
 process.on('exit', () => desk.leave())
 postOutputAtOnce()
 void tellReady()
 
-export default async function runLease(lease: Lease): Promise<LeaseEnd> {
+export default async function work(first: Lease): Promise<void> {
+  const over = new Promise<void>((resolve) => (leave = resolve))
+  void follow(first)
+  await over
+}
+
+leases.on('message', (lease: Lease | null) => (lease ? void follow(lease) : leave()))
+
+async function follow(lease: Lease): Promise<void> {
+  leases.postMessage(await runLease(lease))
+}
+
+async function runLease(lease: Lease): Promise<LeaseEnd> {
   desk.learn(lease.news)
   const broken = await initialized
   if (broken) return broken
@@ -42,7 +57,7 @@ export default async function runLease(lease: Lease): Promise<LeaseEnd> {
     return { kind: 'broken', what: 'a worker failed', failure: encodeFailure(thrown) }
   } finally {
     worker.forgetCancellation()
-    // Before piscina learns that the lease is over and sends another. What was posted, arrives before the exit.
+    // Before anybody learns that the lease is over and sends another. What was posted, arrives before the exit.
     if (tasksLeft <= 0) process.exit(0)
   }
 }

@@ -17,7 +17,8 @@ import { Flight, type Job } from './flight.js'
 import type { LeaseEnd } from './lease.js'
 import { KnownFunctions, type KnownFunction } from './pace.js'
 import { PriorityQueue } from './queue.js'
-import { RunFailure, Threads, type ThreadsOptions } from './threads.js'
+import { RunFailure } from './shifts.js'
+import { Threads, type ThreadsOptions } from './threads.js'
 
 /** How often somebody looks after leases that are out: what is finished in them waits so long at most, and half as long again. */
 const TICK_MS = 2
@@ -180,8 +181,6 @@ export class Dispatcher {
 
   async #onEnd(flight: Flight, end: LeaseEnd): Promise<void> {
     if (end.kind === 'broken') return this.#break(end.what, decodeFailure(end.failure))
-    const greeted = this.#threads.greeting(flight.taker!)
-    if (greeted) await greeted
     this.#functions.measure(end.spent)
     this.#collect(flight)
   }

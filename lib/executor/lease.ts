@@ -61,11 +61,13 @@ export type Outcome =
   /** The thread ends amid a map: what it had done of the chunk, as for `mapped`. */
   | { kind: 'left'; values: PackedColumn; failures: [number, Failure][] }
 
-/** A worker's only message on its parent port, which tasks may use, too: the port for all others, which is the worker's own. */
+/** A worker's only message on its parent port, which tasks may use, too: the ports for all others, which are the worker's own. */
 export interface Hello {
   kind: 'manyhands:hello'
   threadId: number
-  port: MessagePort
+  outcomes: MessagePort
+  /** Takes leases after the first of a shift, and `null`: the shift is over. Gives the end of each lease. */
+  leases: MessagePort
 }
 
 /** A worker's own messages to the executor. `task` is a task's place in the lease that has the slot. */

@@ -5,21 +5,15 @@
 import { createRequire } from 'node:module'
 import { inspect } from 'node:util'
 import { fileURLToPath } from 'node:url'
-import {
-  receiveMessageOnPort,
-  type MessagePort,
-  type ResourceLimits,
-  type Transferable,
-  type Worker,
-} from 'node:worker_threads'
+import { receiveMessageOnPort, type ResourceLimits, type Worker } from 'node:worker_threads'
 import type { Piscina } from 'piscina'
 import { LONGEST_TIMER_MS } from '../memory/deadline.js'
 import type { Packed } from '../memory/handles.js'
 import type { Identity } from '../process/control.js'
 import type { Definition } from '../task/target.js'
 import type { SlotMemory } from './claims.js'
-import type { Hello, Lease, LeaseEnd, Outcome, WorkerMessage } from './lease.js'
-import type { KnownFunction } from './pace.js'
+import type { Hello, LeaseEnd, Outcome, WorkerMessage } from './lease.js'
+import { Errand, RunFailure, Shifts, type Letter, type Shift } from './shifts.js'
 
 /** What each worker of an executor is told as it boots. */
 export interface WorkerSetup {
@@ -42,29 +36,6 @@ export interface ThreadsOptions {
   onBootFailure: (ending: Ending) => void
 }
 
-/** A lease on its way to whichever worker is free. */
-export interface Letter {
-  lease: Lease
-  transfer: readonly Transferable[]
-  /** The functions that its tasks call. The worker is told of those that are new to it. */
-  functions: Iterable<KnownFunction>
-  /** Called as a thread is chosen, before the lease is posted to it. */
-  onTaken: (threadId: number) => void
-  /** The thread that was chosen. */
-  taker?: number
-}
-
-/** Why a lease's run failed. */
-export class RunFailure {
-  /** Whether its message could not be made. */
-  readonly unsent: boolean
-  readonly reason: unknown
-  constructor(unsent: boolean, reason: unknown) {
-    this.unsent = unsent
-    this.reason = reason
-  }
-}
-
 export interface Ending {
   exitcode: number
   /** The uncaught error, where there was one. */
@@ -82,14 +53,17 @@ export class Threads {
   readonly #exits = new Map<number, Promise<Ending>>()
   /** Those of which an uncaught error or an exit was heard, for as long as their exits are known. */
   readonly #dying = new Set<number>()
-  /** The threads' own ports, by which they tell outcomes. */
-  readonly #ports = new Map<number, MessagePort>()
+  /** The threads' own ports. */
+  readonly #ports = new Map<number, Pick<Hello, 'outcomes' | 'leases'>>()
+  readonly #shifts = new Shifts((threadId) => this.#endShift(threadId))
   /** The functions that each thread is known to have been told of, by number. */
   readonly #told = new Map<number, Set<number>>()
   #pool: Piscina | undefined
   #ended: Promise<void> | undefined
   /** Under which piscina shows its balancer something of what is run. */
-  #letterKey!: symbol
+  #errandKey!: symbol
+  /** Errands in piscina's queue, until a thread is up or has ended its shift. */
+  #waiting = 0
 
   constructor(options: ThreadsOptions) {
     this.#options = options
@@ -101,7 +75,27 @@ export class Threads {
   }
 
   /** Have a thread take the lease. @throws RunFailure */
-  async run(letter: Letter): Promise<LeaseEnd> {
+  run(letter: Letter): Promise<LeaseEnd> {
+    const errand = new Errand(letter)
+    const shift = this.#shifts.wake((threadId) => this.#lives(threadId) && !this.#stopped.has(threadId))
+    if (shift) this.#give(shift, errand)
+    else if (!this.#shifts.follow(errand)) void this.#beginShift(errand)
+    return errand.ended
+  }
+
+  #give(shift: Shift, errand: Errand): void {
+    const { lease, transfer } = errand.letter
+    this.#address(errand, shift.threadId)
+    try {
+      this.#ports.get(shift.threadId)!.leases.postMessage(lease, transfer)
+      shift.errand = errand
+    } catch (reason) {
+      this.#shifts.rest(shift)
+      errand.fail(new RunFailure(true, reason))
+    }
+  }
+
+  async #beginShift(errand: Errand): Promise<void> {
     try {
       if (!this.#pool) {
         this.#pool = this.#open()
@@ -109,22 +103,79 @@ export class Threads {
       }
     } catch (reason) {
       this.#options.onBootFailure({ exitcode: 1, reason })
-      throw new RunFailure(false, reason)
+      return errand.fail(new RunFailure(false, reason))
     }
-    const { lease, transfer } = letter
-    // A symbol is not cloned: it takes the letter to the balancer, not to the worker.
-    const addressed = Object.assign(lease, { [this.#letterKey]: letter })
+    const { lease, transfer } = errand.letter
+    this.#waiting++
     try {
-      const end = this.#pool.run(addressed, { transferList: transfer as never })
-      if (letter.taker === undefined) this.#meetNewThreads()
-      const ended = (await end) as LeaseEnd
-      // Not as it is posted: if that fails, the next lease may be posted before anybody hears of it.
-      for (const [number] of lease.news) this.#told.get(letter.taker!)?.add(number)
-      return ended
+      // A symbol is not cloned: it takes the errand to the balancer, not to the worker.
+      const addressed = Object.assign(lease, { [this.#errandKey]: errand })
+      const over = this.#pool.run(addressed, { transferList: transfer as never })
+      if (!errand.shift) this.#meetNewThreads()
+      await over
     } catch (reason) {
-      const { taker } = letter
-      throw new RunFailure(taker !== undefined && this.#lives(taker), reason)
+      this.#onShiftFailure(errand, reason)
     }
+    const { shift } = errand
+    if (!shift) return void this.#waiting--
+    this.#shifts.end(shift)
+    if (shift.next) void this.#beginShift(shift.next)
+  }
+
+  #onShiftFailure(first: Errand, reason: unknown): void {
+    const { shift } = first
+    if (!shift) return first.fail(new RunFailure(false, reason))
+    // A thread that lives has not begun: its first lease could not be sent.
+    if (this.#lives(shift.threadId)) return first.fail(new RunFailure(true, reason))
+    if (shift.errand) shift.errand.fail(new RunFailure(false, reason))
+    else void this.#tellOfIdleDeath(shift.threadId)
+  }
+
+  async #tellOfIdleDeath(threadId: number): Promise<void> {
+    const { reason } = await this.exitOf(threadId)
+    if (reason !== undefined) this.#onIdleError(reason)
+  }
+
+  /** An error outside of any task, in a timer that a task left behind, say. The thread is replaced. */
+  #onIdleError(thrown: unknown): void {
+    if (!this.#ended) process.stderr.write(`An idle worker died:\n${inspect(thrown)}\n`)
+  }
+
+  #endShift(threadId: number): void {
+    this.#ports.get(threadId)?.leases.postMessage(null)
+  }
+
+  #onLeaseEnd(threadId: number, end: LeaseEnd): void {
+    const shift = this.#shifts.of(threadId)
+    const errand = shift?.errand
+    if (!errand) return // It ended its thread's life, and that was told before.
+    shift.errand = undefined
+    // Not as it is posted: if that fails, the next lease may be posted before anybody hears of it.
+    for (const [number] of errand.letter.lease.news) this.#told.get(threadId)?.add(number)
+    if (this.#waiting > 0) this.#endShift(threadId)
+    else this.#shifts.rest(shift)
+    errand.end(end)
+  }
+
+  /** Choose the thread for the first lease of a shift. */
+  #choose(errand: Errand, workers: readonly { id: number; currentUsage: number }[]): number {
+    const chosen = workers.findIndex(({ id, currentUsage }) => currentUsage === 0 && !this.#stopped.has(id))
+    if (chosen < 0) return chosen
+    const { id } = workers[chosen]!
+    if (!this.#exits.has(id)) this.#meetNewThreads()
+    this.#waiting--
+    errand.shift = this.#shifts.begin(id, errand)
+    this.#address(errand, id)
+    return chosen
+  }
+
+  /** Tell the thread of the functions that it does not know. */
+  #address(errand: Errand, threadId: number): void {
+    const { lease, functions, onTaken } = errand.letter
+    let told = this.#told.get(threadId)
+    if (!told) this.#told.set(threadId, (told = new Set()))
+    for (const { number, definition } of functions) if (!told.has(number)) lease.news.push([number, definition])
+    onTaken(threadId)
   }
 
   #lives(threadId: number): boolean {
@@ -136,22 +187,6 @@ export class Threads {
     let idle = 0
     for (const threadId of this.#ports.keys()) if (!busy.has(threadId) && !this.#stopped.has(threadId)) idle++
     return idle
-  }
-
-  /** Choose the thread for a lease, and tell it of the functions that it does not know. */
-  #address(letter: Letter, workers: readonly { id: number; currentUsage: number }[]): number {
-    const chosen = workers.findIndex(({ id, currentUsage }) => currentUsage === 0 && !this.#stopped.has(id))
-    if (chosen < 0) return chosen
-    const { id } = workers[chosen]!
-    if (!this.#exits.has(id)) this.#meetNewThreads()
-    let told = this.#told.get(id)
-    if (!told) this.#told.set(id, (told = new Set()))
-    for (const { number, definition } of letter.functions) {
-      if (!told.has(number)) letter.lease.news.push([number, definition])
-    }
-    letter.taker = id
-    letter.onTaken(id)
-    return chosen
   }
 
   /** End a thread. @param exitcode how it shall appear to have exited */
@@ -197,7 +232,7 @@ export class Threads {
     const { setup, maxWorkers, idleTimeout, env, resourceLimits } = this.#options
     // Loaded with the first task: piscina takes longer to import than the rest of this package together.
     const { Piscina, queueOptionsSymbol } = createRequire(import.meta.url)('piscina') as typeof import('piscina')
-    this.#letterKey = queueOptionsSymbol
+    this.#errandKey = queueOptionsSymbol
     const pool = new Piscina({
       filename: fileURLToPath(new URL('./worker-pool-entry.cjs', import.meta.url)),
       minThreads: 1,
@@ -207,7 +242,7 @@ export class Threads {
       recordTiming: false,
       workerData: setup,
       loadBalancer: (task, workers) => {
-        const chosen = this.#address((task as unknown as Record<symbol, Letter>)[this.#letterKey]!, workers)
+        const chosen = this.#choose((task as unknown as Record<symbol, Errand>)[this.#errandKey]!, workers)
         return chosen < 0 ? null : workers[chosen]!
       },
       ...(env && { env }),
@@ -218,34 +253,23 @@ export class Threads {
       if (message?.kind === 'manyhands:hello') this.#greet(message)
     })
     pool.on('workerDestroy', ({ id }: { id: number }) => this.#destroyed.add(id))
-    // An error outside of any task, in a timer that a task left behind, say. The thread is replaced.
-    pool.on('error', (thrown: unknown) => {
-      if (!this.#ended) process.stderr.write(`An idle worker died:\n${inspect(thrown)}\n`)
-    })
+    pool.on('error', (thrown: unknown) => this.#onIdleError(thrown))
     return pool
   }
 
-  #greet({ threadId, port }: Hello): void {
-    this.#ports.set(threadId, port)
-  }
-
-  /** Resolves when the port of a thread is known that has answered already; `undefined` if it is. */
-  greeting(threadId: number): Promise<void> | undefined {
-    return this.#ports.has(threadId) ? undefined : this.#untilGreeted(threadId)
-  }
-
-  async #untilGreeted(threadId: number): Promise<void> {
-    // It was posted before the answer, by another port.
-    while (!this.#ports.has(threadId) && this.#exits.has(threadId))
-      await new Promise((resolve) => setImmediate(resolve))
+  #greet({ threadId, outcomes, leases }: Hello): void {
+    this.#ports.set(threadId, { outcomes, leases })
+    leases.on('message', (end: LeaseEnd) => this.#onLeaseEnd(threadId, end))
+    // What keeps the program is piscina's own port, for as long as a shift lasts.
+    leases.unref()
   }
 
   /** Take in what a thread has posted. Nobody listens to its port: what was posted before a lease ended is there when its end is. */
   hear(threadId: number): void {
-    const port = this.#ports.get(threadId)
-    if (!port) return
-    for (let letter; (letter = receiveMessageOnPort(port));) {
-      const message = letter.message as WorkerMessage
+    const outcomes = this.#ports.get(threadId)?.outcomes
+    if (!outcomes) return
+    for (let received; (received = receiveMessageOnPort(outcomes));) {
+      const message = received.message as WorkerMessage
       if (message.kind === 'ready') this.#ready.add(threadId)
       else this.#options.onOutcome(message.slot, message.task, message.outcome)
     }
@@ -275,7 +299,9 @@ export class Threads {
         const ending = { exitcode: this.#stopped.get(threadId) ?? code, reason }
         this.#dying.add(threadId)
         onBootFailure(ending)
-        this.#ports.get(threadId)?.close()
+        const ports = this.#ports.get(threadId)
+        ports?.outcomes.close()
+        ports?.leases.close()
         resolve(ending)
         this.#known.delete(worker)
         for (const known of [this.#ready, this.#destroyed, this.#stopped, this.#ports, this.#told])
