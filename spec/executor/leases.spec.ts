@@ -147,6 +147,21 @@ test('with an argument that cannot be cloned: that one fails alone', async () =>
   await executor.shutdown()
 })
 
+test('one after the other need one worker, however long the pauses', async () => {
+  const executor = new ProcessPoolExecutor({ maxWorkers: 4 })
+  await executor.submit(() => 1)
+  // Among the pauses are some that end just as the worker was told that there is nothing more to do.
+  for (let pauseMs = 1; pauseMs < 20; pauseMs++) {
+    await new Promise((resolve) => setTimeout(resolve, 12))
+    const submitted = new Promise((resolve) => setTimeout(() => resolve(executor.submit(() => 1)), pauseMs))
+    const untilMs = performance.now() + 25
+    while (performance.now() < untilMs);
+    await submitted
+  }
+  assert.is(executor.stats().workers, 1)
+  await executor.shutdown()
+})
+
 /** Which turn of its event loop a worker is in. */
 function turn(): number {
   const loop = globalThis as { turn?: number; turning?: boolean }
