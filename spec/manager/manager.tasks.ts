@@ -65,11 +65,12 @@ export function collect(): void {
   ;(runInNewContext('gc') as () => void)()
 }
 
-/** How much of its heap the manager uses. */
+/** How much memory the manager uses, of its heap and beside it. */
 export class Heap {
   used(): number {
     collect()
-    return process.memoryUsage().heapUsed
+    const { heapUsed, external } = process.memoryUsage()
+    return heapUsed + external
   }
 }
 task(import.meta.url, Heap)

@@ -1,6 +1,12 @@
 // `npm run stress [minutes] [seed] [kind]`: storms for minutes. The seed of each is printed; given again, it repeats the decisions.
+import { managerStorm } from './manager-storm.js'
 import { queueStorm } from './queue-storm.js'
 import { storm, stormed } from './storm.js'
+
+const MANAGER_CALLS = 1_000_000
+
+/** Bytes: two for each call. */
+const MANAGER_ALLOWED = 2_000_000
 
 const [minutes = '5', seed, only] = process.argv.slice(2)
 const endMs = performance.now() + Number(minutes) * 60_000
@@ -15,6 +21,13 @@ while (performance.now() < endMs) {
     const { messages, kills, torn, doubled, missing, excused } = await queueStorm(next, 5000)
     console.log(`Queue, seed ${next}: ${messages} messages, ${kills} kills, ${missing} died with their consumers`)
     if (torn > 0 || doubled > 0 || missing > excused) process.exit(1)
+  }
+  if (!only || only === 'Manager') {
+    const { calls, proxies, callerGrowth, managerGrowth } = await managerStorm(MANAGER_CALLS, MANAGER_ALLOWED)
+    console.log(
+      `Manager: ${calls} calls, ${proxies} proxies: caller ${callerGrowth}, manager ${managerGrowth} bytes more than after the warm-up`,
+    )
+    if (callerGrowth > MANAGER_ALLOWED || managerGrowth > MANAGER_ALLOWED) process.exit(1)
   }
   next++
 }
