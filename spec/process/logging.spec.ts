@@ -1,4 +1,4 @@
-import { getLogger, Lock, logToStderr, Process } from 'manyhands'
+import { getLogger, Lock, logToStderr, Process, ProcessPoolExecutor } from 'manyhands'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { assert, runProgram, suite, thrownBy } from '../harness.js'
 
@@ -52,10 +52,20 @@ test('is nothing until it is asked for', () => {
   assert.is(getLogger().isEnabledFor('CRITICAL'), false)
 })
 
-test('is published on diagnostics channels: processes and locks', async () => {
-  const heard: any[] = []
+/** All that a channel tells while `use` runs. */
+async function heardOn(channels: string[], use: () => Promise<void>): Promise<any[]> {
+  const heard: unknown[] = []
   const hear = (message: unknown) => void heard.push(message)
-  for (const name of ['manyhands:process', 'manyhands:lock']) subscribe(name, hear)
+  for (const name of channels) subscribe(name, hear)
+  try {
+    await use()
+  } finally {
+    for (const name of channels) unsubscribe(name, hear)
+  }
+  return heard
+}
+
+test('is published on diagnostics channels: processes and locks, each with its fields', async () => {
   const lock = new Lock()
   const process = new Process({
     target: (held: Lock) => {
@@ -63,12 +73,44 @@ test('is published on diagnostics channels: processes and locks', async () => {
     },
     args: [lock],
     name: 'holder',
-  }).start()
-  await process.join()
-  await thrownBy(() => lock.acquire())
-  await lock.recover()
-  for (const name of ['manyhands:process', 'manyhands:lock']) unsubscribe(name, hear)
-  assert.equal([...new Set(heard.map(({ event }) => event))], ['started', 'ended', 'abandoned', 'recovered'])
+  })
+  const heard = await heardOn(['manyhands:process', 'manyhands:lock'], async () => {
+    await process.start().join()
+    await thrownBy(() => lock.acquire())
+    await lock.recover()
+  })
+  const { pid } = process
+  assert.equal(heard, [
+    { event: 'started', name: 'holder', pid },
+    { event: 'ended', name: 'holder', pid, exitcode: 0 },
+    { event: 'abandoned', pid },
+    { event: 'recovered' },
+  ])
+})
+
+test('is published on the channel of tasks: a worker’s death, and a broken executor', async () => {
+  const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+  let pid: number | undefined
+  const [died] = await heardOn(['manyhands:task'], async () => {
+    pid = await executor.submit(async () => (await import('node:worker_threads')).threadId)
+    await thrownBy(() => executor.submit(() => process.exit(3)))
+    await executor.submit(() => 1)
+  })
+  assert.equal(died, { event: 'workerDied', pid, exitcode: 3 })
+  await executor.shutdown()
+
+  const initializer = () => {
+    throw new RangeError('cannot begin')
+  }
+  const failing = new ProcessPoolExecutor({ maxWorkers: 1, initializer })
+  const heard = await heardOn(['manyhands:task'], async () => {
+    await thrownBy(() => failing.submit(() => 1))
+    await failing.shutdown()
+  })
+  const broken = heard.filter(({ event }) => event === 'broken')
+  assert.is(broken.length, 1)
+  assert.is(typeof broken[0].message, 'string')
+  assert.match(String(broken[0].cause), 'cannot begin')
 })
 
 test.run()
