@@ -1,5 +1,14 @@
 // Classes and tasks for the specs of managers.
-import { currentProcess, task, type Remote, type RemoteDict, type RemoteList, type Task } from 'manyhands'
+import {
+  currentProcess,
+  Manager,
+  task,
+  type Connection,
+  type Remote,
+  type RemoteDict,
+  type RemoteList,
+  type Task,
+} from 'manyhands'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
@@ -79,4 +88,106 @@ task(import.meta.url, Heap)
 export const dropNothing: Task<[RemoteList<number>]> = task(import.meta.url, async function dropNothing(list) {
   await list.length
   process.exit(0)
+})
+
+/** Keeps what it is given: functions, and proxies of other managers. */
+export class Keeper {
+  #kept: ((n: number) => unknown) | undefined
+  #stored: Remote<Account> | undefined
+  #failed = ''
+  callOnce(fn: (n: number) => unknown, n: number): unknown {
+    return fn(n)
+  }
+  keep(fn: ((n: number) => unknown) | undefined): void {
+    this.#kept = fn
+  }
+  callKept(n: number): unknown {
+    return this.#kept!(n)
+  }
+  /** Keeps nothing of it but how it failed. */
+  async callAndNote(fn: () => unknown): Promise<void> {
+    try {
+      await fn()
+    } catch (thrown) {
+      this.#failed = String(thrown)
+    }
+  }
+  async failure(): Promise<string> {
+    while (this.#failed === '') await new Promise((resolve) => setTimeout(resolve, 2))
+    return this.#failed
+  }
+  store(account: Remote<Account>): void {
+    this.#stored = account
+  }
+  stored(): Remote<Account> | undefined {
+    return this.#stored
+  }
+  async depositFromThere(amount: number): Promise<{ here: string; there: string }> {
+    await this.#stored!.deposit(amount)
+    return { here: currentProcess().name, there: await this.#stored!.where() }
+  }
+  collect(): void {
+    collect()
+  }
+}
+task(import.meta.url, Keeper)
+
+/** Give the object a function, and end: at once, or while the function is being called. */
+export const giveAndEnd: Task<[Remote<Keeper>, boolean?]> = task(
+  import.meta.url,
+  async function giveAndEnd(keeper, whileCalled) {
+    if (whileCalled) await keeper.callAndNote(() => process.exit(0))
+    else await keeper.keep((n) => n)
+    process.exit(0)
+  },
+)
+
+export const slowly: Task<[number, number], number> = task(
+  import.meta.url,
+  async function slowly(n: number, more: number) {
+    for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve))
+    return n + more
+  },
+)
+
+export const updateThenDie: Task<[RemoteDict<string, number>]> = task(
+  import.meta.url,
+  async function updateThenDie(dict) {
+    await dict.size
+    void dict.update('n', slowly, 1)
+    process.exit(0)
+  },
+)
+
+export const managerInProcess: Task<[Connection]> = task(import.meta.url, async function managerInProcess(connection) {
+  await using manager = await Manager.start()
+  const list = manager.list([`in ${currentProcess().name}`])
+  connection.send(list)
+  while ((await list.length) < 2) await new Promise((resolve) => setTimeout(resolve, 2))
+  connection.send(await list.length)
+  await connection.recv()
+})
+
+export const managerInTask: Task<[], RemoteList<number>> = task(import.meta.url, async function managerInTask() {
+  return (await Manager.start()).list([1])
+})
+
+export const answerThroughPipe: Task<[Connection]> = task(
+  import.meta.url,
+  async function answerThroughPipe(connection) {
+    const {
+      deep: [list],
+    } = (await connection.recv()) as { deep: [RemoteList<string>] }
+    await list.push('through the pipe')
+    await using manager = await Manager.start()
+    connection.send({ again: list, other: manager.list(['made there']) })
+    await connection.recv()
+  },
+)
+
+export const holdAndWait: Task<[Connection]> = task(import.meta.url, async function holdAndWait(connection) {
+  const list = (await connection.recv()) as RemoteList<number>
+  connection.send(await list.length)
+  await connection.recv()
+  await list.length
 })
