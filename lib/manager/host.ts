@@ -341,7 +341,9 @@ const forgotten = new FinalizationRegistry<{ link: Link; number: number }>(({ li
 function callbackOf(link: Link, number: number): Function {
   const callback = (...args: unknown[]): Promise<unknown> => {
     const transfer: Transferable[] = []
-    return link.request({ kind: 'callback', callback: number, args: pack(args, transfer, link) }, transfer, args)
+    return link.request({ kind: 'callback', callback: number, args: pack(args, transfer, link) }, transfer, {
+      described: args,
+    })
   }
   forgotten.register(callback, { link, number })
   return callback

@@ -19,6 +19,7 @@
 // what contains one is posted at once, with what waited before it.
 import { expose, transferHandlers } from 'comlink'
 import type { MessagePort, Transferable } from 'node:worker_threads'
+import type { Site } from '../executor/site.js'
 import { decodeFailure, encodeFailure, type Failure } from '../task/failure.js'
 import { explainCloneFailure } from '../memory/clone.js'
 import { pack, unpack, type Packed } from '../memory/handles.js'
@@ -56,11 +57,20 @@ transferHandlers.set('manyhands', {
 /** What comlink answers. */
 type Answer = { id: number } & ({ type: 'RAW'; value: unknown } | { type: 'HANDLER'; value: Content })
 
+/** What is known here of a call. */
+export interface Asked {
+  /** What it was made with, for errors. */
+  described?: unknown
+  /** What a method that returns its own object returns here. */
+  self?: object
+  /** Where it was made, for errors. */
+  site?: Site
+}
+
 interface Pending {
   resolve(value: unknown): void
   reject(reason: unknown): void
-  /** What a method that returns its own object returns here. */
-  self: object | undefined
+  asked: Asked | undefined
 }
 
 /** Says that the result is the object whose method it was. */
@@ -109,14 +119,10 @@ export class Link {
     return this.#closed
   }
 
-  /**
-   * Ask, and have the answer.
-   * @param described what the call was made with, for errors
-   * @param self what a method that returns its object returns here
-   */
-  request(request: Request, transfer?: Transferable[], described?: unknown, self?: object): Promise<unknown> {
+  /** Ask, and have the answer. */
+  request(request: Request, transfer?: Transferable[], asked?: Asked): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const pending: Pending = { resolve, reject, self }
+      const pending: Pending = { resolve, reject, asked }
       if (this.#closed) return void this.#rejectAll([pending])
       const number = ++this.#lastNumber
       if (this.#pending.size === 0) this.#port.ref()
@@ -126,7 +132,7 @@ export class Link {
         this.#postNow(CALL, number, request, transfer)
       } catch (failure) {
         this.#settle(number)
-        reject(explainCloneFailure(failure, described, 'args', transfer))
+        reject(explainCloneFailure(failure, asked?.described, 'args', transfer))
       }
     })
   }
@@ -237,7 +243,7 @@ export class Link {
           break
         case SELF: {
           const pending = this.#settle(number)
-          pending?.resolve(pending.self)
+          pending?.resolve(pending.asked?.self)
           break
         }
         case CONTENT:
@@ -264,7 +270,7 @@ export class Link {
   #settleWith(number: number, content: Content): void {
     const pending = this.#settle(number)
     if (!pending) return
-    if (content.kind === 'failed') return pending.reject(decodeFailure(content.failure))
+    if (content.kind === 'failed') return pending.reject(decodeFailure(content.failure, pending.asked?.site?.stack))
     try {
       pending.resolve(unpack(content.packed))
     } catch (failure) {

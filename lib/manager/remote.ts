@@ -8,9 +8,11 @@ import { inspect } from 'node:util'
 import type { MessagePort, Transferable } from 'node:worker_threads'
 import { DataCloneError } from '../errors.js'
 import { makeShareable, idOf, pack, registerShareable, remember } from '../memory/handles.js'
+import { siteOf, type Site } from '../executor/site.js'
 import { define } from '../task/target.js'
 import { definitionOfTask } from '../task/task.js'
 import { connectionTo, isConnected, newWay, useWay, type Connection } from './connection.js'
+import type { Asked } from './link.js'
 import type { Arguments, ObjectKind, Request } from './wire.js'
 
 const KIND = 'Remote'
@@ -99,11 +101,13 @@ function wayFor(to: unknown, id: number, manager: number, name: string): Message
 const INSPECT = inspect.custom
 const members = new WeakMap<object, Map<string, unknown>>()
 
+/** A `then` would make a proxy a promise to whoever awaits it; a `toJSON` is called by whoever logs it; and so on. */
+const NO_MEMBERS = new Set(['then', 'toJSON', 'constructor', '__proto__'])
+
 const traps: ProxyHandler<object> = {
   get(target, name, remote: object) {
     if (typeof name === 'symbol') return symbolMember(target, name, remote)
-    // A `then` would make it a promise to whoever awaits it; a `toJSON` is called by whoever logs it.
-    if (name === 'then' || name === 'toJSON' || name === 'constructor') return undefined
+    if (NO_MEMBERS.has(name)) return undefined
     let known = members.get(remote)
     if (!known) members.set(remote, (known = new Map()))
     let member = known.get(name)
@@ -111,7 +115,10 @@ const traps: ProxyHandler<object> = {
     return member
   },
   set(_target, name, value: unknown, remote: object) {
-    if (typeof name === 'symbol') return false
+    if (typeof name === 'symbol' || NO_MEMBERS.has(name))
+      throw new TypeError(
+        `a managed object has no field ${String(name)}: not ${[...NO_MEMBERS].join(', ')}, nor a symbol`,
+      )
     const { id, manager, name: managerName } = states.get(remote)!
     const { link } = connectionTo(manager, managerName)
     const transfer: Transferable[] = []
@@ -137,7 +144,8 @@ function memberOf(remote: object, name: string): unknown {
   const { id, kind, manager, name: managerName } = states.get(remote)!
   const call = (...args: unknown[]): Promise<unknown> => {
     try {
-      return callMethod(connectionTo(manager, managerName), remote, id, kind, name, args)
+      const site = siteOf(call, call)
+      return callMethod(connectionTo(manager, managerName), { remote, id, kind, site }, name, args)
     } catch (reason) {
       return Promise.reject(reason)
     }
@@ -168,28 +176,31 @@ function uncloneable(fn: Function, place: number): DataCloneError {
   return new DataCloneError(`${path} is ${what}, which cannot be sent to another thread`, { path })
 }
 
-function callMethod(
-  connection: Connection,
-  remote: object,
-  id: number,
-  kind: ObjectKind,
-  name: string,
-  args: unknown[],
-): Promise<unknown> {
+/** Whose method is called, and where. */
+interface Callee {
+  remote: object
+  id: number
+  kind: ObjectKind
+  site: Site
+}
+
+function callMethod(connection: Connection, callee: Callee, name: string, args: unknown[]): Promise<unknown> {
+  const { remote, id, kind, site } = callee
   const { link } = connection
+  const from = { described: args, self: remote, site }
   let simple = true
   for (const arg of args) if (typeof arg === 'object' ? arg !== null : typeof arg === 'function') simple = false
-  if (simple) return link.request({ kind: 'apply', object: id, name, args }, undefined, args, remote)
+  if (simple) return link.request({ kind: 'apply', object: id, name, args }, undefined, from)
   if (kind !== 'object') {
     const place = args.findIndex((arg) => typeof arg === 'function')
     const fn = args[place] as Function | undefined
     if (fn && !CHANGERS.has(name) && (!READERS.has(name) || place > 0)) throw uncloneable(fn, place)
     if (fn && READERS.has(name) && !definitionOfTask(fn)) return onCopy(link, id, kind, name, args)
-    if (fn) return run(connection, remote, id, name, fn, args.toSpliced(place, 1))
+    if (fn) return run(link, id, name, fn, { ...from, described: args.toSpliced(place, 1) })
   }
   const transfer: Transferable[] = []
   const request: Request = { kind: 'applyPacked', object: id, name, args: packArguments(connection, args, transfer) }
-  return link.request(request, transfer, args, remote)
+  return link.request(request, transfer, from)
 }
 
 async function onCopy(link: Connection['link'], object: number, kind: ObjectKind, name: string, args: unknown[]) {
@@ -202,11 +213,10 @@ async function onCopy(link: Connection['link'], object: number, kind: ObjectKind
 }
 
 /** The function goes to the manager: a task by its name, any other by its source. */
-function run(connection: Connection, remote: object, object: number, name: string, fn: Function, args: unknown[]) {
-  const { link } = connection
+function run(link: Connection['link'], object: number, name: string, fn: Function, from: Asked): Promise<unknown> {
   const transfer: Transferable[] = []
-  const packed = pack(args, transfer, link)
-  return link.request({ kind: 'run', object, name, target: define(fn as never), args: packed }, transfer, args, remote)
+  const args = pack(from.described, transfer, link)
+  return link.request({ kind: 'run', object, name, target: define(fn as never), args }, transfer, from)
 }
 
 let lastCallback = 0
