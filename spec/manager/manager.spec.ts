@@ -63,7 +63,7 @@ test('refuses fields that a proxy cannot have', () =>
   managed(async (manager) => {
     const fields = manager.namespace<any>({ x: 1 })
     for (const name of ['then', 'toJSON', 'constructor', '__proto__', Symbol.iterator]) {
-      const error = await thrownBy(() => (fields[name] = 5))
+      const error = await thrownBy(() => (fields[name as string] = 5))
       assert.instance(error, TypeError)
       assert.match(error.message, String(name))
     }
