@@ -1,9 +1,11 @@
-// The shipped code of lib/sync and of Queue, bundled so that an explorer holds its strings: every access to shared memory, the time, and the
-// question who is dead go to a controller. Nothing else of it is replaced. A mutant is the shipped code with one change.
+// The shipped code of lib/sync, Queue and Pipe, bundled so that an explorer holds its strings: every access to shared memory, the
+// time, the question who is dead, and the ports go to a controller. Nothing else of it is replaced. A mutant is the shipped code
+// with one change.
 import { build, type Plugin } from 'esbuild'
 import { readFile } from 'node:fs/promises'
 import { sep } from 'node:path'
 import type { Slots } from '../../lib/executor/claims.js'
+import type * as Public from '../../lib/index.js'
 import type * as Internals from '../../lib/internals.js'
 
 /** What a simulated thread's code calls in place of the real thing. */
@@ -12,6 +14,7 @@ export interface Controller {
   load(words: Int32Array, index: number): number
   store(words: Int32Array, index: number, value: number): number
   add(words: Int32Array, index: number, value: number): number
+  or(words: Int32Array, index: number, value: number): number
   exchange(words: Int32Array, index: number, value: number): number
   compareExchange(words: Int32Array, index: number, expected: number, value: number): number
   peek(words: Int32Array, index: number): number
@@ -20,6 +23,8 @@ export interface Controller {
   notify(words: Int32Array, index: number, count: number): number
   isDead(threadId: number): boolean
   now(): number
+  /** What is done with the port of a side, as one step. `receive`: the message, `undefined` for none. `gone`: whether it is closed. */
+  port(use: PortUse, words: Int32Array, side: number, message?: number): number | boolean | undefined
   /**
    * Take a mutex, where that is taken for granted. With `report`, one whose owner is dead is not taken. Whether it was taken.
    * @param at its index. @default 0
@@ -32,6 +37,8 @@ export interface Controller {
   asleep<W extends object>(waiter: W): W
 }
 
+export type PortUse = 'post' | 'receive' | 'gone' | 'shut'
+
 /** One change of the shipped code: the first text, which must occur exactly once in the file, becomes the second. */
 export interface Mutant {
   name: string
@@ -42,16 +49,19 @@ export interface Mutant {
 
 export type Classes = Pick<
   typeof Internals,
-  'Barrier' | 'Condition' | 'Event' | 'Lock' | 'Queue' | 'RLock' | 'RWLock' | 'Semaphore'
-> & {
-  /**
-   * Take a lock as one who awaits it does, asleep on the word of those. Who awaits is driven by an event loop, which cannot be
-   * explored; what it does on the shared words, is what this does.
-   */
-  awaitLock(lock: object): boolean
-  /** The slots of an executor with one worker, as something that threads can share. */
-  SharedSlots: new () => { readonly slots: Slots }
-}
+  'Barrier' | 'Condition' | 'Event' | 'JoinableQueue' | 'Lock' | 'Queue' | 'RLock' | 'RWLock' | 'Semaphore'
+> &
+  Pick<typeof Public, 'Pipe'> & {
+    /**
+     * Take a lock as one who awaits it does, asleep on the word of those. Who awaits is driven by an event loop, which cannot be
+     * explored; what it does on the shared words, is what this does.
+     */
+    awaitLock(lock: object): boolean
+    /** An end leaves the thread that made it. */
+    leave(end: object): void
+    /** The slots of an executor with one worker, as something that threads can share. */
+    SharedSlots: new () => { readonly slots: Slots }
+  }
 
 export interface Bundle {
   /** The classes as a simulated thread of its own has them. */
@@ -60,7 +70,7 @@ export interface Bundle {
 
 const REPLACED: Record<string, string> = {
   'lib/memory/atomics.ts': `
-    export const { load, store, add, exchange, compareExchange, peek, poke, waitOn } = controller
+    export const { load, store, add, or, exchange, compareExchange, peek, poke, waitOn } = controller
     export const notifyOne = (words, index) => controller.notify(words, index, 1)
     export const notifyAll = (words, index) => controller.notify(words, index, Infinity)
     export const spinWhile = () => {}
@@ -73,13 +83,54 @@ const REPLACED: Record<string, string> = {
     export const beforeLongWait = () => {}`,
   // Every call makes a new object: what a try that was broken off has left in one must not be seen by the next.
   'lib/memory/handles.ts': `
+    import { portFrom } from 'node:worker_threads'
     const kinds = new Map()
     export const registerShareable = (kind, make) => kinds.set(kind, make)
     export const makeShareable = (object, ...handle) => { object.handle = handle }
     export const makeHoldable = makeShareable
     export const isShareable = () => false
-    export const attach = ({ handle }) => Object.assign(kinds.get(handle[0])([handle[0], 0, ...handle.slice(1)]), { handle })`,
+    export const onLeave = (object, leave) => { object.leave = leave }
+    export const replacePart = () => {}
+    export const pack = (value) => ({ value })
+    export const unpack = ({ value }) => value
+    const partOf = (part) => Array.isArray(part) ? [...part] : part?.handle?.[0] === 'Port' ? portFrom(part) : part
+    export const attach = ({ handle: [kind, ...parts] }) =>
+      Object.assign(kinds.get(kind)([kind, 0, ...parts.map(partOf)]), { handle: [kind, ...parts] })`,
 }
+
+// Ports whose messages are numbers, in memory that the controller sees.
+const THREADS = `
+  export const { threadId } = controller
+  class Port {
+    constructor(memory, side) {
+      this.handle = ['Port', memory, side]
+      this.words = new Int32Array(memory)
+      this.side = side
+    }
+    on() {}
+    once() {}
+    postMessage(message, transfer) {
+      if (!transfer) return controller.port('post', this.words, this.side, message)
+      const [port] = transfer
+      if (controller.port('gone', port.words, port.side)) throw new Error('cannot be transferred')
+      return message.value
+    }
+    close() {
+      controller.port('shut', this.words, this.side)
+    }
+  }
+  export class MessageChannel {
+    constructor() {
+      const memory = new SharedArrayBuffer(64)
+      this.port1 = new Port(memory, 0)
+      this.port2 = new Port(memory, 1)
+    }
+  }
+  export const portFrom = ({ handle: [, memory, side] }) => new Port(memory, side)
+  export const receiveMessageOnPort = ({ words, side }) => {
+    const message = controller.port('receive', words, side)
+    return message === undefined ? undefined : { message }
+  }`
 
 const SHARED_SLOTS = `
   import { newSlotMemory, Slots } from './lib/executor/claims.ts'
@@ -113,7 +164,7 @@ export async function bundle({ mutant, mutex = 'real' }: { mutant?: Mutant; mute
     name: 'explore',
     setup({ onLoad, onResolve }) {
       onResolve({ filter: /^node:worker_threads$/ }, ({ path }) => ({ path, namespace: 'stub' }))
-      onLoad({ filter: /.*/, namespace: 'stub' }, () => ({ contents: 'export const { threadId } = controller' }))
+      onLoad({ filter: /.*/, namespace: 'stub' }, () => ({ contents: THREADS }))
       onLoad({ filter: /\.ts$/ }, async ({ path }) => {
         const file = path.slice(process.cwd().length + 1).replaceAll(sep, '/')
         if (REPLACED[file]) return { contents: REPLACED[file], loader: 'js' }
@@ -155,7 +206,9 @@ export async function bundle({ mutant, mutex = 'real' }: { mutant?: Mutant; mute
       contents: ['barrier', 'condition', 'event', 'lock', 'rlock', 'rwlock', 'semaphore']
         .map((name) => `export * from './lib/sync/${name}.ts'`)
         .concat(
-          `export { Queue } from './lib/channel/queue.ts'`,
+          `export { JoinableQueue, Queue } from './lib/channel/queue.ts'`,
+          `export { Pipe } from './lib/channel/pipe.ts'`,
+          `export const leave = (end) => end.leave()`,
           `export { attach as rebuild } from './lib/memory/handles.ts'`,
           `import { LockWaiter } from './lib/sync/lock-word.ts'`,
           `import { block } from './lib/sync/park.ts'`,

@@ -14,7 +14,9 @@
 // - A slice of a sleep ends by itself only where the caller gave a time, or after somebody was reaped: without a death, no
 //   thread may depend on it.
 // - The time is over or not whenever somebody asks.
-import type { Bundle, Classes, Controller } from './bundle.js'
+// - A port is of the thread whose number is its side. It takes what was posted to it before its owner died or the other closed. When
+//   there is nothing more to come, it is closed as soon as it is read when empty.
+import type { Bundle, Classes, Controller, PortUse } from './bundle.js'
 
 /** What a program of a simulated thread does besides using locks. */
 export interface Thread {
@@ -49,6 +51,8 @@ export interface Scenario<T extends object> {
   end?(results: (unknown[] | undefined)[]): boolean
   /** Whether the memory must be as it was at first when all have ended and nobody was killed. @default true */
   leavesNoTrace?: boolean
+  /** Whether the objects remember more than what the steps came to: then these are told apart by how they came to it. @default false */
+  remembers?: boolean
 }
 
 export interface Exploration {
@@ -58,7 +62,7 @@ export interface Exploration {
 
 type Op =
   | {
-      kind: 'load' | 'add' | 'exchange' | 'store' | 'cas' | 'wait' | 'notify' | 'peek' | 'poke'
+      kind: 'load' | 'add' | 'or' | 'exchange' | 'store' | 'cas' | 'wait' | 'notify' | 'peek' | 'poke'
       at: number
       a: number
       b: number
@@ -68,6 +72,7 @@ type Op =
   | { kind: 'enter'; at: number; report: boolean }
   | { kind: 'exit'; at: number }
   | { kind: 'now' }
+  | { kind: PortUse; at: number; side: number; message: number }
   | { kind: 'inside'; role: string }
   | { kind: 'outside' }
   | { kind: 'point' }
@@ -139,9 +144,10 @@ class Simulated {
     rebuild: (classes: ReturnType<Bundle['load']>) => object,
     offset: (words: Int32Array) => number,
     program: (shared: object, thread: Thread, classes: Classes) => void,
+    remembers: boolean,
   ) {
     const op =
-      (kind: 'load' | 'add' | 'exchange' | 'store' | 'cas' | 'wait' | 'notify' | 'peek' | 'poke') =>
+      (kind: 'load' | 'add' | 'or' | 'exchange' | 'store' | 'cas' | 'wait' | 'notify' | 'peek' | 'poke') =>
       (words: Int32Array, index: number, a = 0, b = 0) =>
         this.#do({ kind, at: offset(words) + index, a, b })
     const controller: Controller = {
@@ -149,6 +155,7 @@ class Simulated {
       load: op('load') as Controller['load'],
       store: op('store') as Controller['store'],
       add: op('add') as Controller['add'],
+      or: op('or') as Controller['or'],
       exchange: op('exchange') as Controller['exchange'],
       compareExchange: op('cas') as Controller['compareExchange'],
       peek: op('peek') as Controller['peek'],
@@ -163,6 +170,8 @@ class Simulated {
         this.#timesNext = true
         return 0
       },
+      port: (kind, words, side, message = 0) =>
+        this.#do({ kind, at: offset(words) + side * PORT_WORDS, side, message }) as number | boolean | undefined,
       point: (waiter) => {
         let prefix = this.#prefixes.get(waiter)
         if (prefix === undefined) {
@@ -181,11 +190,12 @@ class Simulated {
       },
     }
     const classes = bundle.load(controller)
+    const way = () => (remembers ? `${this.#base}(${this.#since.join()})` : '')
     const thread: Thread = {
       id,
       step: (name, use) => {
         this.#timed = false
-        this.#point(`${name} ${JSON.stringify(this.#results)}`)
+        this.#point(`${name} ${JSON.stringify(this.#results)}${way()}`)
         let result: unknown
         try {
           result = use()
@@ -197,7 +207,7 @@ class Simulated {
         }
         this.#results.push(result ?? null)
         this.#timed = false
-        this.#point(`after ${name} ${JSON.stringify(this.#results)}`)
+        this.#point(`after ${name} ${JSON.stringify(this.#results)}${way()}`)
         return result
       },
       inside: (role = '') => {
@@ -377,7 +387,8 @@ class Explorer {
     for (const buffer of buffersOf(made)) memory.set(new Int32Array(buffer), offsets.get(buffer))
     this.#objects = objectsIn(made).map(([kind, buffer]) => [kind, offsets.get(buffer)!])
     this.#threads = scenario.programs.map(
-      (program, id) => new Simulated(id, bundle, (classes) => rebuildAll(classes, made), offset, program),
+      (program, id) =>
+        new Simulated(id, bundle, (classes) => rebuildAll(classes, made), offset, program, scenario.remembers ?? false),
     )
     this.#first = {
       memory,
@@ -475,6 +486,11 @@ class Explorer {
         memory[op.at] = before + op.a
         return this.#advance(next, t, before, at)
       }
+      case 'or': {
+        const before = memory[op.at]!
+        memory[op.at] = before | op.a
+        return this.#advance(next, t, before, at)
+      }
       case 'exchange': {
         const before = memory[op.at]!
         memory[op.at] = op.a
@@ -518,6 +534,27 @@ class Explorer {
       case 'now':
         this.#advance(copy(state), t, 0, at)
         return this.#advance(next, t, 1e9, at)
+      case 'post': {
+        const there = otherPort(op)
+        if (memory[op.at + CLOSED] === 0) memory[there + LETTERS + memory[there + COUNT]!++] = op.message
+        return this.#advance(next, t, undefined, at)
+      }
+      case 'receive': {
+        const first = op.at + LETTERS
+        const letter = memory[op.at + CLOSED] === 0 && memory[op.at + COUNT]! > 0 ? memory[first] : undefined
+        if (letter !== undefined) {
+          memory[op.at + COUNT]!--
+          memory.copyWithin(first, first + 1, op.at + PORT_WORDS)
+          memory[op.at + PORT_WORDS - 1] = 0
+        } else if (memory[otherPort(op) + CLOSED] !== 0 || state.status[1 - op.side] === REAPED)
+          memory[op.at + CLOSED] = 1
+        return this.#advance(next, t, letter, at)
+      }
+      case 'gone':
+        return this.#advance(next, t, memory[op.at + CLOSED] !== 0, at)
+      case 'shut':
+        memory[op.at + CLOSED] = 1
+        return this.#advance(next, t, undefined, at)
       case 'inside': {
         const { together = () => false, room = Infinity } = this.#scenario
         next.inside[t] = op.role
@@ -593,6 +630,14 @@ class Explorer {
   }
 }
 
+// A port's words: whether it is closed, how many messages it holds, and those.
+const CLOSED = 0
+const COUNT = 1
+const LETTERS = 2
+const PORT_WORDS = 8
+
+const otherPort = ({ at, side }: { at: number; side: number }) => at + (side === 0 ? PORT_WORDS : -PORT_WORDS)
+
 /** What matters of an object's memory when nobody uses it: not who came when, and not what the log once said. */
 function stateOf(kind: string, words: Int32Array): string {
   if (kind === 'Lock') return String(words[0])
@@ -631,7 +676,7 @@ function copy(state: State): State {
 }
 
 /** Kinds whose memory is not that of a monitor. */
-const NO_MONITOR = new Set(['Lock', 'RLock', 'Queue', 'Slots'])
+const NO_MONITOR = new Set(['Lock', 'RLock', 'Queue', 'JoinableQueue', 'Slots', 'Connection', 'Port'])
 
 let scratch = new Int32Array(0)
 
@@ -691,6 +736,7 @@ function directController(): Controller {
     load: (words, index) => words[index]!,
     store: (words, index, value) => (words[index] = value),
     add: unused,
+    or: unused,
     exchange: unused,
     compareExchange: (words, index, expected, value) => {
       const before = words[index]!
@@ -707,6 +753,7 @@ function directController(): Controller {
     enter: () => true,
     exit: () => {},
     now: unused,
+    port: () => false,
     point: unused,
     asleep: unused,
   }
@@ -714,10 +761,15 @@ function directController(): Controller {
 
 type Made = { handle?: [kind: string, ...parts: unknown[]] }
 
-/** The same objects as another thread has them: of one object, or of an object of objects. */
+/** The same objects as another thread has them: of one object, or of an object of objects, which come when they are asked for. */
 function rebuildAll(classes: ReturnType<Bundle['load']>, made: object): object {
   if ((made as Made).handle) return classes.rebuild(made)
-  return Object.fromEntries(Object.entries(made).map(([name, one]) => [name, rebuildAll(classes, one as object)]))
+  const all = {}
+  for (const [name, one] of Object.entries(made)) {
+    let rebuilt: object | undefined
+    Object.defineProperty(all, name, { get: () => (rebuilt ??= rebuildAll(classes, one as object)) })
+  }
+  return all
 }
 
 function objectsIn(made: object): [kind: string, buffer: SharedArrayBuffer][] {

@@ -246,6 +246,62 @@ const mutants: (Mutant & { shownBy: string })[] = [
     to: 'if (head === tail) ;',
     shownBy: 'Queue(1): one that gets dies, and is in nobody’s way',
   },
+  {
+    name: 'a message wakes nobody',
+    file: 'lib/channel/wire.ts',
+    from: 'add(this.words, this.#peer + IN, MESSAGE)\n    notifyAll(this.words, this.#peer + IN)',
+    to: 'add(this.words, this.#peer + IN, MESSAGE)',
+    shownBy: 'Pipe: 1 sends two, 1 blocks for them',
+  },
+  {
+    name: 'who receives looks for a message, and then loads what it sleeps on',
+    file: 'lib/channel/connection.ts',
+    from: 'arrival.message = this.#take(arrival.probing, arrival.seen)',
+    to: 'arrival.message = this.#take(arrival.probing, arrival.seen); arrival.seen = this.#wire.seen',
+    shownBy: 'Pipe: 1 sends two, 1 blocks for them',
+  },
+  {
+    name: 'who polls looks for a message, and then loads what it sleeps on',
+    file: 'lib/channel/connection.ts',
+    from: 'arrival.seen = this.#wire.seen\n      return this.#ready(arrival.probing, arrival.seen)',
+    to: 'const ready = this.#ready(arrival.probing)\n      arrival.seen = this.#wire.seen\n      return ready',
+    shownBy: 'Pipe: 1 sends one and closes, 1 polls and receives',
+  },
+  {
+    name: 'an end that is closed wakes nobody',
+    file: 'lib/channel/wire.ts',
+    from: 'or(this.words, this.#peer + IN, CLOSED)\n    notifyAll(this.words, this.#peer + IN)',
+    to: 'or(this.words, this.#peer + IN, CLOSED)',
+    shownBy: 'Pipe: 1 sends two and closes, 1 receives all',
+  },
+  {
+    name: 'whether the other end is closed is looked up after the port was found empty',
+    file: 'lib/channel/connection.ts',
+    from: 'if (Wire.closedIn(seen)) throw',
+    to: 'if (Wire.closedIn(this.#wire.seen)) throw',
+    shownBy: 'Pipe: 1 sends two and closes, 1 receives all',
+  },
+  {
+    name: 'a message is counted before it is in the port',
+    file: 'lib/channel/wire.ts',
+    from: 'if (transfer) this.port?.postMessage(message, transfer)\n    else this.port?.postMessage(message)\n    add(this.words, this.#peer + IN, MESSAGE)',
+    to: 'add(this.words, this.#peer + IN, MESSAGE)\n    if (transfer) this.port?.postMessage(message, transfer)\n    else this.port?.postMessage(message)',
+    shownBy: 'Pipe: 1 sends one and closes, 1 polls and receives',
+  },
+  {
+    name: 'a port that closed by itself is not looked for',
+    file: 'lib/channel/connection.ts',
+    from: 'if (probing ? this.#wire.gone : this.#wire.lost)',
+    to: 'if (this.#wire.lost)',
+    shownBy: 'Pipe: the sender dies',
+  },
+  {
+    name: 'that the sender is dead is taken for the end of what it sent',
+    file: 'lib/channel/connection.ts',
+    from: 'if (probing ? this.#wire.gone : this.#wire.lost)',
+    to: 'if (probing ? this.#wire.broken : this.#wire.lost)',
+    shownBy: 'Pipe: the sender dies',
+  },
 ]
 
 let caught = 0

@@ -10,6 +10,7 @@ import type {
   RWLock,
   Semaphore,
 } from '../../lib/internals.js'
+import type { Connection } from '../../lib/index.js'
 import type { Classes, Mutex } from './bundle.js'
 import type { Scenario, Thread } from './explorer.js'
 
@@ -369,10 +370,88 @@ export const onQueues: Scenario<object>[] = [
   }),
 ].map((one) => ({ leavesNoTrace: false, ...one }))
 
+type Ends = { 0: Connection<number>; 1: Connection<number> }
+
+/** Both ends are on their way: that of thread 0, and that of thread 1. */
+const makePipe = ({ Pipe, leave }: Classes) => {
+  const ends = Pipe<number>()
+  for (const end of ends) leave(end)
+  return ends as Ends
+}
+
+/** Send, and say so in a word of the program. */
+const send =
+  (...values: number[]) =>
+  ({ 0: end }: Ends, thread: Thread) => {
+    for (const value of values) {
+      const result = thread.step('send', () => end.send(value))
+      thread.expect(result === undefined || result === 'BROKEN_PIPE', `send gave ${String(result)}`)
+      if (result === undefined) thread.write(0, value)
+    }
+  }
+const sendAndClose =
+  (...values: number[]) =>
+  (ends: Ends, thread: Thread) => {
+    send(...values)(ends, thread)
+    thread.step('close', () => ends[0].close())
+  }
+
+/** Receive 1, 2, 3 … up to the end of file, and nothing less than was sent. */
+const receiveAll = (receive: (end: Connection<number>, thread: Thread) => unknown) => (ends: Ends, thread: Thread) => {
+  for (let next = 1; ; next++) {
+    const result = receive(ends[1], thread)
+    if (result === 'EOF') return thread.expect(next > thread.read(0), 'a message was lost')
+    thread.expect(result === next, `${String(result)} came in place of ${next}`)
+  }
+}
+const blocked = (end: Connection<number>, thread: Thread) => thread.step('receive', () => end.recvSync())
+const polled = (end: Connection<number>, thread: Thread) => {
+  thread.expect(thread.step('poll', () => end.pollSync(Infinity)) === true, 'poll came to nothing')
+  return thread.step('try', () => end.tryRecv()?.value)
+}
+const polledInTime = (end: Connection<number>, thread: Thread) => {
+  const ready = thread.step('poll', () => end.pollSync(100))
+  return ready ? thread.step('try', () => end.tryRecv()?.value) : thread.step('receive', () => end.recvSync())
+}
+const receive = (count: number) => (ends: Ends, thread: Thread) => {
+  for (let next = 1; next <= count; next++) thread.expect(blocked(ends[1], thread) === next, `not ${next}`)
+}
+const receiveInTime = ({ 1: end }: Ends, thread: Thread) => thread.step('receive', () => end.recvSync(100))
+
+const ask = ({ 0: end }: Ends, thread: Thread) => {
+  thread.step('ask', () => end.send(1))
+  thread.step('hear', () => end.recvSync())
+}
+const answer = ({ 1: end }: Ends, thread: Thread) => {
+  const heard = thread.step('hear', () => end.recvSync())
+  thread.expect(heard === 1 || heard === 'EOF', `heard ${String(heard)}`)
+  thread.step('answer', () => end.send(2))
+}
+
+/** Explored on ports that are a row of messages each. End 0 is that of thread 0. */
+export const onPipes: Scenario<object>[] = [
+  scenario('Pipe: 1 sends two, 1 blocks for them', makePipe, [send(1, 2), receive(2)]),
+  scenario('Pipe: 1 sends two and closes, 1 receives all', makePipe, [sendAndClose(1, 2), receiveAll(blocked)]),
+  scenario('Pipe: 1 sends one and closes, 1 polls and receives', makePipe, [sendAndClose(1), receiveAll(polled)]),
+  scenario('Pipe: 1 sends one and closes, 1 polls in time', makePipe, [sendAndClose(1), receiveAll(polledInTime)]),
+  scenario('Pipe: 1 sends two, 1 is out of time', makePipe, [send(1, 2), receiveInTime]),
+  scenario('Pipe: 1 asks, 1 answers', makePipe, [ask, answer], {
+    end: ([asked, answered]) => JSON.stringify([asked, answered]) === '[[null,2],[1,null]]',
+  }),
+  scenario('Pipe: 1 asks, 1 answers, either dies', makePipe, [ask, answer], { kills: 1 }),
+  scenario('Pipe: the sender dies', makePipe, [sendAndClose(1, 2), receiveAll(blocked)], { kills: 1, victims: [0] }),
+  scenario('Pipe: the sender dies, 1 polls', makePipe, [sendAndClose(1), receiveAll(polled)], {
+    kills: 1,
+    victims: [0],
+  }),
+  scenario('Pipe: the receiver dies', makePipe, [sendAndClose(1, 2), receiveAll(blocked)], { kills: 1, victims: [1] }),
+].map((one) => ({ leavesNoTrace: false, remembers: true, ...one }))
+
 /** Which part of the shipped code each list takes for granted. */
 export const explored: [mutex: Mutex, scenarios: Scenario<object>[]][] = [
   ['real', onWords],
   ['granted', onMonitors],
   ['lock granted', onConditions],
   ['granted', onQueues],
+  ['real', onPipes],
 ]
