@@ -14,7 +14,7 @@
 //  64-65        GET_LOCK       readers           lock word of all of this group
 //  66           HEAD           readers           bytes read, mod 2^32; its store takes a frame
 //  67           GOT            readers           frames ever read, mod 2^32
-//  68           READ_SEGMENT   readers           the segment that is read
+//  68           READ_SEGMENT   readers           the segment of the last frame that was read, or an older one
 //  69           DROPPED        readers           frames that DROPPED_ALL threw away
 //  96-255       for the queue
 // 256           segments       writers           segment k: FIRST << k bytes, after those before it
@@ -27,7 +27,7 @@
 //
 // Deaths: a writer that dies before the store of TAIL has written nothing. One that dies after it and before COUNTED leaves
 // TAIL !== COUNTED, and the next one reads COUNT out of the frames between. A reader that dies before the store of HEAD has
-// read nothing: another reads the frame. GOT is set, not added to: the next reader sets it right.
+// read nothing: another reads the frame. GOT and READ_SEGMENT may lag behind HEAD then: the next reader sets them right.
 import { compareExchange, load, peek, poke, store, type Words } from '../memory/atomics.js'
 import { giveBack, LockWaiter, ME } from '../sync/lock-word.js'
 import { block } from '../sync/park.js'
@@ -335,15 +335,20 @@ export class Ring {
     return peek(words, STATE) === DROPPED_ALL ? SHUT_DOWN : MOVED
   }
 
-  /** The word at which the frame at HEAD, which is not TAIL, begins. The readers change to its segment. */
+  /** The word at which the unread frame at `head` begins. */
   #frameAt(head: number): number {
     const { words } = this
     let segment = peek(words, READ_SEGMENT)
-    // Written before the TAIL that has been loaded; a later one begins at that TAIL or after it, and not at `head`.
-    while (segment < peek(words, WRITE_SEGMENT) && peek(words, START + segment + 1) === head)
-      poke(words, READ_SEGMENT, ++segment)
+    // Not: poke READ_SEGMENT here. Who dies before the store of HEAD has read nothing, and the next one starts again behind it.
+    while (segment < peek(words, WRITE_SEGMENT) && this.#begins(segment + 1, head)) segment++
     if (segment !== this.#read.index) this.#enter(this.#read, segment)
     return this.#read.base + ((head & this.#read.mask) >> 2)
+  }
+
+  /** Whether the segment, which there is, begins at the position or before it. A later one begins at TAIL or after it. */
+  #begins(segment: number, position: number): boolean {
+    load(this.words, WRITE_SEGMENT) // Pairs with its store in #grow: START was written before that.
+    return ((position - peek(this.words, START + segment)) | 0) >= 0
   }
 
   #take(head: number, at: number): void {
@@ -357,6 +362,7 @@ export class Ring {
     const got = forward(peek(words, GOT), index + 1)
     store(words, HEAD, head) // Takes the frame, and frees its bytes; pairs with load(HEAD) in #reserve.
     poke(words, GOT, got)
+    poke(words, READ_SEGMENT, this.#read.index)
   }
 
   #copy(head: number, at: number): void {

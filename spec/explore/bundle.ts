@@ -57,6 +57,9 @@ export type Classes = Pick<
      * explored; what it does on the shared words, is what this does.
      */
     awaitLock(lock: object): boolean
+    /** `putMany` and `getMany`, likewise. */
+    putMany(queue: object, values: number[]): void
+    getMany(queue: object, max: number): number[]
     /** An end leaves the thread that made it. */
     leave(end: object): void
     /** The slots of an executor with one worker, as something that threads can share. */
@@ -130,6 +133,22 @@ const THREADS = `
   export const receiveMessageOnPort = ({ words, side }) => {
     const message = controller.port('receive', words, side)
     return message === undefined ? undefined : { message }
+  }`
+
+// How far it has come is in the waiter's fields: they are all that a try may know from before.
+const MANY = `
+  import { encode, keep } from './lib/channel/codec.ts'
+  import { GetWaiter, PutWaiter } from './lib/channel/queue-core.ts'
+  export const putMany = ({ core }, values) => {
+    const frames = values.map((value) => keep(encode(value)))
+    const waiter = new PutWaiter(core, false, () => (waiter.put += core.writeMany(frames, waiter.put)) === frames.length)
+    waiter.put = 0
+    block(waiter, Infinity)
+  }
+  export const getMany = ({ core }, max) => {
+    let values
+    block(new GetWaiter(core, false, () => (values = core.readMany(max)).length > 0), Infinity)
+    return values
   }`
 
 const SHARED_SLOTS = `
@@ -214,6 +233,7 @@ export async function bundle({ mutant, mutex = 'real' }: { mutant?: Mutant; mute
           `import { block } from './lib/sync/park.ts'`,
           `export const awaitLock = ({ handle: [, memory, onOwnerDeath] }) =>
             block(new LockWaiter(new Int32Array(memory), 0, false, onOwnerDeath), Infinity)`,
+          MANY,
           SHARED_SLOTS,
         )
         .join('\n'),

@@ -134,7 +134,8 @@ class Simulated {
   #timedWaiters = new WeakSet<object>()
   #since: Result[] = []
   #base = ''
-  #state!: State
+  /** `undefined`: before all begins. */
+  #state: State | undefined
   #onPoke: (() => void) | undefined
   #nextId = 1
 
@@ -221,7 +222,7 @@ class Simulated {
       },
     }
     this.#program = () => program(rebuild(classes), thread, classes)
-    this.start = this.#run([], undefined, undefined as never, undefined)
+    this.start = this.#run([], undefined, undefined, undefined)
   }
 
   /** Where it stands after its node's operation had this result, and after the plain code that follows. `onPoke`: before each plain store. */
@@ -254,7 +255,7 @@ class Simulated {
   }
 
   /** Run the program with these results, and go on from there, until an operation that others can see. */
-  #run(script: Result[], last: Node | undefined, state: State, onPoke: (() => void) | undefined): Node {
+  #run(script: Result[], last: Node | undefined, state: State | undefined, onPoke: (() => void) | undefined): Node {
     this.#script = script
     this.#position = 0
     this.#last = last
@@ -291,7 +292,7 @@ class Simulated {
       return result
     }
     this.#extend(op)
-    if (!plain(op)) return this.#stop()
+    if (!plain(op) || !this.#state) return this.#stop()
     const result = this.#doPlain(op, this.#state, this.#onPoke)
     this.#lastResult = result
     this.#since.push(result)

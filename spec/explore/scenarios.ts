@@ -4,6 +4,7 @@ import type {
   Barrier,
   Condition,
   Event,
+  JoinableQueue,
   Lock,
   Queue,
   RLock,
@@ -268,8 +269,8 @@ export const onConditions: Scenario<object>[] = [
 /** Room for a number at first, for three when grown: the memory that it may grow to is there from the start. */
 const makeQueue =
   (maxsize = 0, numbers = 1, ...first: number[]) =>
-  (classes: Pick<Classes, 'Queue'>) => {
-    const queue = new classes.Queue<number>(maxsize, { maxBytes: 16 * numbers - 8 })
+  (classes: Pick<Classes, 'JoinableQueue'>) => {
+    const queue = new classes.JoinableQueue<number>(maxsize, { maxBytes: 16 * numbers - 8 })
     const [, memory] = (queue as unknown as { handle: [string, SharedArrayBuffer] }).handle
     if (memory.byteLength < memory.maxByteLength) memory.grow(memory.maxByteLength)
     for (const value of first) queue.putNowait(value)
@@ -296,6 +297,15 @@ const getAndPut = (value: number) => (queue: Queue<number>, thread: Thread) => {
   thread.step('get', () => queue.getSync(100))
   thread.step('put', () => queue.putSync(value))
 }
+const getTwoInTime = (queue: Queue<number>, thread: Thread) => {
+  for (let i = 0; i < 2; i++) thread.step('get', () => queue.getSync(100))
+}
+/** Who is told by a put that all was thrown away, gets nothing of it. */
+const putThenGet = (queue: Queue<number>, thread: Thread) => {
+  const put = thread.step('put', () => queue.putSync(3, 100))
+  const got = thread.step('get', () => queue.getSync(100))
+  thread.expect(put !== 'QUEUE_SHUT_DOWN' || got === put, `got ${String(got)} of what was thrown away`)
+}
 const putAndShutDown = (value: number) => (queue: Queue<number>, thread: Thread) => {
   thread.step('put', () => queue.putSync(value))
   thread.step('shut down', () => queue.shutdown())
@@ -304,9 +314,41 @@ const drain = (queue: Queue<number>, thread: Thread) => {
   while (thread.step('get', () => queue.getSync()) !== 'QUEUE_SHUT_DOWN');
 }
 
+const shutDownNow = (queue: Queue<number>, thread: Thread) => {
+  thread.step('shut down', () => queue.shutdown(true))
+  thread.expect(thread.step('get', () => queue.getSync()) === 'QUEUE_SHUT_DOWN', 'got from what was thrown away')
+}
+/** Put, until it is shut down. */
+const putInto = (value: number, timeoutMs?: number) => (queue: Queue<number>, thread: Thread) => {
+  thread.step('put', () => queue.putSync(value, timeoutMs))
+}
+const putManyInto =
+  (...values: number[]) =>
+  (queue: Queue<number>, thread: Thread, { putMany }: Classes) => {
+    thread.step('put many', () => putMany(queue, values))
+  }
+const getMany = (count: number) => (queue: Queue<number>, thread: Thread, classes: Classes) => {
+  for (let got = 0; got < count;) {
+    const values = thread.step('get many', () => classes.getMany(queue, count))
+    if (!Array.isArray(values)) return
+    got += values.length
+  }
+}
+/** Get a task, and tell of it in a word of the program before it is done. */
+const work = (timeoutMs?: number) => (queue: JoinableQueue<number>, thread: Thread) => {
+  if (typeof thread.step('get', () => queue.getSync(timeoutMs)) !== 'number') return
+  thread.write(thread.id, 1)
+  thread.expect(thread.step('done', () => queue.taskDone()) === undefined, 'not to be done')
+}
+const joins = (tasks: number, timeoutMs?: number) => (queue: JoinableQueue<number>, thread: Thread) => {
+  const joined = thread.step('join', () => queue.joinSync(timeoutMs))
+  thread.expect(joined === true || timeoutMs !== undefined, 'join came to nothing')
+  thread.expect(joined !== true || thread.read(0) + thread.read(1) >= tasks, 'joined before all was done')
+}
+
 /** What was got, of all that lived, in the order of each. */
 const gotOf = (results: (unknown[] | undefined)[]) =>
-  results.flat().filter((result): result is number => typeof result === 'number')
+  results.flat(2).filter((result): result is number => typeof result === 'number')
 
 /** Each value at most once, those below 10 and those above in order for each thread; exactly `all` where nobody was killed. */
 const delivers =
@@ -367,6 +409,71 @@ export const onQueues: Scenario<object>[] = [
   scenario('Queue(1): one that gets dies, and is in nobody’s way', makeQueue(1, 2, 1), [get(1), getAndPut(2)], {
     kills: 1,
     victims: [0],
+  }),
+  scenario('Queue: 2 get, 1 shuts down at once', makeQueue(0, 2, 1), [drain, drain, shutDownNow], {
+    end: onlyOf([1]),
+  }),
+  scenario('Queue(1): 2 put into the full one, 1 shuts down at once', makeQueue(1, 2, 1), [
+    putInto(2),
+    putInto(3),
+    shutDownNow,
+  ]),
+  scenario(
+    'Queue(1): 1 puts, 1 gets, one of them dies, 1 shuts down at once',
+    makeQueue(1, 2, 1),
+    [putInto(2), get(1), shutDownNow],
+    {
+      kills: 1,
+      victims: [0, 1],
+      end: onlyOf([1, 2]),
+    },
+  ),
+  scenario('Queue: the one that shuts it down at once dies', makeQueue(0, 2, 1, 2), [shutDownNow, putThenGet], {
+    kills: 1,
+    victims: [0],
+    end: onlyOf([1, 2, 3]),
+  }),
+  scenario('JoinableQueue: 2 work, 1 joins', makeQueue(0, 2, 1, 2), [work(), work(), joins(2)]),
+  scenario(
+    'JoinableQueue: 2 work, one of them dies, 1 joins in time',
+    makeQueue(0, 2, 1, 2),
+    [work(), work(100), joins(2, 100)],
+    {
+      kills: 1,
+      victims: [0],
+    },
+  ),
+  scenario('JoinableQueue: 1 works, 1 shuts down at once, 1 joins', makeQueue(0, 2, 1, 2), [
+    work(),
+    shutDownNow,
+    joins(0),
+  ]),
+  scenario(
+    'JoinableQueue: the one that shuts it down at once dies, 1 joins in time',
+    makeQueue(0, 2, 1, 2),
+    [shutDownNow, work(100), joins(0, 100)],
+    {
+      kills: 1,
+      victims: [0],
+    },
+  ),
+  scenario('Queue(2): 1 puts three at once, 1 gets many', makeQueue(2, 4), [putManyInto(1, 2, 3), getMany(3)], {
+    end: delivers([1, 2, 3]),
+  }),
+  scenario(
+    'Queue(2): 1 puts three at once and dies, 1 gets one',
+    makeQueue(2, 4, 11),
+    [putManyInto(1, 2, 3), get(1), putInTime(12)],
+    {
+      kills: 1,
+      victims: [0],
+      end: onlyOf([11]),
+    },
+  ),
+  scenario('Queue: one of those that get many dies', makeQueue(0, 2, 1, 2), [getMany(2), getTwoInTime], {
+    kills: 1,
+    victims: [0],
+    end: delivers([1, 2], 2),
   }),
 ].map((one) => ({ leavesNoTrace: false, ...one }))
 
