@@ -1,11 +1,11 @@
 import { assert, suite } from '../harness.js'
 import { bundle } from './bundle.js'
 import { explore } from './explorer.js'
-import { explored, onQueues, onWords } from './scenarios.js'
+import { explored, onConditions, onMonitors } from './scenarios.js'
 
 const test = suite('every interleaving on the monitors')
 
-for (const [mutex, scenarios] of explored.filter(([, list]) => list !== onWords && list !== onQueues))
+for (const [mutex, scenarios] of explored.filter(([, list]) => list === onMonitors || list === onConditions))
   for (const scenario of scenarios)
     test(`${scenario.name}: as it should be, nobody hangs, no trace`, async () => {
       const { states, violation } = explore(await bundle({ mutex }), scenario)
