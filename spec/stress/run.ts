@@ -1,6 +1,7 @@
 // `npm run stress [minutes] [seed] [kind]`: storms for minutes. The seed of each is printed; given again, it repeats the decisions.
 import { managerStorm } from './manager-storm.js'
 import { queueStorm } from './queue-storm.js'
+import { played, playRounds } from './rounds.js'
 import { storm, stormed } from './storm.js'
 
 const MANAGER_CALLS = 1_000_000
@@ -16,6 +17,10 @@ while (performance.now() < endMs) {
     const { uses, kills, overlaps } = await storm(kind, next, 5000)
     console.log(`${kind}, seed ${next}: ${uses} uses, ${kills} kills, ${overlaps} overlaps`)
     if (overlaps > 0) process.exit(1)
+  }
+  for (const kind of played.filter((name) => !only || name === only)) {
+    const { rounds, kills, broken } = await playRounds(kind, next, 5000)
+    console.log(`${kind}, seed ${next}: ${rounds} rounds, ${kills} kills, ${broken} broken`)
   }
   if (!only || only === 'Queue') {
     const { messages, kills, torn, doubled, missing, excused } = await queueStorm(next, 5000)

@@ -1,15 +1,24 @@
 import { assert, suite } from '../harness.js'
+import { played, playRounds } from './rounds.js'
 import { storm, stormed } from './storm.js'
 
 const test = suite('a storm of kills')
 
 for (const kind of stormed)
-  test(`${kind}: never two inside, and whoever lives gets on`, async () => {
+  test(`${kind}: nobody inside beside one who must be alone, and whoever lives gets on`, async () => {
     const seed = Date.now() % 2 ** 31
-    const { uses, kills, overlaps } = await storm(kind, seed, 2000)
+    const { uses, kills, overlaps } = await storm(kind, seed, 1500)
     console.log(`\n# ${kind}, seed ${seed}: ${uses} uses, ${kills} kills`)
     assert.is(overlaps, 0)
     assert.ok(uses > 0)
+  })
+
+for (const kind of played)
+  test(`${kind}: whoever lives is let go, and all of a party are told the same`, async () => {
+    const seed = Date.now() % 2 ** 31
+    const { rounds, kills, broken } = await playRounds(kind, seed, 1500)
+    console.log(`\n# ${kind}, seed ${seed}: ${rounds} rounds, ${kills} kills, ${broken} broken`)
+    assert.ok(rounds > 0)
   })
 
 test.run()
