@@ -2,13 +2,15 @@
 //
 // word     field     meaning
 //  STATE   WRITER    the owner that writes (thread id + 1); 0: nobody does
-// A HOLDING entry per thread that reads: COUNT times. KIND of a waiter: READ or WRITE.
+// A HOLDING entry per thread that reads: COUNT times. KIND of a waiter: WRITE or not, SYNC or not.
 //
 //   FREE ──> read by n threads ──the last releases, or dies──> FREE ──> WRITER ──releases──> FREE
 //                                                                         └──dies──recover──> held by another
 //
-// Served in the order of coming, neighbouring readers together; who comes while a writer waits, waits behind it, unless its
-// thread reads already: it would wait for itself. A reader has changed nothing, so one that dies is forgotten.
+// Served in the order of coming, neighbouring readers together; who comes while a writer waits, waits behind it. But a thread that
+// blocks never waits for itself: it passes a writer if it reads already, and those who await in it, who cannot go on meanwhile.
+// Not: let who awaits pass, too, where its thread reads. Readers of one busy thread would overlap, and no writer ever come.
+// A reader has changed nothing, so one that dies is forgotten.
 import { DeadlockError, LockError } from '../errors.js'
 import { peek, poke } from '../memory/atomics.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../memory/deadline.js'
@@ -17,15 +19,19 @@ import { findDead, isDead } from '../memory/liveness.js'
 import { Acquirable } from './guard.js'
 import { ME, ownerDied, type OnOwnerDeath } from './lock-word.js'
 import { checkOnOwnerDeath, type LockOptions } from './lock.js'
-import { EntryWaiter, GRANTED, HOLDING, KIND, Monitor, STATE } from './monitor.js'
+import { EntryWaiter, GRANTED, HOLDING, KIND, Monitor, STATE, WAITING } from './monitor.js'
 import { AsyncQueue, block } from './park.js'
 
 const WRITER = STATE
 const READ = 0
 const WRITE = 1
+/** Of a waiter: its thread blocks for it, or tries once. */
+const SYNC = 2
 
 class Access extends Monitor {
   readonly #onOwnerDeath: OnOwnerDeath
+  /** This thread blocks for it. */
+  #blocked = false
 
   constructor(onOwnerDeath: OnOwnerDeath, memory?: SharedArrayBuffer) {
     super(memory)
@@ -34,12 +40,14 @@ class Access extends Monitor {
 
   override take({ kind }: EntryWaiter): boolean {
     if (this.writer !== 0) return false
-    if (kind === WRITE) {
-      if (this.#isRead() || this.firstWaiter() >= 0) return false
+    const sync = (kind & SYNC) !== 0
+    const isNext = !this.waiters().some((entry) => !sync || this.ownerOf(entry) !== ME)
+    if (kind & WRITE) {
+      if (this.#isRead() || !isNext) return false
       poke(this.words, WRITER, ME)
       return true
     }
-    if (this.firstWaiter() >= 0 && this.held(ME) === 0) return false
+    if (!isNext && !(sync && this.held(ME) > 0)) return false
     this.commit(...this.charge(ME, 1))
     return true
   }
@@ -58,11 +66,20 @@ class Access extends Monitor {
     this.#serve()
   }
 
+  /** While this thread is blocked, those who await in it cannot go on: what is on its way to one of them is given back. */
+  override reclaim({ index }: EntryWaiter): void {
+    for (const entry of this.entries(GRANTED)) {
+      if (entry === index || this.ownerOf(entry) !== ME) continue
+      const writes = (peek(this.words, entry + KIND) & WRITE) !== 0
+      this.commit(...(writes ? [WRITER, 0] : this.charge(ME, -1)), entry, WAITING | ME)
+    }
+  }
+
   override refuse({ kind, blocking, probing }: EntryWaiter): void {
     if (this.#isWriterDead(probing)) throw ownerDied(this.writer)
     if (!blocking) return
     if (this.writer === ME) throw new DeadlockError('this thread would block for an RWLock that it holds for writing')
-    if (kind === WRITE && this.held(ME) > 0)
+    if (kind & WRITE && this.held(ME) > 0)
       throw new DeadlockError('this thread would block to write under an RWLock that it holds for reading')
   }
 
@@ -92,13 +109,37 @@ class Access extends Monitor {
     return peek(this.words, WRITER)
   }
 
-  #serve(): void {
-    for (const entry of this.waiters()) {
-      if (this.writer !== 0) return
-      if (peek(this.words, entry + KIND) === READ) this.grant(entry, ...this.charge(this.ownerOf(entry), 1))
-      else if (this.#isRead()) return
-      else this.grant(entry, WRITER, this.ownerOf(entry))
+  /** Block this thread until it has it. */
+  block(waiter: EntryWaiter, timeoutMs: number): boolean {
+    let taken = false
+    this.#blocked = true
+    try {
+      taken = block(waiter, timeoutMs)
+    } finally {
+      this.#blocked = false
+      // Those who await in this thread were passed over for it.
+      if (!taken) this.exclusively(() => this.#serve())
     }
+    return taken
+  }
+
+  #serve(): void {
+    const waiters = this.waiters()
+    const blocked = new Set(waiters.filter((entry) => this.#isSync(entry)).map((entry) => this.ownerOf(entry)))
+    if (this.#blocked) blocked.add(ME)
+    for (const entry of waiters) {
+      if (this.writer !== 0) return
+      const sync = this.#isSync(entry)
+      const owner = this.ownerOf(entry)
+      if (!sync && blocked.has(owner)) continue
+      if ((peek(this.words, entry + KIND) & WRITE) === 0) this.grant(entry, ...this.charge(owner, 1))
+      else if (this.#isRead()) return
+      else this.grant(entry, WRITER, owner)
+    }
+  }
+
+  #isSync(entry: number): boolean {
+    return (peek(this.words, entry + KIND) & SYNC) !== 0
   }
 
   #isRead(): boolean {
@@ -124,8 +165,8 @@ class Face extends Acquirable {
 
   override acquireSync(timeoutMs?: number): boolean {
     const limitMs = checkTimeout(timeoutMs, 'timeoutMs')
-    const waiter = new EntryWaiter(this.#access, limitMs > 0, this.#kind)
-    return limitMs > 0 ? block(waiter, limitMs) : this.#access.tryNow(waiter)
+    const waiter = new EntryWaiter(this.#access, limitMs > 0, this.#kind | SYNC)
+    return limitMs > 0 ? this.#access.block(waiter, limitMs) : this.#access.tryNow(waiter)
   }
 
   override acquire(options?: WaitOptions): Promise<boolean> {
@@ -161,7 +202,10 @@ class Face extends Acquirable {
 
 /** A lock that many hold for reading, or one for writing, across threads. Shareable. */
 export class RWLock {
-  /** To hold while reading: others may read, too. */
+  /**
+   * To hold while reading: others may read, too. Who comes while a writer waits, waits behind it; only a thread that reads already
+   * and blocks for another read passes. An async function that reads must not await another read: a writer may be between.
+   */
   readonly read: Acquirable & Pick<Face, 'recover' | 'recoverSync'>
   /** To hold while writing: nobody else reads or writes. */
   readonly write: Acquirable & Pick<Face, 'recover' | 'recoverSync'>

@@ -177,6 +177,107 @@ for (const [name, make] of kinds.filter(([name]) => !name.includes('RWLock')))
     assert.is(lock.locked(), false)
   })
 
+const faces = ['read', 'write'] as const
+
+for (const blocking of faces)
+  for (const awaiting of faces)
+    test(`RWLock: a thread that blocks to ${blocking} gets it before those who await to ${awaiting} in it`, async () => {
+      const [lock, ready] = [new RWLock(), new Event()]
+      const holdFor = (held: RWLock, taken: Event) => {
+        held.write.acquireSync()
+        taken.set()
+        const endMs = performance.now() + 100
+        while (performance.now() < endMs);
+        held.write.release()
+      }
+      const holder = new Process({ target: holdFor, args: [lock, ready] }).start()
+      await ready.wait()
+      const awaited = Promise.all([1, 2].map(() => lock[awaiting].acquire().then(() => lock[awaiting].release())))
+      assert.is(lock[blocking].acquireSync(30_000), true)
+      lock[blocking].release()
+      await awaited
+      await holder.join()
+      assert.is(lock.write.locked(), false)
+    })
+
+for (const face of faces)
+  test(`RWLock: what is on its way to one who awaits to ${face} is had by its thread that blocks; it gets it later`, async () => {
+    const lock = new RWLock()
+    lock.write.acquireSync()
+    const awaited = lock[face].acquire()
+    lock.write.release()
+    assert.is(lock.write.acquireSync(30_000), true)
+    lock.write.release()
+    assert.is(await awaited, true)
+    assert.is(lock[face === 'read' ? 'write' : 'read'].tryAcquire(), false)
+    lock[face].release()
+    assert.is(lock.write.locked(), false)
+  })
+
+test('RWLock: a thread that blocks in vain leaves those who await in it their turn', async () => {
+  const [lock, ready, done] = [new RWLock(), new Event(), new Event()]
+  const read = (held: RWLock, taken: Event, enough: Event) => {
+    held.read.acquireSync()
+    taken.set()
+    enough.waitSync()
+    held.read.release()
+  }
+  const reader = new Process({ target: read, args: [lock, ready, done] }).start()
+  await ready.wait()
+  const awaited = lock.write.acquire()
+  assert.is(lock.write.acquireSync(20), false)
+  assert.is(lock.read.tryAcquire(), true)
+  lock.read.release()
+  assert.is(lock.read.acquireSync(30_000), true)
+  assert.is((await thrownBy(() => lock.write.acquireSync())).code, 'ERR_MANYHANDS_DEADLOCK')
+  lock.read.release()
+  done.set()
+  assert.is(await awaited, true)
+  await reader.join()
+  lock.write.release()
+})
+
+test('RWLock: readers of one thread that overlap let a writer through; who reads and blocks to read again passes it', async () => {
+  const lock = new RWLock()
+  const order: string[] = []
+  const use = async (face: 'read' | 'write', name: string) => {
+    const guard = await lock[face].hold()
+    order.push(name)
+    guard.release()
+  }
+  await lock.read.acquire()
+  const uses = [use('write', 'writer'), use('read', 'reader')]
+  assert.is(lock.read.acquireSync(30_000), true)
+  lock.read.release()
+  assert.is(lock.read.tryAcquire(), true)
+  lock.read.release()
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.equal(order, [])
+  lock.read.release()
+  await Promise.all(uses)
+  assert.equal(order, ['writer', 'reader'])
+})
+
+test('RWLock: a writer of another thread is served although readers of a busy thread always overlap', async () => {
+  const [lock, done] = [new RWLock(), new Event()]
+  const write = (shared: RWLock, written: Event) => {
+    shared.write.acquireSync()
+    written.set()
+    shared.write.release()
+  }
+  await lock.read.acquire()
+  const writer = new Process({ target: write, args: [lock, done] }).start()
+  while (!done.isSet()) {
+    const next = lock.read.acquire()
+    await new Promise((resolve) => setTimeout(resolve, 1))
+    // The next has begun, unless the writer waits.
+    lock.read.release()
+    await next
+  }
+  lock.read.release()
+  await writer.join()
+})
+
 test('what was taken of a Semaphore that signals, is used up: nobody died holding it', async () => {
   const semaphore = new Semaphore(0)
   semaphore.release()
