@@ -90,7 +90,7 @@ export class OwnerDiedError extends ManyhandsError {
   }
 }
 
-/** ERR_MANYHANDS_BROKEN_BARRIER: the barrier was aborted or reset, a party gave up waiting, or it died. */
+/** ERR_MANYHANDS_BROKEN_BARRIER: the barrier was aborted or reset, a party gave up waiting or died, or its action threw. */
 export class BrokenBarrierError extends ManyhandsError {
   readonly code = 'ERR_MANYHANDS_BROKEN_BARRIER'
 }

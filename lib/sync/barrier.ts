@@ -111,7 +111,7 @@ class Party extends Monitor {
       poke(words, waiter.index, 0)
     }
     this.settle(false)
-    if (!intact) throw new BrokenBarrierError('the barrier was broken while its action ran')
+    if (!intact && good) throw new BrokenBarrierError('the barrier was broken while its action ran')
   }
 
   /** Break the party that waits now, and let nobody wait any more. */
@@ -166,7 +166,7 @@ export function provideActions(provided: Actions): void {
 }
 
 export interface BarrierOptions {
-  /** A target that one of the parties runs when all are there, before any goes on. If it throws, the barrier is broken. @default none */
+  /** A target that one of the parties runs when all are there, before any goes on. If it throws, the barrier is broken, and that party gets what it threw. @default none */
   action?: (() => unknown) | undefined
   /** Milliseconds that a `wait` without a time of its own waits. @default Infinity */
   timeout?: number | undefined
@@ -201,7 +201,7 @@ export class Barrier {
    * Wait until all parties wait.
    * @returns 0 to parties - 1, another for each party
    * @throws BrokenBarrierError (ERR_MANYHANDS_BROKEN_BARRIER) it was aborted or reset, the time of a party was over, a party
-   * died, or the action failed (its error is the `cause`)
+   * died, or the action threw in another; what the action threw, in the party that ran it
    */
   async wait(options: WaitOptions = this.#timeoutMs): Promise<number> {
     const { timeoutMs = this.#timeoutMs, signal } = this.#checked(options)
@@ -247,7 +247,7 @@ export class Barrier {
 
   #finishAction(waiter: EntryWaiter, thrown: { reason: unknown } | undefined): void {
     this.#party.exclusively(() => this.#party.finishAction(waiter, !thrown))
-    if (thrown) throw new BrokenBarrierError("the barrier's action failed", { cause: thrown.reason })
+    if (thrown) throw thrown.reason
   }
 
   /** Break it: all who wait, and who come until `reset`, get BrokenBarrierError. */

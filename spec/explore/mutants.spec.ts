@@ -123,8 +123,8 @@ const mutants: (Mutant & { shownBy: string })[] = [
   {
     name: 'a writer is let in while others read',
     file: 'lib/sync/rwlock.ts',
-    from: 'if (this.#isRead() || this.firstWaiter() >= 0) return false',
-    to: 'if (this.firstWaiter() >= 0) return false',
+    from: 'if (this.#isRead() || !isNext) return false',
+    to: 'if (!isNext) return false',
     shownBy: 'RWLock: 2 readers, 1 writer',
   },
   {

@@ -477,15 +477,41 @@ test('a barrier gives every party another index, after its action has run once',
   assert.is(barrier.nWaiting, 0)
 })
 
-test('a barrier is broken by a failing action, a party out of time, and abort; reset makes it whole', async () => {
-  const failing = new Barrier(1, {
-    action: () => {
-      throw new RangeError('no')
-    },
+for (const blocking of [false, true])
+  test(`an action that throws breaks the barrier; its party, ${blocking ? 'blocked' : 'awaiting'}, gets its error`, async () => {
+    const barrier = new Barrier(3, {
+      action: () => {
+        throw new RangeError('no')
+      },
+    })
+    const others = [1, 2].map(() => thrownBy(() => barrier.wait()))
+    assert.instance(await thrownBy(() => (blocking ? barrier.waitSync() : barrier.wait())), RangeError)
+    for (const other of others) assert.is((await other).code, 'ERR_MANYHANDS_BROKEN_BARRIER')
+    assert.is(barrier.broken, true)
+    assert.is((await thrownBy(() => barrier.wait())).code, 'ERR_MANYHANDS_BROKEN_BARRIER')
+    barrier.reset()
+    assert.is(barrier.broken, false)
   })
-  const error = await thrownBy(() => failing.wait())
-  assert.is(error.code, 'ERR_MANYHANDS_BROKEN_BARRIER')
-  assert.instance(error.cause, RangeError)
+
+test('an action that throws nothing does not hide that the barrier was broken meanwhile, one that throws is told', async () => {
+  for (const [ending, code] of [
+    ['return', 'ERR_MANYHANDS_BROKEN_BARRIER'],
+    ['throw', 'EACTION'],
+  ] as const) {
+    const hook: { barrier?: Barrier; ending: string } = { ending }
+    Object.assign(globalThis, { hook })
+    hook.barrier = new Barrier(1, {
+      action: () => {
+        const { hook } = globalThis as unknown as { hook: { barrier: Barrier; ending: string } }
+        hook.barrier.abort()
+        if (hook.ending === 'throw') throw Object.assign(new Error('no'), { code: 'EACTION' })
+      },
+    })
+    assert.is((await thrownBy(() => hook.barrier!.wait())).code, code)
+  }
+})
+
+test('a barrier is broken by a party out of time, and by abort; reset makes it whole', async () => {
   const barrier = new Barrier(2)
   assert.is((await thrownBy(() => barrier.waitSync(10))).code, 'ERR_MANYHANDS_BROKEN_BARRIER')
   assert.is(barrier.broken, true)
