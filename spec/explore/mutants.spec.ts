@@ -103,7 +103,7 @@ const mutants: (Mutant & { shownBy: string })[] = [
     name: 'a dead writer that was granted the lock frees it, though another has taken its place',
     file: 'lib/sync/rwlock.ts',
     from: 'if (this.writer === this.ownerOf(entry)) this.commit',
-    to: 'if (peek(this.words, entry + KIND) === WRITE) this.commit',
+    to: 'if (peek(this.words, entry + KIND) & WRITE) this.commit',
     shownBy: 'RWLock: 3 writers, one twice, 1 death',
   },
   {
