@@ -1,7 +1,7 @@
 // Where a worker follows its leases: the functions that it was told of, and how what came of a task gets back.
 import type { MessagePort, Transferable } from 'node:worker_threads'
 import { pack, unpack, type Packed } from '../memory/handles.js'
-import { explainCloneFailure } from '../memory/clone.js'
+import { explainCloneFailure, isCloneable } from '../memory/clone.js'
 import { encodeFailure, type Failure } from '../task/failure.js'
 import { ImportFailure, loadTarget, type Definition } from '../task/target.js'
 import type { Share } from './blocks.js'
@@ -154,15 +154,6 @@ function toBlame(outcome: Outcome): unknown {
   if (outcome.kind !== 'computed') return packedIn(outcome)?.value
   const { parts } = outcome.share.value as Share
   return parts.find((part) => !isCloneable(part))
-}
-
-function isCloneable(value: unknown): boolean {
-  try {
-    structuredClone(value)
-    return true
-  } catch {
-    return false
-  }
 }
 
 function withoutUncloneable({ values: { value }, failures }: Outcome & { kind: 'mapped' | 'left' }): {

@@ -5,7 +5,7 @@ import { advise } from '../task/target.js'
 import { Claims, computeBlocks } from './blocks.js'
 import { CannotRun, type Desk } from './desk.js'
 import type { Assignment, Lease, Outcome } from './lease.js'
-import { isThenable, mapItems, type Mapped } from './map-items.js'
+import { isThenable, mapItems, type Mapped, type MapWatch } from './map-items.js'
 import type { Column } from './numbers.js'
 
 /** As in LeaseEnd: number of a function, calls, milliseconds, and so on. */
@@ -87,13 +87,18 @@ export async function performMap(
     advise(definition, thrown)
     return encodeFailure(thrown)
   }
-  const { values, failures } = await mapItems(fn, chunk, { settled, retries }, describe, {
+  const watch: MapWatch<Failure> = {
     begins: (soFar) => desk.onEnd(slot, 0, () => ({ kind: 'left', ...columnOf(soFar()) })),
     item: (index) => desk.slots.reach(slot, index),
-  })
-  desk.onEnd(slot, 0)
-  const spent = [target, Math.max(values.length, 1), performance.now() - sinceMs]
-  return { outcome: { kind: 'mapped', ...columnOf({ values, failures }) }, spent }
+  }
+  let mapped: Mapped<Failure>
+  try {
+    mapped = await mapItems(fn, chunk, { settled, retries }, describe, watch)
+  } finally {
+    desk.onEnd(slot, 0)
+  }
+  const spent = [target, Math.max(mapped.values.length, 1), performance.now() - sinceMs]
+  return { outcome: { kind: 'mapped', ...columnOf(mapped) }, spent }
 }
 
 function columnOf({ values, failures }: Mapped<Failure>): Pick<Outcome & { kind: 'mapped' }, 'values' | 'failures'> {

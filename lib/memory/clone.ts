@@ -73,7 +73,8 @@ function findCulprit(
   return excused ? 'excused' : { path, value }
 }
 
-function isCloneable(value: unknown): boolean {
+/** Whether structured clone takes it, with nothing moved. */
+export function isCloneable(value: unknown): boolean {
   try {
     structuredClone(value)
     return true

@@ -1,17 +1,9 @@
 import { Manager, Process } from 'manyhands'
 import { assert, suite, thrownBy } from '../harness.js'
+import { managed } from './managed.js'
 import { collect, giveAndEnd, Keeper } from './manager.tasks.js'
 
 const test = suite('a function that is given to a managed object')
-
-async function managed(use: (manager: Manager) => Promise<void>): Promise<void> {
-  const manager = await Manager.start()
-  try {
-    await use(manager)
-  } finally {
-    await manager.shutdown()
-  }
-}
 
 /** Resolves when it is true, which it becomes by collecting garbage here and in the manager. */
 async function collectUntil(manager: Manager, check: () => boolean): Promise<void> {

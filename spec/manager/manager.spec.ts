@@ -1,17 +1,9 @@
 import { DataCloneError, Manager, ManagerError, Process, ProcessPoolExecutor, task } from 'manyhands'
 import { assert, runProgram, suite, thrownBy } from '../harness.js'
+import { managed } from './managed.js'
 import { Account, addMany, callThenDie, collect, dropNothing, Heap, pushDeep, returnIt } from './manager.tasks.js'
 
 const test = suite('a manager')
-
-async function managed(use: (manager: Manager) => Promise<void>): Promise<void> {
-  const manager = await Manager.start()
-  try {
-    await use(manager)
-  } finally {
-    await manager.shutdown()
-  }
-}
 
 async function run(target: unknown, args: unknown[]): Promise<Process> {
   const process = new Process({ target: target as never, args }).start()

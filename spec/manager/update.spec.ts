@@ -1,17 +1,9 @@
-import { Manager, Process, task } from 'manyhands'
+import { Process, task } from 'manyhands'
 import { assert, suite, thrownBy } from '../harness.js'
+import { managed } from './managed.js'
 import { slowly, updateThenDie } from './manager.tasks.js'
 
 const test = suite('update')
-
-async function managed(use: (manager: Manager) => Promise<void>): Promise<void> {
-  const manager = await Manager.start()
-  try {
-    await use(manager)
-  } finally {
-    await manager.shutdown()
-  }
-}
 
 test('takes asynchronous tasks and functions, one at a time', () =>
   managed(async (manager) => {
