@@ -160,7 +160,9 @@ export class ProcessPoolExecutor implements Executor {
 
   stats(): ExecutorStats {
     const { dispatcher, maxWorkers, counts } = this.#pool
-    return { maxWorkers, ...counts, ...dispatcher.stats() }
+    // First: it takes in what is finished, which counts.
+    const working = dispatcher.stats()
+    return { maxWorkers, ...counts, ...working }
   }
 
   /** Shut down, and wait. */

@@ -261,4 +261,19 @@ test('leaves statistics that add up', async () => {
   await executor.shutdown()
 })
 
+test('counts in its statistics what is finished, though no promise has told of it', async () => {
+  const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+  const gate = new Gate()
+  const future = executor.submit(passGate<number>, gate.words, 1)
+  await gate.begun()
+  gate.open()
+  const deadline = performance.now() + 30_000
+  let stats
+  do stats = executor.stats()
+  while (stats.running > 0 && performance.now() < deadline)
+  assert.equal([stats.queued, stats.running, stats.completed], [0, 0, 1])
+  assert.is(await future, 1)
+  await executor.shutdown()
+})
+
 test.run()
