@@ -9,6 +9,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { measure, report, type Contender } from './measure.js'
+import { importMultithreading } from './peers/multithreading.js'
 import { startPython } from './python.js'
 
 const ROUNDS = 5
@@ -119,13 +120,6 @@ async function ways(): Promise<Way[]> {
       },
     },
   ]
-}
-
-/** The package wants a global that Node has from version 21 on. */
-async function importMultithreading(): Promise<typeof import('multithreading')> {
-  if (!('navigator' in globalThis))
-    Object.defineProperty(globalThis, 'navigator', { value: { hardwareConcurrency: 2 } })
-  return import('multithreading')
 }
 
 /** Nanoseconds per increment by benchmark.js, which counts for as long as it likes: the total must be what it counted. */
