@@ -1,9 +1,9 @@
-// A worker of an executor: piscina loads this file in each of its threads and calls the default export with the first lease of
-// a shift (lib/executor/shifts.ts). It never throws: piscina's worker would die of it.
-import { MessageChannel, parentPort, threadId, workerData } from 'node:worker_threads'
+// A worker of an executor: piscina loads this file in each of its threads, and calls the default export once, with the worker's
+// end of its line. By that come leases (lib/executor/hands.ts).
+import { threadId, workerData } from 'node:worker_threads'
 import { Slots } from '../lib/executor/claims.js'
 import { CannotRun, Desk } from '../lib/executor/desk.js'
-import type { Hello, Lease, LeaseEnd } from '../lib/executor/lease.js'
+import type { Lease, LeaseEnd, Line } from '../lib/executor/lease.js'
 import { performAlone, performBlocks, performCalls, performMap, type Spent } from '../lib/executor/perform.js'
 import type { WorkerSetup } from '../lib/executor/threads.js'
 import { becomeProcess } from '../lib/process/current.js'
@@ -19,39 +19,26 @@ const worker = becomeProcess({
   daemon: false,
   parent: creator.parent,
 })
-const { port1: own, port2: executors } = new MessageChannel()
-const { port1: leases, port2: leasesHere } = new MessageChannel()
-const desk = new Desk(slots, own, () => import('../lib/index.js'))
-const hello: Hello = { kind: 'manyhands:hello', threadId, outcomes: executors, leases: leasesHere }
-parentPort!.postMessage(hello, [executors, leasesHere])
-const initialized = initialize()
 let tasksLeft = maxTasks
-let leave = () => {}
 
-process.on('exit', () => desk.leave())
 postOutputAtOnce()
-void tellReady()
 
-export default async function work(first: Lease): Promise<void> {
-  const over = new Promise<void>((resolve) => (leave = resolve))
-  void follow(first)
-  await over
+export default function begin({ leases, outcomes }: Line): void {
+  const desk = new Desk(slots, outcomes, () => import('../lib/index.js'))
+  const initialized = initialize(desk)
+  process.on('exit', () => desk.leave())
+  leases.on('message', async (lease: Lease) => {
+    desk.learn(lease.news)
+    leases.postMessage((await initialized) ?? (await runLease(desk, lease)))
+  })
+  void tellReady(desk, initialized)
 }
 
-leases.on('message', (lease: Lease | null) => (lease ? void follow(lease) : leave()))
-
-async function follow(lease: Lease): Promise<void> {
-  leases.postMessage(await runLease(lease))
-}
-
-async function runLease(lease: Lease): Promise<LeaseEnd> {
-  desk.learn(lease.news)
-  const broken = await initialized
-  if (broken) return broken
+async function runLease(desk: Desk, lease: Lease): Promise<LeaseEnd> {
   slots.begin(lease.slot)
   worker.watchCancellation(...slots.cancellation(lease.slot))
   try {
-    return { kind: 'ended', spent: await perform(lease) }
+    return { kind: 'ended', spent: await perform(desk, lease) }
   } catch (thrown) {
     if (CannotRun.is(thrown)) return thrown.end
     return { kind: 'broken', what: 'a worker failed', failure: encodeFailure(thrown) }
@@ -62,7 +49,7 @@ async function runLease(lease: Lease): Promise<LeaseEnd> {
   }
 }
 
-function perform(lease: Lease): Promise<Spent> {
+function perform(desk: Desk, lease: Lease): Promise<Spent> {
   const { assignment } = lease
   switch (assignment.kind) {
     case 'calls':
@@ -83,11 +70,11 @@ function onTask(): boolean {
 }
 
 /** Whoever ends before that, would always: its successors, too. */
-async function tellReady(): Promise<void> {
+async function tellReady(desk: Desk, initialized: Promise<unknown>): Promise<void> {
   if (!(await initialized)) desk.post({ kind: 'ready' })
 }
 
-async function initialize(): Promise<LeaseEnd | undefined> {
+async function initialize(desk: Desk): Promise<LeaseEnd | undefined> {
   if (!initializer) return undefined
   try {
     const { target, args } = initializer

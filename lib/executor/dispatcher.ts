@@ -7,6 +7,7 @@
 import type { Transferable } from 'node:worker_threads'
 import { BrokenProcessPool, TimeoutError } from '../errors.js'
 import { LONGEST_TIMER_MS } from '../memory/deadline.js'
+import { systemTimeout } from '../memory/timers.js'
 import { decodeFailure } from '../task/failure.js'
 import type { Definition } from '../task/target.js'
 import { clock, newSlotMemory, Slots } from './claims.js'
@@ -14,10 +15,10 @@ import { compose, nextLease } from './compose.js'
 import { bootFailure, brokenPool, explainUnsent, workerDied } from './endings.js'
 import type { ExecutorStats } from './executor.js'
 import { Flight, type Job } from './flight.js'
+import { ThreadEnded } from './hands.js'
 import type { LeaseEnd } from './lease.js'
 import { KnownFunctions, type KnownFunction } from './pace.js'
 import { PriorityQueue } from './queue.js'
-import { RunFailure } from './shifts.js'
 import { Threads, type ThreadsOptions } from './threads.js'
 
 /** How often somebody looks after leases that are out: what is finished in them waits so long at most, and half as long again. */
@@ -40,6 +41,7 @@ export class Dispatcher {
   readonly #onIdle: () => void
   #ticking = false
   #broken: BrokenProcessPool | undefined
+  #terminated = false
   #workersLost = 0
 
   /** @param onIdle nothing is queued or in flight any more */
@@ -65,6 +67,11 @@ export class Dispatcher {
 
   get broken(): BrokenProcessPool | undefined {
     return this.#broken
+  }
+
+  /** Whether its workers were ended for good: nothing is run again. */
+  get terminated(): boolean {
+    return this.#terminated
   }
 
   get idle(): boolean {
@@ -108,6 +115,7 @@ export class Dispatcher {
 
   /** End every worker now. What they run fails with WorkerDiedError and this exit code. Nothing may be queued or added any more. */
   terminate(exitcode: number): void {
+    this.#terminated = true
     void this.#threads.terminateAll(exitcode)
   }
 
@@ -142,11 +150,7 @@ export class Dispatcher {
   get #finishing(): number {
     let finishing = 0
     for (const flight of this.#flights) if (flight.told && flight.lingers < LINGERING) finishing++
-    return finishing > 0 && this.#idle() > 0 ? 0 : finishing
-  }
-
-  #idle(): number {
-    return this.#threads.idle(new Set([...this.#flights].map(({ taker }) => taker)))
+    return finishing > 0 && this.#threads.idle > 0 ? 0 : finishing
   }
 
   async #fly(flight: Flight): Promise<void> {
@@ -157,11 +161,10 @@ export class Dispatcher {
     try {
       end = await this.#send(flight, transfer)
     } catch (failure) {
-      // Any other failure is of the making of the message: a getter that throws.
-      if (failure instanceof RunFailure && !failure.unsent) await this.#onRunFailure(flight)
-      else this.#onUnsent(flight, failure instanceof RunFailure ? failure.reason : failure, transfer)
+      if (failure instanceof ThreadEnded) this.#onThreadEnd(flight, failure)
+      else this.#onUnsent(flight, failure, transfer)
     }
-    if (end) await this.#onEnd(flight, end)
+    if (end) this.#onEnd(flight, end)
     this.#land(flight)
   }
 
@@ -179,7 +182,7 @@ export class Dispatcher {
     })
   }
 
-  async #onEnd(flight: Flight, end: LeaseEnd): Promise<void> {
+  #onEnd(flight: Flight, end: LeaseEnd): void {
     if (end.kind === 'broken') return this.#break(end.what, decodeFailure(end.failure))
     this.#functions.measure(end.spent)
     this.#collect(flight)
@@ -199,16 +202,14 @@ export class Dispatcher {
     job!.settle({ kind: 'failed', error: explainUnsent(job!, reason, transfer) })
   }
 
-  /** The worker has died, or never got it. */
-  async #onRunFailure(flight: Flight): Promise<void> {
+  #onThreadEnd(flight: Flight, { ending }: ThreadEnded): void {
     const { taker, moved } = flight
-    if (taker === undefined) return this.#takeBack(flight)
-    // Not before its exit: what it has posted until then counts.
-    const { exitcode, reason } = await this.#threads.exitOf(taker)
-    const died = (when: string) => workerDied(taker, exitcode, reason, when)
+    if (!ending || taker === undefined) return this.#takeBack(flight)
+    const died = (when: string) => workerDied(taker, ending, when)
     const unbegun = flight.takeBack()
     this.#collect(flight)
     if (flight.bury(() => died('while it ran this task'))) this.#workersLost++
+    else if (!moved) this.#threads.tellOfIdleDeath(ending)
     if (!moved) return this.#putBack(unbegun)
     for (const job of unbegun) {
       if (job.over) continue
@@ -241,16 +242,16 @@ export class Dispatcher {
     if (!this.#broken) this.#queue.putBack(jobs.filter(({ over }) => !over))
   }
 
-  /** As long as leases are out, look after them. */
+  /** As long as leases are out, look after them. Nothing else keeps a program that waits for them. */
   #watchOver(): void {
     if (this.#ticking) return
     this.#ticking = true
-    setTimeout(() => this.#tick(), TICK_MS).unref()
+    systemTimeout(() => this.#tick(), TICK_MS)
   }
 
   #tick(): void {
     this.#ticking = false
-    const idle = this.#idle()
+    const { idle } = this.#threads
     for (const flight of this.#flights) {
       if (flight.told) flight.lingers++
       this.#collect(flight)

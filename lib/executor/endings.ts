@@ -5,9 +5,9 @@ import { BrokenProcessPool, DataCloneError, WorkerDiedError } from '../errors.js
 import { explainCloneFailure } from '../memory/clone.js'
 import { publish } from '../memory/events.js'
 import type { Job } from './flight.js'
-import type { Ending } from './threads.js'
+import type { Ending } from './hands.js'
 
-export function workerDied(threadId: number, exitcode: number, reason: unknown, when: string): WorkerDiedError {
+export function workerDied(threadId: number, { exitcode, reason }: Ending, when: string): WorkerDiedError {
   publish('task', () => ({ event: 'workerDied', pid: threadId, exitcode }))
   const message = `the worker (thread ${threadId}) died with exit code ${exitcode} ${when}`
   return new WorkerDiedError(message, { exitcode, ...(reason !== undefined && { cause: reason }) })

@@ -82,7 +82,7 @@ abstract class FutureJob implements Job, Work {
   settle(outcome: JobOutcome): void {
     if (this.future.done()) return
     if (outcome.kind === 'plain') return this.future.setResult(outcome.value)
-    if (this.#retries > 0 && mayRetry(outcome)) return this.#retry()
+    if (this.#retries > 0 && mayRetry(outcome) && !this.options.dispatcher.terminated) return this.#retry()
     let result: unknown
     try {
       if (outcome.kind === 'failed' || (outcome.kind === 'died' && !this.salvages)) throw outcome.error

@@ -61,13 +61,12 @@ export type Outcome =
   /** The thread ends amid a map: what it had done of the chunk, as for `mapped`. */
   | { kind: 'left'; values: PackedColumn; failures: [number, Failure][] }
 
-/** A worker's only message on its parent port, which tasks may use, too: the ports for all others, which are the worker's own. */
-export interface Hello {
-  kind: 'manyhands:hello'
-  threadId: number
-  outcomes: MessagePort
-  /** Takes leases after the first of a shift, and `null`: the shift is over. Gives the end of each lease. */
+/** One end of the line between a worker and its executor: ports of its own. The worker's parent port belongs to its tasks. */
+export interface Line {
+  /** There go leases, and back comes the end of each. */
   leases: MessagePort
+  /** By this come the worker's other messages. */
+  outcomes: MessagePort
 }
 
 /** A worker's own messages to the executor. `task` is a task's place in the lease that has the slot. */

@@ -1,19 +1,22 @@
-// The worker threads of one executor: a piscina pool, and what an executor needs to know that piscina does not tell: which
-// thread died of what, and whether it ever came up. What of piscina 5.3 must be respected: `minThreads` of 0 lets queued tasks
-// hang after a crash; `atomics: 'sync'` blocks the event loop of idle workers; `close()` kills busy ones; whatever its task
-// function throws or returns must be cloneable, or the worker dies of it.
+// The worker threads of one executor: a piscina pool, which starts them, hands them their lines (hands.ts) and replaces those
+// that end. Here is what piscina does not tell: which thread died of what, and whether it ever came up.
+//
+// What of piscina 5.3 must be respected: `minThreads` of 0 lets queued tasks hang after a crash; `atomics: 'sync'` blocks the
+// event loop of idle workers; `close()` kills busy ones; it takes threads for idle that work at what it knows nothing of, so
+// that its `idleTimeout` cannot be used; and it starts a thread for a queued task only as that is queued, or as another ends one.
 import { createRequire } from 'node:module'
 import { inspect } from 'node:util'
 import { fileURLToPath } from 'node:url'
-import { receiveMessageOnPort, type ResourceLimits, type Worker } from 'node:worker_threads'
+import type { ResourceLimits, Worker } from 'node:worker_threads'
 import type { Piscina } from 'piscina'
 import { LONGEST_TIMER_MS } from '../memory/deadline.js'
 import type { Packed } from '../memory/handles.js'
+import { systemTimeout } from '../memory/timers.js'
 import type { Identity } from '../process/control.js'
 import type { Definition } from '../task/target.js'
 import type { SlotMemory } from './claims.js'
-import type { Hello, LeaseEnd, Outcome, WorkerMessage } from './lease.js'
-import { Errand, RunFailure, Shifts, type Letter, type Shift } from './shifts.js'
+import { Hand, newLine, ThreadEnded, type Ending, type Errand } from './hands.js'
+import type { LeaseEnd, Outcome } from './lease.js'
 
 /** What each worker of an executor is told as it boots. */
 export interface WorkerSetup {
@@ -36,34 +39,37 @@ export interface ThreadsOptions {
   onBootFailure: (ending: Ending) => void
 }
 
-export interface Ending {
-  exitcode: number
-  /** The uncaught error, where there was one. */
+interface Thread {
+  readonly id: number
+  readonly worker: Worker
+  hand: Hand | undefined
+  /** Has said that it could run a task. */
+  ready: boolean
+  /** An uncaught error was heard, or it was ended here: it takes no more. */
+  dying: boolean
+  /** Was ended here, on purpose. */
+  expected: boolean
+  /** How it shall appear to have exited, where that is not how it has. */
+  exitcode: number | undefined
+  /** The uncaught error of which it dies. */
   reason: unknown
+  exited: Promise<void>
 }
 
 export class Threads {
   readonly #options: ThreadsOptions
-  readonly #known = new Set<Worker>()
-  readonly #ready = new Set<number>()
-  /** Ended by piscina: idle for too long, or with the whole pool. */
-  readonly #destroyed = new Set<number>()
-  /** How threads that were ended on purpose shall appear to have exited. */
-  readonly #stopped = new Map<number, number>()
-  readonly #exits = new Map<number, Promise<Ending>>()
-  /** Those of which an uncaught error or an exit was heard, for as long as their exits are known. */
-  readonly #dying = new Set<number>()
-  /** The threads' own ports. */
-  readonly #ports = new Map<number, Pick<Hello, 'outcomes' | 'leases'>>()
-  readonly #shifts = new Shifts((threadId) => this.#endShift(threadId))
-  /** The functions that each thread is known to have been told of, by number. */
-  readonly #told = new Map<number, Set<number>>()
+  /** Those that have not exited, by thread id. */
+  readonly #threads = new Map<number, Thread>()
+  readonly #hands = new Set<Hand>()
+  /** Hands without an errand, the one that has rested longest first. The last is the next to work: others may retire. */
+  #resting: Hand[] = []
+  /** Errands for which every hand is busy, or dying. */
+  #waiting: Errand[] = []
+  #retiring: NodeJS.Timeout | undefined
   #pool: Piscina | undefined
-  #ended: Promise<void> | undefined
   /** Under which piscina shows its balancer something of what is run. */
-  #errandKey!: symbol
-  /** Errands in piscina's queue, until a thread is up or has ended its shift. */
-  #waiting = 0
+  #handKey!: symbol
+  #ended: Promise<void> | undefined
 
   constructor(options: ThreadsOptions) {
     this.#options = options
@@ -74,141 +80,131 @@ export class Threads {
     return this.#pool?.threads.length ?? 0
   }
 
-  /** Have a thread take the lease. @throws RunFailure */
-  run(letter: Letter): Promise<LeaseEnd> {
-    const errand = new Errand(letter)
-    const shift = this.#shifts.wake((threadId) => this.#lives(threadId) && !this.#stopped.has(threadId))
-    if (shift) this.#give(shift, errand)
-    else if (!this.#shifts.follow(errand)) void this.#beginShift(errand)
-    return errand.ended
+  /** How many hands could be given a lease now, without a thread being started. */
+  get idle(): number {
+    return this.#resting.filter((hand) => this.#mayWork(hand)).length
   }
 
-  #give(shift: Shift, errand: Errand): void {
-    const { lease, transfer } = errand.letter
-    this.#address(errand, shift.threadId)
-    try {
-      this.#ports.get(shift.threadId)!.leases.postMessage(lease, transfer)
-      shift.errand = errand
-    } catch (reason) {
-      this.#shifts.rest(shift)
-      errand.fail(new RunFailure(true, reason))
+  /** Have a thread take the lease. @throws ThreadEnded, or whatever kept its message from being made */
+  run(letter: Omit<Errand, 'onEnd' | 'onFailure'>): Promise<LeaseEnd> {
+    return new Promise((onEnd, onFailure) => {
+      if (this.#ended) throw new ThreadEnded()
+      this.#waiting.push({ ...letter, onEnd, onFailure })
+      this.#serve()
+    })
+  }
+
+  #serve(): void {
+    while (this.#waiting.length > 0) {
+      const hand = this.#free() ?? this.#hire()
+      if (!hand) return
+      hand.give(this.#waiting.shift()!)
     }
   }
 
-  async #beginShift(errand: Errand): Promise<void> {
+  #free(): Hand | undefined {
+    for (let hand; (hand = this.#resting.pop());) if (this.#mayWork(hand)) return hand
+    return undefined
+  }
+
+  #mayWork({ threadId }: Hand): boolean {
+    return threadId === undefined || this.#threads.get(threadId)?.dying === false
+  }
+
+  /** Have piscina give a hand a thread. @returns undefined: there are as many as there may be */
+  #hire(): Hand | undefined {
+    if (this.#hands.size >= this.#options.maxWorkers) return undefined
+    const { here, there } = newLine()
+    const hand = new Hand(here, () => this.#onFree(hand))
+    this.#hands.add(hand)
     try {
-      if (!this.#pool) {
-        this.#pool = this.#open()
-        this.#meetNewThreads()
-      }
+      this.#pool ??= this.#open()
+      // A symbol is not cloned: it takes the hand to the balancer, not to the worker.
+      const message = Object.assign(there, { [this.#handKey]: hand })
+      const placed = this.#pool.run(message, { transferList: [there.leases, there.outcomes] })
+      // Once it has a thread, that tells.
+      placed.catch(() => hand.threadId === undefined && this.#dismiss(hand))
+      this.#meetNewThreads()
     } catch (reason) {
+      // A thread cannot even be started.
       this.#options.onBootFailure({ exitcode: 1, reason })
-      return errand.fail(new RunFailure(false, reason))
+      this.#dismiss(hand)
+      return undefined
     }
-    const { lease, transfer } = errand.letter
-    this.#waiting++
-    try {
-      // A symbol is not cloned: it takes the errand to the balancer, not to the worker.
-      const addressed = Object.assign(lease, { [this.#errandKey]: errand })
-      const over = this.#pool.run(addressed, { transferList: transfer as never })
-      if (!errand.shift) this.#meetNewThreads()
-      await over
-    } catch (reason) {
-      this.#onShiftFailure(errand, reason)
-    }
-    const { shift } = errand
-    if (!shift) return void this.#waiting--
-    this.#shifts.end(shift)
-    if (shift.next) void this.#beginShift(shift.next)
+    return hand
   }
 
-  #onShiftFailure(first: Errand, reason: unknown): void {
-    const { shift } = first
-    if (!shift) return first.fail(new RunFailure(false, reason))
-    // A thread that lives has not begun: its first lease could not be sent.
-    if (this.#lives(shift.threadId)) return first.fail(new RunFailure(true, reason))
-    if (shift.errand) shift.errand.fail(new RunFailure(false, reason))
-    else void this.#tellOfIdleDeath(shift.threadId)
-  }
-
-  async #tellOfIdleDeath(threadId: number): Promise<void> {
-    const { reason } = await this.exitOf(threadId)
-    if (reason !== undefined) this.#onIdleError(reason)
-  }
-
-  /** An error outside of any task, in a timer that a task left behind, say. The thread is replaced. */
-  #onIdleError(thrown: unknown): void {
-    if (!this.#ended) process.stderr.write(`An idle worker died:\n${inspect(thrown)}\n`)
-  }
-
-  #endShift(threadId: number): void {
-    this.#ports.get(threadId)?.leases.postMessage(null)
-  }
-
-  #onLeaseEnd(threadId: number, end: LeaseEnd): void {
-    const shift = this.#shifts.of(threadId)
-    const errand = shift?.errand
-    if (!errand) return // It ended its thread's life, and that was told before.
-    shift.errand = undefined
-    // Not as it is posted: if that fails, the next lease may be posted before anybody hears of it.
-    for (const [number] of errand.letter.lease.news) this.#told.get(threadId)?.add(number)
-    if (this.#waiting > 0) this.#endShift(threadId)
-    else this.#shifts.rest(shift)
-    errand.end(end)
-  }
-
-  /** Choose the thread for the first lease of a shift. */
-  #choose(errand: Errand, workers: readonly { id: number; currentUsage: number }[]): number {
-    const chosen = workers.findIndex(({ id, currentUsage }) => currentUsage === 0 && !this.#stopped.has(id))
+  /** Choose the thread of a new hand. */
+  #choose(hand: Hand, workers: readonly { id: number }[]): number {
+    this.#meetNewThreads()
+    const chosen = workers.findIndex(({ id }) => {
+      const thread = this.#threads.get(id)
+      return thread && !thread.hand && !thread.dying
+    })
     if (chosen < 0) return chosen
     const { id } = workers[chosen]!
-    if (!this.#exits.has(id)) this.#meetNewThreads()
-    this.#waiting--
-    errand.shift = this.#shifts.begin(id, errand)
-    this.#address(errand, id)
+    this.#threads.get(id)!.hand = hand
+    hand.place(id)
     return chosen
   }
 
-  /** Tell the thread of the functions that it does not know. */
-  #address(errand: Errand, threadId: number): void {
-    const { lease, functions, onTaken } = errand.letter
-    let told = this.#told.get(threadId)
-    if (!told) this.#told.set(threadId, (told = new Set()))
-    for (const { number, definition } of functions) if (!told.has(number)) lease.news.push([number, definition])
-    onTaken(threadId)
+  #onFree(hand: Hand): void {
+    if (!this.#mayWork(hand)) return
+    hand.restsSinceMs = performance.now()
+    this.#resting.push(hand)
+    this.#serve()
+    this.#watchIdle()
   }
 
-  #lives(threadId: number): boolean {
-    return this.#exits.has(threadId) && !this.#dying.has(threadId) && !this.#destroyed.has(threadId)
+  #dismiss(hand: Hand, ending?: Ending): void {
+    hand.end(ending)
+    this.#hands.delete(hand)
+    this.#resting = this.#resting.filter((other) => other !== hand)
+    // Once piscina knows of it, too: until then it would start no thread.
+    queueMicrotask(() => !this.#ended && this.#serve())
   }
 
-  /** How many threads are ready and have no lease. */
-  idle(busy: ReadonlySet<number | undefined>): number {
-    let idle = 0
-    for (const threadId of this.#ports.keys()) if (!busy.has(threadId) && !this.#stopped.has(threadId)) idle++
-    return idle
+  #watchIdle(): void {
+    const { idleTimeout } = this.#options
+    const [idlest] = this.#resting
+    if (idleTimeout === Infinity || this.#retiring || !idlest) return
+    const leftMs = idlest.restsSinceMs + idleTimeout - performance.now()
+    const retire = () => this.#retireIdle()
+    this.#retiring = systemTimeout(retire, Math.min(Math.max(Math.ceil(leftMs), 1), LONGEST_TIMER_MS)).unref()
+  }
+
+  #retireIdle(): void {
+    this.#retiring = undefined
+    const restedBefore = performance.now() - this.#options.idleTimeout
+    let staying = [...this.#hands].filter((hand) => this.#mayWork(hand)).length
+    while (staying > 1 && this.#resting.length > 0 && this.#resting[0]!.restsSinceMs <= restedBefore) {
+      const { threadId } = this.#resting.shift()!
+      const thread = this.#threads.get(threadId!)
+      if (!thread || thread.dying) continue
+      this.#stop(thread)
+      staying--
+    }
+    if (staying > 1) this.#watchIdle()
   }
 
   /** End a thread. @param exitcode how it shall appear to have exited */
   terminate(threadId: number, exitcode: number): void {
-    for (const worker of this.#pool?.threads ?? []) if (worker.threadId === threadId) this.#stop(worker, exitcode)
+    const thread = this.#threads.get(threadId)
+    if (thread) this.#stop(thread, exitcode)
   }
 
   /** End all threads. Resolves when they have ended. @param exitcode how they shall appear to have exited */
   terminateAll(exitcode: number): Promise<void> {
-    for (const worker of this.#pool?.threads ?? []) this.#stop(worker, exitcode)
+    if (this.#pool) this.#meetNewThreads()
+    for (const thread of this.#threads.values()) this.#stop(thread, exitcode)
     // Not only that: what piscina keeps for threads that still boot would wait for them for ever.
     return this.destroy()
   }
 
-  #stop(worker: Worker, exitcode: number): void {
-    this.#stopped.set(worker.threadId, exitcode)
-    void worker.terminate()
-  }
-
-  /** How a thread ended whose run failed, once it has ended. */
-  exitOf(threadId: number): Promise<Ending> {
-    return this.#exits.get(threadId) ?? Promise.resolve({ exitcode: 1, reason: undefined })
+  #stop(thread: Thread, exitcode?: number): void {
+    thread.expected = thread.dying = true
+    thread.exitcode = exitcode
+    void thread.worker.terminate()
   }
 
   /** End all threads. Resolves when they have ended. */
@@ -217,103 +213,103 @@ export class Threads {
   }
 
   async #end(): Promise<void> {
+    for (const errand of this.#waiting.splice(0)) errand.onFailure(new ThreadEnded())
     const pool = this.#pool
     if (!pool) return
     // Piscina forgets threads before they have exited, and replaces those that exit when it is not looking.
     do {
       this.#meetNewThreads()
+      const threads = [...this.#threads.values()]
+      for (const thread of threads) thread.expected = thread.dying = true
       // Its promise is of no use: it misses the end of a thread in whose 'exit' event it was called.
       void pool.destroy()
-      await Promise.all(this.#exits.values())
+      await Promise.all(threads.map(({ exited }) => exited))
     } while (pool.threads.length > 0)
   }
 
+  /** Take in what a thread has posted. */
+  hear(threadId: number): void {
+    const thread = this.#threads.get(threadId)
+    thread?.hand?.hear((message) => {
+      if (message.kind === 'ready') thread.ready = true
+      else this.#options.onOutcome(message.slot, message.task, message.outcome)
+    })
+  }
+
+  /** Tell of an error outside of any task: in a timer that a task left behind, say. The thread is replaced. */
+  tellOfIdleDeath({ reason }: Ending): void {
+    if (reason !== undefined && !this.#ended) process.stderr.write(`An idle worker died:\n${inspect(reason)}\n`)
+  }
+
   #open(): Piscina {
-    const { setup, maxWorkers, idleTimeout, env, resourceLimits } = this.#options
+    const { setup, maxWorkers, env, resourceLimits } = this.#options
     // Loaded with the first task: piscina takes longer to import than the rest of this package together.
     const { Piscina, queueOptionsSymbol } = createRequire(import.meta.url)('piscina') as typeof import('piscina')
-    this.#errandKey = queueOptionsSymbol
+    this.#handKey = queueOptionsSymbol
     const pool = new Piscina({
       filename: fileURLToPath(new URL('./worker-pool-entry.cjs', import.meta.url)),
       minThreads: 1,
       maxThreads: maxWorkers,
-      idleTimeout: idleTimeout > LONGEST_TIMER_MS ? Infinity : idleTimeout,
+      idleTimeout: Infinity,
       atomics: 'disabled',
       recordTiming: false,
       workerData: setup,
       loadBalancer: (task, workers) => {
-        const chosen = this.#choose((task as unknown as Record<symbol, Errand>)[this.#errandKey]!, workers)
+        const chosen = this.#choose((task as unknown as Record<symbol, Hand>)[this.#handKey]!, workers)
         return chosen < 0 ? null : workers[chosen]!
       },
       ...(env && { env }),
       ...(resourceLimits && { resourceLimits }),
     })
-    pool.on('message', (message: Hello | null | undefined) => {
-      // Anything else was posted by a task, for purposes of its own.
-      if (message?.kind === 'manyhands:hello') this.#greet(message)
-    })
-    pool.on('workerDestroy', ({ id }: { id: number }) => this.#destroyed.add(id))
-    pool.on('error', (thrown: unknown) => this.#onIdleError(thrown))
+    // Of threads that it takes for idle. Each of them tells us itself.
+    pool.on('error', () => {})
     return pool
   }
 
-  #greet({ threadId, outcomes, leases }: Hello): void {
-    this.#ports.set(threadId, { outcomes, leases })
-    leases.on('message', (end: LeaseEnd) => this.#onLeaseEnd(threadId, end))
-    // What keeps the program is piscina's own port, for as long as a shift lasts.
-    leases.unref()
-  }
-
-  /** Take in what a thread has posted. Nobody listens to its port: what was posted before a lease ended is there when its end is. */
-  hear(threadId: number): void {
-    const outcomes = this.#ports.get(threadId)?.outcomes
-    if (!outcomes) return
-    for (let received; (received = receiveMessageOnPort(outcomes));) {
-      const message = received.message as WorkerMessage
-      if (message.kind === 'ready') this.#ready.add(threadId)
-      else this.#options.onOutcome(message.slot, message.task, message.outcome)
-    }
-  }
-
   #meetNewThreads(): void {
-    for (const worker of this.#pool!.threads) if (!this.#known.has(worker)) this.#meet(worker)
+    for (const worker of this.#pool!.threads)
+      // Of one that is just exiting, it is -1.
+      if (worker.threadId >= 0 && !this.#threads.has(worker.threadId)) this.#meet(worker)
   }
 
   #meet(worker: Worker): void {
-    const { threadId } = worker
-    let reason: unknown
-    this.#known.add(worker)
-    // Before piscina's own listeners, which count the worker as destroyed.
-    const onBootFailure = (ending: Ending) => {
-      this.hear(threadId)
-      const expected = this.#ready.has(threadId) || this.#destroyed.has(threadId) || this.#stopped.has(threadId)
-      if (!expected) this.#options.onBootFailure(ending)
-    }
-    worker.prependOnceListener('error', (thrown: unknown) => {
-      reason = thrown
-      this.#dying.add(threadId)
-      onBootFailure({ exitcode: 1, reason })
-    })
-    const exit = new Promise<Ending>((resolve) => {
-      worker.prependOnceListener('exit', (code) => {
-        const ending = { exitcode: this.#stopped.get(threadId) ?? code, reason }
-        this.#dying.add(threadId)
-        onBootFailure(ending)
-        const ports = this.#ports.get(threadId)
-        ports?.outcomes.close()
-        ports?.leases.close()
-        resolve(ending)
-        this.#known.delete(worker)
-        for (const known of [this.#ready, this.#destroyed, this.#stopped, this.#ports, this.#told])
-          known.delete(threadId)
-        // By then the run that failed has asked for it, and piscina has replaced the thread.
-        setImmediate(() => {
-          this.#exits.delete(threadId)
-          this.#dying.delete(threadId)
-          this.#meetNewThreads()
+    const id = worker.threadId
+    const thread: Thread = {
+      id,
+      worker,
+      hand: undefined,
+      ready: false,
+      dying: false,
+      expected: false,
+      exitcode: undefined,
+      reason: undefined,
+      // Before piscina's own listeners, which replace the thread.
+      exited: new Promise((resolve) => {
+        worker.prependOnceListener('exit', (code) => {
+          this.#onExit(thread, { exitcode: thread.exitcode ?? code, reason: thread.reason })
+          resolve()
         })
-      })
+      }),
+    }
+    worker.prependOnceListener('error', (reason: unknown) => {
+      thread.dying = true
+      thread.reason = reason
+      this.#checkBoot(thread, { exitcode: 1, reason })
     })
-    this.#exits.set(threadId, exit)
+    this.#threads.set(id, thread)
+  }
+
+  #onExit(thread: Thread, ending: Ending): void {
+    const { id, hand } = thread
+    thread.dying = true
+    this.#checkBoot(thread, ending)
+    this.#threads.delete(id)
+    if (!hand?.busy && thread.ready) this.tellOfIdleDeath(ending)
+    if (hand) this.#dismiss(hand, ending)
+  }
+
+  #checkBoot(thread: Thread, ending: Ending): void {
+    this.hear(thread.id)
+    if (!thread.ready && !thread.expected) this.#options.onBootFailure(ending)
   }
 }

@@ -1,0 +1,113 @@
+import { ProcessPoolExecutor, WorkerDiedError } from 'manyhands'
+import { assert, runProgram, suite, thrownBy } from '../harness.js'
+
+const test = suite('leases that go by lines of their own')
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+
+test('reach a worker though the thread that submits is blocked at once, whenever that is', async () => {
+  await using executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+  const words = new Int32Array(new SharedArrayBuffer(4))
+  const set = (words: Int32Array): void => {
+    Atomics.store(words, 0, 1)
+    Atomics.notify(words, 0)
+  }
+  await executor.submit(set, words)
+  for (const restMs of [0, 1, 2, 5, 8, 10, 12, 15, 18, 20, 22, 25, 30, 50, 100]) {
+    await pause(restMs)
+    Atomics.store(words, 0, 0)
+    const future = executor.submit(set, words)
+    assert.is.not(Atomics.wait(words, 0, 0, 20_000), 'timed-out', `after ${restMs} ms`)
+    await future
+  }
+})
+
+test('do not keep a program whose worker is blocked by what a task has left behind', async () => {
+  const { code, stdout } = await runProgram(`
+    import { ProcessPoolExecutor } from 'manyhands'
+    const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+    await executor.submit(() => void setImmediate(() => { for (;;); }))
+    console.log('done')
+  `)
+  assert.equal({ code, stdout }, { code: 0, stdout: 'done\n' })
+})
+
+test('do not depend on timers that a program has replaced', async () => {
+  const { code, stdout } = await runProgram(`
+    import { mock } from 'node:test'
+    import { ProcessPoolExecutor } from 'manyhands'
+    const executor = new ProcessPoolExecutor({ maxWorkers: 2 })
+    mock.timers.enable({ apis: ['setTimeout'] })
+    console.log(await executor.submit(() => 1))
+    const half = executor.submit(() => new Promise(() => {}))
+    console.log(await half.cancel({ force: true }))
+    mock.timers.reset()
+    console.log(await executor.map((n) => n, [2, 3]))
+  `)
+  assert.equal({ code, stdout }, { code: 0, stdout: '1\ntrue\n[ 2, 3 ]\n' })
+})
+
+test('are not kept by a busy worker when they are done', async () => {
+  const { code, stdout } = await runProgram(`
+    import { ProcessPoolExecutor } from 'manyhands'
+    import { setFlagsFromString } from 'node:v8'
+    setFlagsFromString('--expose-gc')
+    const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+    const MB = 2 ** 20
+    const length = (bytes) => bytes.length
+    const collect = () => {
+      globalThis.gc()
+      return process.memoryUsage().arrayBuffers
+    }
+    console.log(await executor.submit(length, new Uint8Array(64 * MB)) / MB)
+    let kept
+    for (let i = 0; i < 50; i++) kept = await executor.submit(collect)
+    console.log(kept < 8 * MB || kept)
+  `)
+  assert.equal({ code, stdout }, { code: 0, stdout: '64\ntrue\n' })
+})
+
+test('may be given while another is being made: by a getter of its arguments', async () => {
+  const executor = new ProcessPoolExecutor({ maxWorkers: 2 })
+  await executor.submit(() => 0)
+  let inner: PromiseLike<string> | undefined
+  const outer = executor.submit((x: { a: string }) => x.a, {
+    get a() {
+      inner ??= executor.submit(() => 'inner')
+      return 'outer'
+    },
+  })
+  assert.is(await outer, 'outer')
+  assert.is(await inner, 'inner')
+  await executor.shutdown()
+})
+
+test('are not done again when the workers are ended', async () => {
+  const executor = new ProcessPoolExecutor({ maxWorkers: 2 })
+  const words = new Int32Array(new SharedArrayBuffer(4))
+  const future = executor.with({ retries: 3 }).submit((words: Int32Array) => {
+    Atomics.add(words, 0, 1)
+    Atomics.notify(words, 0)
+    return new Promise<void>(() => {})
+  }, words)
+  await (Atomics.waitAsync(words, 0, 0) as { value: Promise<string> }).value
+  await executor.terminateWorkers()
+  const error = await thrownBy(() => future)
+  assert.instance(error, WorkerDiedError)
+  assert.is(error.exitcode, -15)
+  assert.is(words[0], 1)
+  assert.is(executor.stats().workers, 0)
+})
+
+test('that come to a worker just as it dies go to another, and what it died of is told', async () => {
+  const { code, stdout, stderr } = await runProgram(`
+    import { ProcessPoolExecutor } from 'manyhands'
+    const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+    console.log(await executor.submit(() => { void Promise.reject(new Error('nobody looks')); return 1 }))
+    console.log(await executor.submit(() => 2))
+  `)
+  assert.equal({ code, stdout }, { code: 0, stdout: '1\n2\n' })
+  assert.is(stderr.match(/An idle worker died:\nError: nobody looks/g)?.length, 1, stderr)
+})
+
+test.run()
