@@ -397,7 +397,9 @@ export class Ring {
       const head = peek(words, HEAD)
       if (head === tail) poke(words, GOT, count)
       else {
-        const index = peek(this.words, this.#frameAt(head) + 1)
+        // Not: peek(this.words, this.#frameAt(head) + 1). Those are the words from before #frameAt has renewed them.
+        const at = this.#frameAt(head)
+        const index = peek(this.words, at + 1)
         poke(words, GOT, (count - ((count - index) & INDEX)) | 0)
         if (peek(words, STATE) === DROPPED_ALL) {
           poke(words, DROPPED, (count - index) & INDEX) // Before HEAD: it can be computed again until then.

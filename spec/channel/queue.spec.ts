@@ -116,6 +116,22 @@ test('grows while it is used, and keeps the order', () => {
   while (got < put) assert.is(queue.getSync(), got++)
 })
 
+// The view of a thread that had not read since the queue grew ended before the oldest message, and what was beyond counted as none.
+test('counts its messages, and keeps to maxsize, in a thread that has not read since another made it grow', async () => {
+  const queue = new Queue<Uint8Array>(4)
+  const fill = (queue: Queue<Uint8Array>) => {
+    for (let i = 0; i < 4; i++) queue.putSync(new Uint8Array(50_000))
+    queue.getSync()
+  }
+  await new Process({ target: fill, args: [queue] }).start().join()
+  assert.is(queue.qsize(), 3)
+  queue.putNowait(new Uint8Array(1))
+  assert.is(await codeOf(() => queue.putNowait(new Uint8Array(1))), 'ERR_MANYHANDS_QUEUE_FULL')
+  assert.ok(queue.full())
+  queue.shutdown(true)
+  assert.ok(queue.empty())
+})
+
 test('waits when maxBytes are in it, and refuses at once what is longer', async () => {
   const queue = new Queue<Uint8Array>(0, { maxBytes: 60_000 })
   const error = await thrownBy(() => queue.putSync(new Uint8Array(70_000)))
