@@ -1,5 +1,6 @@
 // `npm run stress [minutes] [seed] [kind]`: storms for minutes. The seed of each is printed; given again, it repeats the decisions.
 import { managerStorm } from './manager-storm.js'
+import { explainHistories } from './queue-histories.js'
 import { queueStorm } from './queue-storm.js'
 import { played, playRounds } from './rounds.js'
 import { storm, stormed } from './storm.js'
@@ -26,6 +27,12 @@ while (performance.now() < endMs) {
     const { messages, kills, torn, doubled, missing, excused } = await queueStorm(next, 5000)
     console.log(`Queue, seed ${next}: ${messages} messages, ${kills} kills, ${missing} died with their consumers`)
     if (torn > 0 || doubled > 0 || missing > excused) process.exit(1)
+  }
+  if (!only || only === 'Histories') {
+    const { histories, operations, met } = await explainHistories(next, 2000, 20_000)
+    console.log(
+      `Histories, seed ${next}: ${histories} of queues, ${operations} operations; in short ones ${met} met another`,
+    )
   }
   if (!only || only === 'Manager') {
     const { calls, proxies, callerGrowth, managerGrowth } = await managerStorm(MANAGER_CALLS, MANAGER_ALLOWED)
