@@ -1,5 +1,6 @@
 // `npm run stress [minutes] [seed] [kind]`: storms for minutes. The seed of each is printed; given again, it repeats the decisions.
 import { managerStorm } from './manager-storm.js'
+import { pipeStorm } from './pipe-storm.js'
 import { explainHistories } from './queue-histories.js'
 import { queueStorm } from './queue-storm.js'
 import { played, playRounds } from './rounds.js'
@@ -33,6 +34,10 @@ while (performance.now() < endMs) {
     console.log(
       `Histories, seed ${next}: ${histories} of queues, ${operations} operations; in short ones ${met} met another`,
     )
+  }
+  if (!only || only === 'Pipe') {
+    const { games, kills, closed, messages } = await pipeStorm(next, 5000)
+    console.log(`Pipe, seed ${next}: ${games} pipes, ${kills} kills, ${closed} ends closed, ${messages} messages`)
   }
   if (!only || only === 'Manager') {
     const { calls, proxies, callerGrowth, managerGrowth } = await managerStorm(MANAGER_CALLS, MANAGER_ALLOWED)
