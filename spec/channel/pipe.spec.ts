@@ -8,9 +8,11 @@ import {
   echoSync,
   flood,
   give,
+  handDown,
   neverReceives,
   sendThenReturn,
   waitForEver,
+  type HandDown,
 } from './pipe.tasks.js'
 
 const test = suite('Pipe and Connection')
@@ -440,6 +442,64 @@ test('can be waited for several at a time, with sentinels among them', async () 
     assert.instance(await thrownBy(() => Connection.wait(wrong as never)), TypeError)
   a.close()
 })
+
+/** Talk with a process that a process has started, to which that has passed the connection on. */
+async function talkWithGrandchild(how: HandDown) {
+  const [here, there] = Pipe()
+  const [control, controlled] = Pipe()
+  for (const word of ['first', 'second', 'third']) here.send(word)
+  const middle = start(handDown, there, controlled, how)
+  assert.equal(await control.recv(), { first: 'first', closed: true })
+  assert.equal([here.recvSync(), await here.recv()], ['second', 'third'])
+  for (let i = 0; i < 50; i++) {
+    here.send({ i })
+    assert.equal(here.recvSync(), { i })
+    here.sendBytes(new Uint8Array(i).fill(i))
+    here.send(i)
+    assert.equal(await here.recvBytes(), new Uint8Array(i).fill(i))
+    assert.is(await here.recv(), i)
+  }
+  return { here, control, middle }
+}
+
+for (const target of ['echoSync', 'echo'] as const)
+  for (const meanwhile of ['is blocked', 'awaits', 'has returned'] as const)
+    test(`talk with a grandchild, which ${target === 'echo' ? 'awaits' : 'blocks'}, while its parent ${meanwhile}`, async () => {
+      const { here, control, middle } = await talkWithGrandchild({ target, meanwhile })
+      assert.ok(middle.isAlive())
+      here.close()
+      control.close()
+      await middle.join()
+      assert.is(middle.exitcode, 0)
+    })
+
+const grandchildEnds: [how: string, HandDown, (ends: Awaited<ReturnType<typeof talkWithGrandchild>>) => void][] = [
+  ['is terminated by its parent', { target: 'echoSync', meanwhile: 'awaits' }, ({ control }) => control.send('end')],
+  ['exits, with a parent that is blocked', { target: 'echoUntilExit', meanwhile: 'is blocked' }, ({ here }) => here.send('exit')], // prettier-ignore
+  ['exits, with a parent that has returned', { target: 'echoUntilExit', meanwhile: 'has returned' }, ({ here }) => here.send('exit')], // prettier-ignore
+  ['ends with its parent, as a daemon', { target: 'echo', daemon: true, meanwhile: 'awaits' }, ({ control }) => control.close()], // prettier-ignore
+  ['ends with its parent, which is terminated', { target: 'echo', meanwhile: 'awaits' }, ({ middle }) => middle.terminate()], // prettier-ignore
+  ['ends with its parent, which is killed while it is blocked', { target: 'echoSync', meanwhile: 'is blocked' }, ({ middle }) => middle.kill()], // prettier-ignore
+]
+
+for (const [what, how, end] of grandchildEnds)
+  test(`tell of the end of a grandchild that ${what}`, async () => {
+    for (const blocks of [true, false]) {
+      const ends = await talkWithGrandchild(how)
+      const { here, control, middle } = ends
+      for (let i = 0; i < 5; i++) here.send(i)
+      assert.is(await here.poll(Infinity), true)
+      for (let i = 0; i < 4; i++) assert.is(here.recvSync(), i)
+      assert.is(here.pollSync(Infinity), true)
+      end(ends)
+      assert.is(await here.recv(), 4) // It was sent before.
+      assert.is(await codeOf(() => (blocks ? here.recvSync() : here.recv())), EOF)
+      assert.is(await codeOf(() => here.tryRecv()), EOF)
+      assert.is(await codeOf(() => here.send(1)), BROKEN)
+      control.close()
+      await middle.join()
+    }
+  })
 
 test('hold a program open by a pending receive, and not by being there', async () => {
   const idle = await runProgram(`import { Pipe } from 'manyhands'; globalThis.kept = Pipe(); console.log('idle')`)

@@ -1,5 +1,5 @@
 // What the processes of the specs of Pipe do.
-import { Connection, Lock, task, Value, type EOFError } from 'manyhands'
+import { Connection, Lock, Process, task, Value, type EOFError } from 'manyhands'
 
 /** Send back all that comes, blocking, until the end of file. */
 export const echoSync = task(import.meta.url, function echoSync(connection: Connection) {
@@ -69,3 +69,34 @@ export const flood = task(import.meta.url, function flood(connection: Connection
 export const give = task(import.meta.url, function give(connection: Connection) {
   return { connection, first: connection.recvSync() }
 })
+
+/** As `echoSync`, until it is told to exit. */
+export const echoUntilExit = task(import.meta.url, function echoUntilExit(connection: Connection) {
+  for (;;) {
+    const value = connection.recvSync()
+    if (value === 'exit') process.exit(3)
+    connection.send(value)
+  }
+})
+
+const echoes = { echo, echoSync, echoUntilExit }
+
+export interface HandDown {
+  target: keyof typeof echoes
+  daemon?: boolean
+  /** What this process does while its child runs. */
+  meanwhile: 'is blocked' | 'awaits' | 'has returned'
+}
+
+/** Receive one message, and pass the connection on to a process of this one's own, which is terminated when somebody says so. */
+export const handDown = task(
+  import.meta.url,
+  async function handDown(connection: Connection, control: Connection, { target, daemon, meanwhile }: HandDown) {
+    const first = connection.recvSync()
+    const child = new Process({ target: echoes[target], args: [connection], daemon }).start()
+    control.send({ first, closed: connection.closed })
+    if (meanwhile === 'has returned') return
+    if (meanwhile === 'is blocked') return child.joinSync()
+    for await (const _ of control) child.terminate()
+  },
+)
