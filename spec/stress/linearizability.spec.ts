@@ -197,7 +197,7 @@ for (const [what, maxsize, lines] of right)
 
 test('an order explains what threads did with queues, and what they were answered', async () => {
   const seed = Date.now() % 2 ** 31
-  const { histories, operations, met } = await explainHistories(seed, 400, 1500)
+  const { histories, operations, met } = await explainHistories(seed, 320, 800)
   console.log(`\n# seed ${seed}: ${histories} histories, ${operations} operations; in short ones ${met} met another`)
   assert.ok(met > 0)
 })

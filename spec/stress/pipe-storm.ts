@@ -7,7 +7,7 @@ import { inspect, isDeepStrictEqual } from 'node:util'
 import { Pipe, Process, task, type Connection } from 'manyhands'
 import { randomFrom, type Random } from '../channel/values.js'
 
-const HANG_MS = 15_000
+const HANG_MS = 30_000
 
 /** So many messages a thread that only sends is ahead, before it pauses. */
 const AHEAD = 100
@@ -181,7 +181,7 @@ export interface PipeStorm {
   messages: number
 }
 
-/** Storm pipes. Throws when somebody who lives does not get what it should, or waits for ever. */
+/** Storm pipes, until there was a kill and a close at least. Throws when somebody who lives does not get what it should, or waits for ever. */
 export async function pipeStorm(seed: number, durationMs: number): Promise<PipeStorm> {
   const endMs = performance.now() + durationMs
   const storm: PipeStorm = { games: 0, kills: 0, closed: 0, messages: 0 }
@@ -200,7 +200,7 @@ export async function pipeStorm(seed: number, durationMs: number): Promise<PipeS
   /** Two play, game after game; with `here`, this thread is one of them. */
   const pair = async (random: Random, here: boolean) => {
     const sides: (Player | undefined)[] = [await add(), here ? undefined : await add()]
-    while (performance.now() < endMs) {
+    while (performance.now() < endMs || storm.kills === 0 || storm.closed === 0) {
       if (random() < 0.5) sides.reverse()
       const duplex = random() < 0.7
       const words = new Int32Array(new SharedArrayBuffer(8 * SIDE_WORDS))
@@ -216,7 +216,7 @@ export async function pipeStorm(seed: number, durationMs: number): Promise<PipeS
           duplex,
           seed: Math.floor(random() * 2 ** 31),
           blocks: player !== undefined && random() < 0.7,
-          closeAfter: side === closer ? Math.floor(random() * random() * 2000) : Infinity,
+          closeAfter: side === closer ? Math.floor(random() * random() * 1000) : Infinity,
           words,
         }
         try {
