@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
@@ -129,6 +129,25 @@ test('does not export its internals', async () => {
   const { code, stderr } = await runNode([file])
   assert.is(code, 1)
   assert.match(stderr, 'ERR_PACKAGE_PATH_NOT_EXPORTED')
+})
+
+test('breaks its executors when a file of its workers cannot be loaded', async () => {
+  const file = join(installed, 'dist', 'worker-pool.js')
+  const worker = readFileSync(file, 'utf8')
+  const program = write(
+    'broken.mjs',
+    `import { ProcessPoolExecutor } from 'manyhands'
+     const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+     await executor.submit(() => 1).catch((error) => console.log(error.code, error.cause.message))
+     await executor.shutdown()`,
+  )
+  try {
+    writeFileSync(file, `throw new Error('not installed well')\n${worker}`)
+    const { code, stdout } = await runNode([program])
+    assert.equal({ code, stdout }, { code: 0, stdout: 'ERR_MANYHANDS_BROKEN_POOL not installed well\n' })
+  } finally {
+    writeFileSync(file, worker)
+  }
 })
 
 test('is what publint expects of a package', async () => {
