@@ -59,7 +59,7 @@ export class AsyncResult<R = unknown> {
     try {
       await settleWithin(this.#settled, timeoutMs, signal)
     } catch (thrown) {
-      if (!(thrown instanceof TimeoutError)) throw thrown
+      if (!(thrown instanceof TimeoutError) || thrown === signal?.reason) throw thrown
     }
   }
 

@@ -1,7 +1,7 @@
 // Waiting for several futures at once, after Python's concurrent.futures.wait and as_completed.
 import { inspect } from 'node:util'
 import { TimeoutError } from '../errors.js'
-import { checkTimeout, checkWaitOptions, type WaitOptions } from '../memory/deadline.js'
+import { checkWaitOptions, type WaitOptions } from '../memory/deadline.js'
 import { settleWithin } from '../memory/settle.js'
 import { Future } from './future.js'
 
@@ -14,40 +14,47 @@ export const ALL_COMPLETED = 'ALL_COMPLETED'
 
 export type ReturnWhen = typeof FIRST_COMPLETED | typeof FIRST_EXCEPTION | typeof ALL_COMPLETED
 
-export interface WaitForOptions {
-  /** Milliseconds. @default Infinity */
-  timeout?: number | undefined
-  /** @default ALL_COMPLETED */
-  returnWhen?: ReturnWhen | undefined
-}
+/** A plain number is the `timeout`. */
+export type WaitForOptions =
+  | number
+  | {
+      /** Milliseconds. @default Infinity */
+      timeout?: number | undefined
+      /** Aborting it rejects with the signal's reason. */
+      signal?: AbortSignal | undefined
+      /** @default ALL_COMPLETED */
+      returnWhen?: ReturnWhen | undefined
+    }
 
 /**
  * Wait until some or all of the futures are done, or the time is over (which is no error).
- * @throws TypeError, RangeError
+ * @throws TypeError, RangeError; the signal's reason
  */
 export async function wait<F extends Future<any>>(
   futures: Iterable<F>,
-  { timeout, returnWhen = ALL_COMPLETED }: WaitForOptions = {},
+  options: WaitForOptions = {},
 ): Promise<{ done: Set<F>; notDone: Set<F> }> {
   const all = checkFutures(futures)
-  const timeoutMs = checkTimeout(timeout)
+  const { timeoutMs, signal } = checkWaitOptions(options)
+  const { returnWhen = ALL_COMPLETED } = typeof options === 'number' ? {} : options
   const enough = stopCondition(returnWhen)
   let pending = [...all].filter((future) => !future.done()).length
-  let onDone!: (future: Future<any>) => void
-  const reached = new Promise<void>((resolve) => {
-    if (pending === 0 || [...all].some((future) => future.done() && enough(future))) resolve()
-    onDone = (future) => {
-      pending--
-      if (pending === 0 || enough(future)) resolve()
+  if (pending > 0 && ![...all].some((future) => future.done() && enough(future))) {
+    let onDone!: (future: Future<any>) => void
+    const reached = new Promise<void>((resolve) => {
+      onDone = (future) => {
+        pending--
+        if (pending === 0 || enough(future)) resolve()
+      }
+    })
+    for (const future of all) if (!future.done()) future.addDoneCallback(onDone)
+    try {
+      await settleWithin(reached, timeoutMs, signal)
+    } catch (thrown) {
+      if (!(thrown instanceof TimeoutError) || thrown === signal?.reason) throw thrown
+    } finally {
+      for (const future of all) future.removeDoneCallback(onDone)
     }
-  })
-  for (const future of all) if (!future.done()) future.addDoneCallback(onDone)
-  try {
-    await settleWithin(reached, timeoutMs)
-  } catch (reason) {
-    if (!(reason instanceof TimeoutError)) throw reason
-  } finally {
-    for (const future of all) future.removeDoneCallback(onDone)
   }
   const done = new Set([...all].filter((future) => future.done()))
   return { done, notDone: new Set([...all].filter((future) => !done.has(future))) }

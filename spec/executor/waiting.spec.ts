@@ -208,10 +208,31 @@ test('wait for nothing returns two empty sets at once', async () => {
   }
 })
 
-test('wait refuses what is not a future, a time or a condition', async () => {
+test('wait takes a plain number for its time', async () => {
+  const [finished, other] = [done(1), new Future()]
+  const { done: finishedSet, notDone } = await wait([finished, other], 10)
+  assert.ok(finishedSet.has(finished) && notDone.has(other))
+})
+
+test('wait ends with the reason of its signal, whatever that is, unless there is nothing to wait for', async () => {
+  for (const reason of ['enough', new TimeoutError('of the caller')]) {
+    const controller = new AbortController()
+    const { signal } = controller
+    const waited = wait([done(1), new Future()], { signal, timeout: 60_000 })
+    assert.is(await isPending(waited), true)
+    controller.abort(reason)
+    assert.is(await thrownBy(() => waited), reason)
+    assert.is(await thrownBy(() => wait([new Future()], { signal })), reason)
+    assert.is((await wait([done(1), new Future()], { signal, returnWhen: FIRST_COMPLETED })).done.size, 1)
+  }
+})
+
+test('wait refuses what is not a future, a time, a signal or a condition', async () => {
   for (const bad of [null, undefined, 5, done(1), [1]])
     assert.instance(await thrownBy(() => wait(bad as never)), TypeError)
-  assert.instance(await thrownBy(() => wait([], { timeout: NaN })), RangeError)
+  for (const bad of [NaN, { timeout: NaN }]) assert.instance(await thrownBy(() => wait([], bad)), RangeError)
+  for (const bad of [null, '5', { timeout: '5' }, { signal: {} }, { returnWhen: null }])
+    assert.instance(await thrownBy(() => wait([], bad as never)), TypeError)
   const error = await thrownBy(() => wait([], { returnWhen: 'LAST' as never }))
   assert.instance(error, TypeError)
   assert.match(error.message, 'FIRST_EXCEPTION')
