@@ -4,6 +4,7 @@ import { InvalidStateError, TimeoutError } from '../errors.js'
 import { checkWaitOptions, type WaitOptions } from '../memory/deadline.js'
 import { settleWithin } from '../memory/settle.js'
 import { callSafely } from './callback.js'
+import { checkOptions } from './checks.js'
 
 export interface Callbacks<R = any> {
   /** Called with the result. */
@@ -13,7 +14,9 @@ export interface Callbacks<R = any> {
 }
 
 /** @throws TypeError */
-export function checkCallbacks({ callback, errorCallback }: Callbacks): void {
+export function checkCallbacks(callbacks: Callbacks): void {
+  checkOptions(callbacks, 'the callbacks', '{ callback, errorCallback }')
+  const { callback, errorCallback } = callbacks
   for (const [name, fn] of Object.entries({ callback, errorCallback }))
     if (fn !== undefined && typeof fn !== 'function')
       throw new TypeError(`${name} must be a function, not ${inspect(fn)}`)

@@ -3,7 +3,8 @@
 // With `chunksize`, each has that size, and as many are under way as `buffersize` allows. Without it, a chunk begins with one item,
 // and is at most four times as large as one that was measured, so that it takes about CHUNK_MS; towards the end chunks get
 // smaller, so that all workers end together.
-import { checkCount, type MapOptions } from './map-options.js'
+import { checkCount } from './checks.js'
+import type { MapOptions } from './map-options.js'
 import { MANY } from './numbers.js'
 
 const CHUNK_MS = 2

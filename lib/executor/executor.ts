@@ -3,6 +3,7 @@ import { inspect } from 'node:util'
 import type { Transferable } from 'node:worker_threads'
 import { checkSignal, checkTimeout } from '../memory/deadline.js'
 import type { Target } from '../task/task.js'
+import { checkFlag, checkOptions } from './checks.js'
 import type { Future } from './future.js'
 import type { Input } from './inputs.js'
 import type { MapOptions, MapResult } from './map-options.js'
@@ -107,6 +108,13 @@ export interface Executor extends AsyncDisposable {
   stats(): ExecutorStats
 }
 
+/** @throws TypeError */
+export function checkShutdown(options: ShutdownOptions): { wait: boolean; cancelFutures: boolean } {
+  checkOptions(options, 'the options of shutdown', '{ wait, cancelFutures }')
+  const { wait = true, cancelFutures = false } = options
+  return { wait: checkFlag(wait, 'wait'), cancelFutures: checkFlag(cancelFutures, 'cancelFutures') }
+}
+
 /** The options of a call, checked and complete. */
 export interface Call {
   timeoutMs: number
@@ -124,8 +132,7 @@ export const PLAIN_CALL: Call = { timeoutMs: Infinity, signal: undefined, priori
  * @throws TypeError, RangeError
  */
 export function extendCall(call: Call, options: CallOptions): Call {
-  if (typeof options !== 'object' || options === null)
-    throw new TypeError(`with needs options, { timeout, signal, priority, transfer, retries }, not ${inspect(options)}`)
+  checkOptions(options, 'the options of with', '{ timeout, signal, priority, transfer, retries }')
   const { timeout, priority = call.priority, transfer = call.transfer, retries = call.retries } = options
   if (!Array.isArray(transfer)) throw new TypeError(`transfer must be an array, not ${inspect(transfer)}`)
   if (typeof priority !== 'number') throw new TypeError(`priority must be a number, not ${inspect(priority)}`)

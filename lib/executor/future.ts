@@ -12,6 +12,7 @@ import { CancelledError, InvalidStateError } from '../errors.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../memory/deadline.js'
 import { settleWithin } from '../memory/settle.js'
 import { callSafely } from './callback.js'
+import { checkFlag, checkOptions } from './checks.js'
 
 /** What a future asks of the executor that runs its work. */
 export interface Work {
@@ -73,11 +74,14 @@ export class Future<R = unknown> implements PromiseLike<R> {
    * @returns whether it is cancelled: false once it runs or is done. With `force`, running work is stopped, too: its worker is
    * asked to stop (`currentProcess().signal`, `.cancelled`) and replaced `grace` milliseconds later; the promise resolves when
    * it no longer runs, and the future ends in CancelledError.
+   * @throws TypeError, RangeError
    */
   cancel(options?: { force?: false | undefined }): boolean
   cancel(options: { force: true; grace?: number | undefined }): Promise<boolean>
-  cancel({ force = false, grace = 0 }: { force?: boolean | undefined; grace?: number | undefined } = {}):
-    boolean | Promise<boolean> {
+  cancel(options: { force?: boolean | undefined; grace?: number | undefined } = {}): boolean | Promise<boolean> {
+    checkOptions(options, 'the options of cancel', '{ force, grace }')
+    const { force = false, grace = 0 } = options
+    checkFlag(force, 'force')
     const graceMs = checkTimeout(grace, 'grace')
     if (this.#state === 'pending' && (this.#work?.withdraw() ?? true)) this.#settle('cancelled')
     if (!force) return this.#state === 'cancelled'

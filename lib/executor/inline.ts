@@ -9,6 +9,7 @@ import { define, refuseDuringImport } from '../task/target.js'
 import type { Target } from '../task/task.js'
 import { computeBlocks, type Share } from './blocks.js'
 import {
+  checkShutdown,
   extendCall,
   PLAIN_CALL,
   type Call,
@@ -109,7 +110,8 @@ export class InlineExecutor implements Executor {
     return faceOf(this.#shared, extendCall(this.#call, options))
   }
 
-  async shutdown({ wait = true }: ShutdownOptions = {}): Promise<void> {
+  async shutdown(options: ShutdownOptions = {}): Promise<void> {
+    const { wait } = checkShutdown(options)
     this.#shared.shutDown = true
     if (wait) await Promise.allSettled(this.#shared.running)
   }

@@ -42,11 +42,3 @@ export function splitMapArguments(args: readonly unknown[]): { inputs: Input<unk
     if (!isInput(input)) throw new TypeError(`map's iterable ${index + 1} is ${inspect(input)}, which is not iterable`)
   return { inputs: inputs as Input<unknown>[], options: (hasOptions && last) || {} }
 }
-
-/** Check a count that a caller gave. @throws TypeError, RangeError */
-export function checkCount(value: unknown, name: string): number {
-  if (typeof value !== 'number') throw new TypeError(`${name} must be a number, not ${inspect(value)}`)
-  if (!Number.isInteger(value) || value < 1)
-    throw new RangeError(`${name} must be an integer of 1 or more, not ${value}`)
-  return value
-}

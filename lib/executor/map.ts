@@ -9,6 +9,7 @@ import { checkSignal, checkTimeout } from '../memory/deadline.js'
 import { whenAborted } from '../memory/abort.js'
 import { settleWithin } from '../memory/settle.js'
 import { callSafely } from './callback.js'
+import { checkFlag } from './checks.js'
 import { ChunkPlan } from './chunks.js'
 import { readInputs, Rows, type Batch, type Input, type Inputs } from './inputs.js'
 import type { MapOptions, MapProgress, MapResult } from './map-options.js'
@@ -70,7 +71,9 @@ export class Mapping<R> implements MapResult<R> {
 
   /** @throws TypeError, RangeError */
   constructor(inputs: readonly Input<unknown>[], options: MapOptions, runner: MapRunner) {
-    const { timeout, onProgress } = options
+    const { timeout, onProgress, ordered = true, settled = false } = options
+    checkFlag(ordered, 'ordered')
+    checkFlag(settled, 'settled')
     const signal = checkSignal(options.signal)
     if (onProgress !== undefined && typeof onProgress !== 'function')
       throw new TypeError(`onProgress must be a function, not ${inspect(onProgress)}`)

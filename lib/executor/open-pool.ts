@@ -9,9 +9,9 @@ import { checkThreadOptions, definedIn } from '../process/reserve.js'
 import { explainCloneFailure } from '../memory/clone.js'
 import { define } from '../task/target.js'
 import type { Target } from '../task/task.js'
+import { checkCount, checkOptions } from './checks.js'
 import { Dispatcher } from './dispatcher.js'
 import type { Counts } from './job.js'
-import { checkCount } from './map-options.js'
 
 /** Each worker is a thread with a heap of its own. */
 const MOST_WORKERS = 4096
@@ -48,8 +48,7 @@ export interface Pool {
 }
 
 export function openPool(options: ProcessPoolOptions): Pool {
-  if (typeof options !== 'object' || options === null)
-    throw new TypeError(`the options of a ProcessPoolExecutor must be an object, not ${inspect(options)}`)
+  checkOptions(options, 'the options of a ProcessPoolExecutor', '{ maxWorkers, initializer, initargs, … }')
   const {
     initializer,
     initargs = [],

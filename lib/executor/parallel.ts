@@ -6,9 +6,9 @@ import { CancelledError } from '../errors.js'
 import { whenAborted } from '../memory/abort.js'
 import { checkSignal } from '../memory/deadline.js'
 import { Blocks, Claims, MOST_BLOCKS, type Plan, type Schedule, type Share } from './blocks.js'
+import { checkCount, checkOptions } from './checks.js'
 import type { Future } from './future.js'
 import { isThenable } from './map-items.js'
-import { checkCount } from './map-options.js'
 
 /** From 0 to before a length, or from `start` to before `end`. Integers. */
 export type Range = number | { start: number; end: number }
@@ -48,8 +48,7 @@ export interface Order {
 /** @throws TypeError, RangeError */
 export function checkParallel(range: Range, workers: number, options: ParallelOptions): Order {
   const { start, end } = checkRange(range)
-  if (typeof options !== 'object' || options === null)
-    throw new TypeError(`the options must be an object, { args, schedule, grain, signal }, not ${inspect(options)}`)
+  checkOptions(options, 'the options of a range', '{ args, schedule, grain, signal }')
   const { args = [], schedule = 'dynamic' } = options
   if (!Array.isArray(args)) throw new TypeError(`args must be an array, not ${inspect(args)}`)
   if (!SCHEDULES.includes(schedule))

@@ -7,6 +7,7 @@ import { define, refuseDuringImport } from '../task/target.js'
 import type { Target } from '../task/task.js'
 import type { Share } from './blocks.js'
 import {
+  checkShutdown,
   extendCall,
   PLAIN_CALL,
   type Call,
@@ -140,7 +141,8 @@ export class ProcessPoolExecutor implements Executor {
    * Take no more work. What was submitted is still done, unless `cancelFutures`. Then the workers end.
    * Shutting down twice is harmless.
    */
-  async shutdown({ wait = true, cancelFutures = false }: ShutdownOptions = {}): Promise<void> {
+  async shutdown(options: ShutdownOptions = {}): Promise<void> {
+    const { wait, cancelFutures } = checkShutdown(options)
     const pool = this.#pool
     pool.shutDown = true
     if (cancelFutures) for (const job of pool.dispatcher.waiting()) job.cancel()

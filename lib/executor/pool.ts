@@ -6,9 +6,10 @@ import { inspect } from 'node:util'
 import { InvalidStateError, ShutdownError } from '../errors.js'
 import type { Target } from '../task/task.js'
 import { AsyncResult, checkCallbacks, type Callbacks } from './async-result.js'
+import { checkCount, checkOptions } from './checks.js'
 import { Imap } from './imap.js'
 import { isInput, Rows, type Input } from './inputs.js'
-import { checkCount, type MapOptions } from './map-options.js'
+import type { MapOptions } from './map-options.js'
 import type { ProcessPoolOptions } from './open-pool.js'
 import { ProcessPoolExecutor } from './pool-executor.js'
 
@@ -36,8 +37,7 @@ export class Pool {
    * @throws TypeError, RangeError; DataCloneError `initargs` cannot be sent
    */
   constructor(processes?: number, options: PoolOptions = {}) {
-    if (typeof options !== 'object' || options === null)
-      throw new TypeError(`the options of a Pool must be an object, not ${inspect(options)}`)
+    checkOptions(options, 'the options of a Pool', '{ initializer, initargs, maxTasksPerChild }')
     const { initializer, initargs, maxTasksPerChild } = options
     const maxWorkers = processes === undefined ? undefined : checkCount(processes, 'processes')
     this.#executor = new ProcessPoolExecutor({ maxWorkers, initializer, initargs, maxTasksPerChild })
@@ -99,18 +99,18 @@ export class Pool {
   imap<T, R>(
     fn: Target<[T], R>,
     iterable: Input<T>,
-    { chunksize }: Pick<PoolMapOptions, 'chunksize'> = {},
+    options: Pick<PoolMapOptions, 'chunksize'> = {},
   ): AsyncIterableIterator<Awaited<R>, undefined, undefined> {
-    return this.#iterate<Awaited<R>>(fn, iterable, { chunksize, ordered: true })
+    return this.#iterate<Awaited<R>>(fn, iterable, options, true)
   }
 
   /** As `imap`, giving the results as they come. @throws ShutdownError the pool was closed */
   imapUnordered<T, R>(
     fn: Target<[T], R>,
     iterable: Input<T>,
-    { chunksize }: Pick<PoolMapOptions, 'chunksize'> = {},
+    options: Pick<PoolMapOptions, 'chunksize'> = {},
   ): AsyncIterableIterator<Awaited<R>, undefined, undefined> {
-    return this.#iterate<Awaited<R>>(fn, iterable, { chunksize, ordered: false })
+    return this.#iterate<Awaited<R>>(fn, iterable, options, false)
   }
 
   /** Take no more work. What was given is done; then the workers end. */
@@ -148,18 +148,17 @@ export class Pool {
 
   #mapAll<R>(fn: Target, iterable: Input<unknown>, options: PoolMapOptions<R>): AsyncResult<R[]> {
     this.#refuse()
-    if (typeof options !== 'object' || options === null)
-      throw new TypeError(
-        `the options must be an object, { chunksize, callback, errorCallback }, not ${inspect(options)}`,
-      )
+    checkOptions(options, 'the options of a map', '{ chunksize, callback, errorCallback }')
     checkCallbacks(options)
     const results = this.#executor.map(fn, checkInput(iterable), { chunksize: options.chunksize }) as PromiseLike<R[]>
     return this.#follow(results, options)
   }
 
-  #iterate<R>(fn: Target, iterable: Input<unknown>, options: MapOptions): Imap<R> {
+  #iterate<R>(fn: Target, iterable: Input<unknown>, options: MapOptions, ordered: boolean): Imap<R> {
     this.#refuse()
-    const imap = new Imap<R>(this.#executor.map(fn, checkInput(iterable), options) as AsyncIterable<R>)
+    checkOptions(options, 'the options of imap', '{ chunksize }')
+    const { chunksize } = options
+    const imap = new Imap<R>(this.#executor.map(fn, checkInput(iterable), { chunksize, ordered }) as AsyncIterable<R>)
     this.#imaps.add(imap)
     void imap.ended.then(() => this.#imaps.delete(imap))
     this.#track(imap.ended)

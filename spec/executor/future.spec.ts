@@ -190,8 +190,28 @@ test('refuses times and signals that are none', async () => {
     () => future.result({ signal: {} as never }),
     () => future.result('5' as never),
     () => future.result(null as never),
+    () => future.exception({ timeout: '5' as never }),
+    () => future.exception({ signal: {} as never }),
+    () => future.exception(null as never),
   ])
     assert.instance(await thrownBy(ask), TypeError)
+})
+
+test('refuses ways to be cancelled that are none, and is not cancelled', async () => {
+  const future = new Future()
+  for (const [bad, message] of [
+    [null, /options of cancel.*{ force, grace }.*null/],
+    [true, /options of cancel.*true/],
+    [{ force: 'yes' }, /force must be true or false, not 'yes'/],
+    [{ force: null }, /force.*null/],
+    [{ force: true, grace: '5' }, /grace/],
+    [{ grace: null }, /grace/],
+  ] as const) {
+    const error = await thrownBy(() => future.cancel(bad as never))
+    assert.instance(error, TypeError)
+    assert.match(error.message, message)
+  }
+  assert.is(future.cancelled(), false)
 })
 
 test('may fail with nobody looking', async () => {

@@ -116,7 +116,9 @@ test('refuses options that are none, at the call', async () => {
       assert.instance(await thrownBy(() => executor.map(double, [1], { [name]: bad })), TypeError)
   }
   assert.instance(await thrownBy(() => executor.map(double, [1], { timeout: NaN })), RangeError)
-  for (const bad of [{ timeout: '5' }, { signal: {} }, { onProgress: 5 }])
+  for (const name of ['ordered', 'settled'])
+    assert.match((await thrownBy(() => executor.map(double, [1], { [name]: 'no' }))).message, `${name} must be true`)
+  for (const bad of [{ timeout: '5' }, { signal: {} }, { onProgress: 5 }, { ordered: 0 }, { settled: null }])
     assert.instance(await thrownBy(() => executor.map(double, [1], bad as never)), TypeError)
   assert.instance(await thrownBy(() => executor.map('double' as never, [1])), TypeError)
 })

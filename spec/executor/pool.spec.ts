@@ -153,7 +153,16 @@ test('applyAsync gives an AsyncResult, which is ready in time', () =>
       assert.is(late.code, 'ERR_MANYHANDS_TIMEOUT')
     }
     assert.instance(await thrownBy(() => result.get({ timeout: NaN })), RangeError)
-    assert.instance(await thrownBy(() => result.wait({ timeout: '1' as never })), TypeError)
+    for (const bad of [null, '1', { timeout: '1' }, { signal: {} }] as never[]) {
+      assert.instance(await thrownBy(() => result.get(bad)), TypeError)
+      assert.instance(await thrownBy(() => result.wait(bad)), TypeError)
+    }
+    assert.instance(await thrownBy(() => result.wait(NaN)), RangeError)
+    for (const reason of ['enough', new TimeoutError('of the caller')]) {
+      const signal = AbortSignal.abort(reason)
+      assert.is(await thrownBy(() => result.get({ signal })), reason)
+      assert.is(await thrownBy(() => result.wait({ signal })), reason)
+    }
     gate.open()
     await result.wait()
     assert.equal([result.ready(), result.successful()], [true, true])
@@ -350,7 +359,11 @@ test('refuses what cannot be, before anything starts', async () => {
     [RangeError, () => new Pool(1.5)],
     [RangeError, () => new Pool(NaN)],
     [TypeError, () => new Pool('2' as never)],
+    [TypeError, () => new Pool(null as never)],
     [TypeError, () => new Pool(1, null as never)],
+    [TypeError, () => new Pool(1, 2 as never)],
+    [TypeError, () => new Pool(1, { initializer: square, initargs: 5 as never })],
+    [DataCloneError, () => new Pool(1, { initializer: (fn: () => void) => fn(), initargs: [() => {}] })],
     [TypeError, () => new Pool(1, { initializer: 5 as never })],
     [RangeError, () => new Pool(1, { maxTasksPerChild: 0 })],
   ] as const)
@@ -361,14 +374,35 @@ test('refuses what cannot be, before anything starts', async () => {
     for (const [errorClass, call] of [
       [TypeError, () => pool.apply(5 as never)],
       [TypeError, () => pool.apply(add, 5 as never)],
+      [TypeError, () => pool.apply(add, null as never)],
+      [TypeError, () => pool.applyAsync('add' as never)],
+      [TypeError, () => pool.applyAsync(add, [1, 2], null as never)],
+      // As one would write it after Python: a callback, or a chunksize, by its position.
+      [TypeError, () => pool.applyAsync(add, [1, 2], square as never)],
+      [TypeError, () => pool.imap(square, [1], 5 as never)],
+      [TypeError, () => pool.imapUnordered(square, [1], 5 as never)],
       [TypeError, () => pool.applyAsync(add, [1, 2], { callback: 5 as never })],
       [TypeError, () => pool.applyAsync(add, [1, 2], { errorCallback: {} as never })],
       [TypeError, () => pool.map(square, 5 as never)],
       [TypeError, () => pool.map(square, [1], 5 as never)],
+      [TypeError, () => pool.map(5 as never, [1])],
+      [TypeError, () => pool.map(square, [1], null as never)],
       [RangeError, () => pool.map(square, [1], { chunksize: 0 })],
+      [TypeError, () => pool.mapAsync(square, 5 as never)],
+      [TypeError, () => pool.mapAsync(square, [1], { chunksize: '2' as never })],
+      [TypeError, () => pool.mapAsync(square, [1], { errorCallback: 5 as never })],
       [TypeError, () => pool.map(square, [1], { callback: 'x' as never })],
       [TypeError, () => pool.starmap(add, 5 as never)],
+      [TypeError, () => pool.starmap(5 as never, [[1, 2]])],
+      [RangeError, () => pool.starmap(add, [[1, 2]], { chunksize: NaN })],
+      [TypeError, () => pool.starmapAsync(add, null as never)],
+      [TypeError, () => pool.starmapAsync(add, [[1, 2]], 5 as never)],
+      [TypeError, () => pool.starmapAsync(add, [[1, 2]], { callback: {} as never })],
       [TypeError, () => pool.imap(square, null as never)],
+      [TypeError, () => pool.imap(5 as never, [1])],
+      [TypeError, () => pool.imap(square, [1], null as never)],
+      [TypeError, () => pool.imapUnordered(square, 5 as never)],
+      [TypeError, () => pool.imapUnordered({} as never, [1])],
       [RangeError, () => pool.imapUnordered(square, [1], { chunksize: 1.5 })],
     ] as const)
       assert.instance(await thrownBy(async () => call()), errorClass, String(call))

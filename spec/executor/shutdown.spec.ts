@@ -1,4 +1,11 @@
-import { BrokenProcessPool, CancelledError, ProcessPoolExecutor, ShutdownError, WorkerDiedError } from 'manyhands'
+import {
+  BrokenProcessPool,
+  CancelledError,
+  InlineExecutor,
+  ProcessPoolExecutor,
+  ShutdownError,
+  WorkerDiedError,
+} from 'manyhands'
 import { assert, suite, thrownBy } from '../harness.js'
 import { Gate, passGate, ThreadWatch } from './gate.js'
 
@@ -223,6 +230,23 @@ test('while it is broken ends it, too', async () => {
   await executor.terminateWorkers()
   assert.is(threads.alive, 0)
   threads.stop()
+})
+
+test('refuses options that are none, and is not shut down', async () => {
+  for (const executor of [new ProcessPoolExecutor({ maxWorkers: 1 }), new InlineExecutor()]) {
+    for (const [bad, message] of [
+      [null, /options of shutdown.*{ wait, cancelFutures }.*null/],
+      [false, /options of shutdown.*false/],
+      [{ wait: 0 }, /wait must be true or false, not 0/],
+      [{ cancelFutures: 'all' }, /cancelFutures.*'all'/],
+    ] as const) {
+      const error = await thrownBy(() => executor.shutdown(bad as never))
+      assert.instance(error, TypeError)
+      assert.match(error.message, message)
+    }
+    assert.is(await executor.submit(() => 'goes on'), 'goes on')
+    await executor.shutdown()
+  }
 })
 
 test('leaves statistics that add up', async () => {
