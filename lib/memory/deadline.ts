@@ -20,7 +20,7 @@ export const LONGEST_TIMER_MS: number = 2 ** 31 - 1
 export function checkTimeout(timeout: unknown, name = 'timeout'): number {
   if (timeout === undefined) return Infinity
   if (typeof timeout !== 'number')
-    throw new TypeError(`${name} must be a number of milliseconds, not ${typeof timeout}`)
+    throw new TypeError(`${name} must be a number of milliseconds, not ${inspect(timeout)}`)
   if (Number.isNaN(timeout)) throw new RangeError(`${name} must be a number of milliseconds or Infinity, not NaN`)
   return timeout
 }

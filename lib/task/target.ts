@@ -1,4 +1,5 @@
 // From what the caller wants run to what a worker is told, and back to a function in the worker.
+import { inspect } from 'node:util'
 import { BootstrapError } from '../errors.js'
 import { importFrom, type Exports } from './import.js'
 import { inheritLoader } from './loader.js'
@@ -13,8 +14,7 @@ export type Definition = ModuleDefinition | SourceDefinition
  * @throws TypeError not a function, or one that cannot be sent.
  */
 export function define(target: Target): Definition {
-  if (typeof target !== 'function')
-    throw new TypeError(`a target must be a task or a function, not ${target === null ? 'null' : typeof target}`)
+  if (typeof target !== 'function') throw new TypeError(`a target must be a task or a function, not ${inspect(target)}`)
   return definitionOfTask(target) ?? describeSource(target)
 }
 

@@ -114,8 +114,8 @@ test('wrong options are refused by name', async () => {
   const cases: [unknown, Function, RegExp][] = [
     [NaN, RangeError, /timeout .* not NaN/],
     [{ timeout: NaN }, RangeError, /timeout .* not NaN/],
-    [{ timeout: '5' }, TypeError, /timeout must be a number of milliseconds, not string/],
-    [{ timeout: 5n }, TypeError, /timeout must be a number of milliseconds, not bigint/],
+    [{ timeout: '5' }, TypeError, /timeout must be a number of milliseconds, not '5'/],
+    [{ timeout: 5n }, TypeError, /timeout must be a number of milliseconds, not 5n/],
     [null, TypeError, /wait options must be .* not null/],
     ['5', TypeError, /wait options must be .* not 5/],
     [{ signal: {} }, TypeError, /signal must be an AbortSignal, not \{\}/],

@@ -164,7 +164,7 @@ test('wrong options are refused by name, and stop nothing', async () => {
     [500, TypeError, /terminate takes \{ grace: milliseconds \}, not 500/],
     [null, TypeError, /terminate takes \{ grace: milliseconds \}, not null/],
     [{ grace: NaN }, RangeError, /grace .* not NaN/],
-    [{ grace: '5' }, TypeError, /grace must be a number of milliseconds, not string/],
+    [{ grace: '5' }, TypeError, /grace must be a number of milliseconds, not '5'/],
   ]
   for (const [options, errorClass, message] of cases) {
     const error = await thrownBy(() => process.terminate(options as never))

@@ -221,8 +221,8 @@ test('what is not a function is refused in the caller, and named', async () => {
   for (const [target, name] of [
     [undefined, 'undefined'],
     [null, 'null'],
-    ['f', 'string'],
-    [{}, 'object'],
+    ['f', "'f'"],
+    [{ f: 1 }, '{ f: 1 }'],
   ] as const) {
     const error = await thrownBy(() => new Process({ target: target as never }))
     assert.instance(error, TypeError)
