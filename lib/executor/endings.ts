@@ -27,6 +27,7 @@ export function brokenPool(what: string, cause: unknown): BrokenProcessPool {
 
 /** Why the message of a job alone could not be sent. */
 export function explainUnsent(job: Job, reason: unknown, transfer: Transferable[]): DataCloneError {
+  if (reason instanceof DataCloneError) return reason
   const { root, value } = job.describe()
   try {
     return explainCloneFailure(reason, value, root, transfer)

@@ -8,6 +8,7 @@ import type { Future } from './future.js'
 import type { Input } from './inputs.js'
 import type { MapOptions, MapResult } from './map-options.js'
 import type { ParallelOptions, Range, ReduceOptions } from './parallel.js'
+import { checkTransfer } from './transfer.js'
 
 /** Options of what is submitted through `with`. */
 export interface CallOptions {
@@ -20,7 +21,7 @@ export interface CallOptions {
   signal?: AbortSignal | undefined
   /** The greater goes first; among equals, the first come first. @default 0 */
   priority?: number | undefined
-  /** What of the arguments is moved, not cloned. */
+  /** What of the arguments is moved, not cloned: `ArrayBuffer`s, `MessagePort`s, streams. It can be moved once. @default [] */
   transfer?: readonly Transferable[] | undefined
   /**
    * How often a task is run again that threw, took too long, or died with its worker. Not together with `transfer`: what was moved
@@ -135,6 +136,7 @@ export function extendCall(call: Call, options: CallOptions): Call {
   checkOptions(options, 'the options of with', '{ timeout, signal, priority, transfer, retries }')
   const { timeout, priority = call.priority, transfer = call.transfer, retries = call.retries } = options
   if (!Array.isArray(transfer)) throw new TypeError(`transfer must be an array, not ${inspect(transfer)}`)
+  if (options.transfer) checkTransfer(transfer)
   if (typeof priority !== 'number') throw new TypeError(`priority must be a number, not ${inspect(priority)}`)
   if (Number.isNaN(priority)) throw new RangeError('priority must be a number, not NaN')
   if (typeof retries !== 'number') throw new TypeError(`retries must be a number, not ${inspect(retries)}`)

@@ -11,6 +11,7 @@ import { Future, type Work } from './future.js'
 import type { Assignment } from './lease.js'
 import type { KnownFunction } from './pace.js'
 import type { Site } from './site.js'
+import { checkStillMovable } from './transfer.js'
 
 /** Of all faces of one executor. */
 export interface Counts {
@@ -134,7 +135,9 @@ export class CallJob extends FutureJob {
   }
 
   assign(transfer: Transferable[]): Assignment {
-    transfer.push(...this.options.call.transfer)
+    const { transfer: moved } = this.options.call
+    checkStillMovable(moved)
+    transfer.push(...moved)
     return { kind: 'calls', targets: this.fn.number, args: pack(this.args, transfer), arity: this.args.length }
   }
 

@@ -37,7 +37,7 @@ import {
   type ReduceOptions,
 } from './parallel.js'
 import { siteOf, type Site } from './site.js'
-import { transferredWith } from './transfer.js'
+import { checkStillMovable, transferredWith } from './transfer.js'
 
 const SIGTERM = 15
 const SIGKILL = 9
@@ -94,6 +94,7 @@ export class ProcessPoolExecutor implements Executor {
         const future: Future<ChunkResult> = this.#order(fn, submitted, {
           assign: (moved) => {
             moved.push(...transferredWith(items, transfer))
+            checkStillMovable(moved)
             const packed = pack(items, moved)
             return {
               kind: 'map',

@@ -1,6 +1,65 @@
-// Which of the objects that a caller wants moved go with a part of the arguments: `map` sends its items in chunks, and an
-// object is moved with the chunk that has it.
+// What a caller wants moved: whether it can be, and which of it goes with a part of the arguments. `map` sends its items in
+// chunks, and an object is moved with the chunk that has it.
+import { inspect } from 'node:util'
 import type { Transferable } from 'node:worker_threads'
+import { DataCloneError } from '../errors.js'
+
+/** As `with` is called. @throws TypeError one of them cannot be moved */
+export function checkTransfer(transfer: readonly unknown[]): void {
+  const unmovable = findUnmovable(transfer)
+  if (unmovable) throw new TypeError(unmovable.message)
+}
+
+/**
+ * As they are about to be moved: what could be when `with` was called may have been moved or closed since.
+ * Not: leave it to postMessage, which sends a detached buffer as an empty one.
+ * @throws DataCloneError
+ */
+export function checkStillMovable(transfer: readonly Transferable[]): void {
+  const unmovable = findUnmovable(transfer)
+  if (unmovable) throw new DataCloneError(unmovable.message, { path: unmovable.path })
+}
+
+function findUnmovable(transfer: readonly unknown[]): { path: string; message: string } | undefined {
+  for (const [index, item] of transfer.entries()) {
+    const path = `transfer[${index}]`
+    if (transfer.indexOf(item) < index)
+      return { path, message: `${path} must not be in the list before: ${inspect(item, { depth: 0 })}` }
+    if (!isMovable(item)) {
+      const allowed = 'an ArrayBuffer that is not detached, an open MessagePort, or another object that can be moved'
+      return { path, message: `${path} must be ${allowed}, not ${inspect(item, { depth: 0 })}` }
+    }
+  }
+  return undefined
+}
+
+/** To look at these would lock them. */
+const LOCKED_BY_LOOKING = [ReadableStream, WritableStream, TransformStream, AbortSignal]
+
+function isMovable(item: unknown): boolean {
+  if (item instanceof ArrayBuffer) return !isDetached(item)
+  return LOCKED_BY_LOOKING.some((kind) => item instanceof kind) || complaint([item]) === complaint([])
+}
+
+function isDetached(buffer: ArrayBuffer): boolean {
+  try {
+    void new Uint8Array(buffer)
+    return false
+  } catch {
+    return true
+  }
+}
+
+const UNCLONEABLE = Symbol('to be complained of, if nothing else is')
+
+/** What keeps a message from being made: the list of what it moves is looked at before its value, and nothing is moved. */
+function complaint(transfer: readonly unknown[]): string {
+  try {
+    return String(structuredClone(UNCLONEABLE, { transfer: transfer as Transferable[] }))
+  } catch (thrown) {
+    return (thrown as Error).message
+  }
+}
 
 /** Those of `candidates` that `value` has, at any depth of plain objects, arrays, Maps, Sets and typed arrays. */
 export function transferredWith(value: unknown, candidates: readonly Transferable[]): Transferable[] {

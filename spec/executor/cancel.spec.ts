@@ -1,4 +1,13 @@
-import { CancelledError, currentProcess, ProcessPoolExecutor, TimeoutError, type Future } from 'manyhands'
+import {
+  CancelledError,
+  currentProcess,
+  DataCloneError,
+  InlineExecutor,
+  ProcessPoolExecutor,
+  TimeoutError,
+  type Future,
+} from 'manyhands'
+import { once } from 'node:events'
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import { assert, suite, thrownBy, until } from '../harness.js'
 import { Gate, passGate } from './gate.js'
@@ -405,11 +414,75 @@ suiteOfOptions('a transfer list, moves what it names', async () => {
   await executor.shutdown()
 })
 
-suiteOfOptions('what cannot be transferred, fails the one task', async () => {
+suiteOfOptions('a transfer list, refuses what cannot be moved before anything starts', async () => {
+  const detached = new ArrayBuffer(8)
+  structuredClone(detached, { transfer: [detached] })
+  const { port1: closed, port2: other } = new MessageChannel()
+  const bothClosed = Promise.all([closed, other].map((port) => once(port, 'close')))
+  closed.close()
+  await bothClosed
+  const twice = new ArrayBuffer(8)
+  const bad: [transfer: unknown[], message: RegExp][] = [
+    [[detached], /transfer\[0\] must be an ArrayBuffer that is not detached, .*not ArrayBuffer \{ \(detached\)/],
+    [[new ArrayBuffer(8), detached], /transfer\[1\]/],
+    [[closed], /transfer\[0\] must be .*an open MessagePort, .*not MessagePort/],
+    [[new Uint8Array([7])], /not Uint8Array\(1\) \[ 7 \]/],
+    [[new SharedArrayBuffer(8)], /not SharedArrayBuffer/],
+    [[{ a: 1 }], /not \{ a: 1 \}/],
+    [[undefined], /not undefined/],
+    [['all'], /not 'all'/],
+    [[5], /not 5/],
+    [[twice, twice], /transfer\[1\] must not be in the list before: ArrayBuffer/],
+  ]
+  for (const executor of [new ProcessPoolExecutor({ maxWorkers: 1 }), new InlineExecutor()]) {
+    for (const [transfer, message] of bad) {
+      const error = await thrownBy(() => executor.with({ transfer: transfer as never }))
+      assert.instance(error, TypeError)
+      assert.match(error.message, message)
+    }
+    assert.is(twice.byteLength, 8)
+    await executor.shutdown()
+  }
+})
+
+suiteOfOptions('a transfer list, leaves what it is only asked about as it is', async () => {
   const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
-  const limited = executor.with({ transfer: [{} as never] })
-  assert.instance(await thrownBy(() => limited.submit(() => 1)), Error)
-  assert.is(await executor.submit(() => 'next'), 'next')
+  const { port1, port2 } = new MessageChannel()
+  const streams = [new ReadableStream(), new WritableStream(), new TransformStream()] as const
+  executor.with({ transfer: [port1, ...streams] })
+  assert.equal([streams[0].locked, streams[1].locked, streams[2].readable.locked], [false, false, false])
+  const kinds = executor.with({ transfer: [...streams] }).submit((...all: object[]) => all.map(String), ...streams)
+  assert.equal(await kinds, ['[object ReadableStream]', '[object WritableStream]', '[object TransformStream]'])
+  const received = once(port2, 'message')
+  port1.postMessage('open')
+  assert.equal(await received, ['open'])
+  port1.close()
+  await executor.shutdown()
+})
+
+suiteOfOptions('a transfer list, of what was moved since then fails the one task, which never runs', async () => {
+  const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+  const [buffer, runs] = [new ArrayBuffer(8), new Gate()]
+  const size = (moved: ArrayBuffer, words: Int32Array) => {
+    Atomics.add(words, 0, 1)
+    return moved.byteLength
+  }
+  const moving = executor.with({ transfer: [buffer] })
+  const futures = [1, 2].map(() => moving.submit(size, buffer, runs.words))
+  assert.is(await futures[0], 8)
+  const error = await thrownBy(() => futures[1])
+  assert.instance(error, DataCloneError)
+  assert.is(error.path, 'transfer[0]')
+  assert.match(error.message, '(detached)')
+  const buffers = [8, 16].map((length) => new ArrayBuffer(length))
+  const mapping = executor.with({ transfer: buffers })
+  structuredClone(buffers[0], { transfer: [buffers[0]!] })
+  const words = [runs.words, runs.words]
+  const settled: unknown = await mapping.map(size, buffers, words, { settled: true, chunksize: 2 } as never)
+  const [failed, passed] = settled as [PromiseRejectedResult, PromiseFulfilledResult<number>]
+  assert.instance(failed.reason, DataCloneError)
+  assert.is(passed.value, 16)
+  assert.is(runs.count, 2)
   await executor.shutdown()
 })
 
