@@ -1,12 +1,13 @@
 // InlineExecutor: an executor that runs its tasks in the calling thread, for debugging: breakpoints, profiles and stacks are
-// where one looks for them. Arguments and results are not cloned, and `submit` returns when the task has returned or first
-// awaits. Nobody can stop a task here: a time limit, an abort and a forced cancel settle its future, and the task goes on.
-import { ShutdownError, TimeoutError } from '../errors.js'
-import { startTimer } from '../memory/deadline.js'
+// where one looks for them. Arguments and results are neither cloned nor moved, and `submit` returns when the task has returned or
+// first awaits. Nobody can stop a task here: a time limit, an abort and a forced cancel settle its future and ask the task to stop,
+// which it sees by `currentProcess()`, and may go on.
+import { ShutdownError } from '../errors.js'
 import { whenAborted } from '../memory/abort.js'
 import { settleWithin } from '../memory/settle.js'
 import { define, refuseDuringImport } from '../task/target.js'
 import type { Target } from '../task/task.js'
+import { attempt, type Attempt, type Outcome } from './attempt.js'
 import { computeBlocks, type Share } from './blocks.js'
 import {
   checkShutdown,
@@ -24,7 +25,7 @@ import { Future } from './future.js'
 import type { Input } from './inputs.js'
 import { Mapping } from './map.js'
 import { splitMapArguments, type MapOptions, type MapResult } from './map-options.js'
-import { isThenable, mapItems } from './map-items.js'
+import { mapItems } from './map-items.js'
 import {
   checkCombine,
   checkParallel,
@@ -37,7 +38,10 @@ import {
 
 interface Shared {
   shutDown: boolean
-  running: Set<Promise<unknown>>
+  /** Tasks that have not ended and were not given up. */
+  running: Set<Future>
+  /** Who waits until there are none. */
+  onIdle: (() => void)[]
   counts: { completed: number; failed: number; cancelled: number }
 }
 
@@ -53,6 +57,7 @@ export class InlineExecutor implements Executor {
     this.#shared = face?.shared ?? {
       shutDown: false,
       running: new Set(),
+      onIdle: [],
       counts: { completed: 0, failed: 0, cancelled: 0 },
     }
     this.#call = face?.call ?? PLAIN_CALL
@@ -60,8 +65,7 @@ export class InlineExecutor implements Executor {
 
   submit<A extends unknown[], R>(target: Target<A, R>, ...args: NoInfer<A>): Future<Awaited<R>> {
     define(target)
-    const { retries } = this.#call
-    return this.#run(() => callAgain(() => target(...args) as Awaited<R> | Promise<Awaited<R>>, retries))
+    return this.#run(() => target(...args) as Awaited<R> | Promise<Awaited<R>>, this.#call.retries)
   }
 
   map<T, R>(
@@ -81,7 +85,7 @@ export class InlineExecutor implements Executor {
       busy: 1,
       itemMs: () => undefined,
       submit: (chunk, settled, onDone, onFailed) => {
-        const future = this.#run(() => mapItems(target, chunk, { settled, retries }, (thrown) => thrown))
+        const future = this.#run(() => mapItems(target, chunk, { settled, retries }, (thrown) => thrown), retries)
         future.result().then(onDone, onFailed)
         return () => future.cancel()
       },
@@ -112,13 +116,15 @@ export class InlineExecutor implements Executor {
 
   async shutdown(options: ShutdownOptions = {}): Promise<void> {
     const { wait } = checkShutdown(options)
+    const { running, onIdle } = this.#shared
     this.#shared.shutDown = true
-    if (wait) await Promise.allSettled(this.#shared.running)
+    if (wait && running.size > 0) await new Promise<void>((resolve) => onIdle.push(resolve))
   }
 
   stats(): ExecutorStats {
     const { counts, running } = this.#shared
-    return { maxWorkers: 1, workers: 1, queued: 0, running: running.size, workersLost: 0, ...counts }
+    const notDone = [...running].filter((future) => !future.done()).length
+    return { maxWorkers: 1, workers: 1, queued: 0, running: notDone, workersLost: 0, ...counts }
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -127,10 +133,10 @@ export class InlineExecutor implements Executor {
 
   async #compute(range: Range, body: Target, options: ParallelOptions, keep: boolean): Promise<Share[]> {
     define(body)
-    const order = checkParallel(range, 1, options)
+    const order = checkParallel(range, 1, options, this.#call.transfer)
     this.#refuse()
     const call = (start: number, end: number) => body(start, end, ...order.args)
-    return runParallel(order, (claims) => this.#run(() => computeBlocks(order.plan, claims, call, keep)))
+    return runParallel(order, (claims) => this.#run(() => computeBlocks(order.plan, claims, call, keep), 0))
   }
 
   #refuse(): void {
@@ -138,65 +144,67 @@ export class InlineExecutor implements Executor {
     if (this.#shared.shutDown) throw new ShutdownError('the executor was shut down and takes no more work')
   }
 
-  #run<R>(perform: () => R | Promise<R>): Future<R> {
+  /** @param retries how often it is called again that throws or takes too long */
+  #run<R>(perform: () => R | Promise<R>, retries: number): Future<R> {
     this.#refuse()
-    const { running, counts } = this.#shared
+    const { counts } = this.#shared
     const { timeoutMs, signal } = this.#call
-    let ended: Promise<unknown> = Promise.resolve()
+    let latest: Attempt<R> | undefined
     // It cannot be made to end. After its grace, nobody waits for it any more.
     const stop = async (graceMs: number) => {
-      await settleWithin(ended, graceMs, undefined, () => '').catch(() => {})
-      running.delete(ended)
+      latest?.ask()
+      if (latest && graceMs > 0) await settleWithin(latest.ended, graceMs).catch(() => {})
+      this.#leave(future)
     }
     const future = new Future<R>({ begun: () => true, withdraw: () => false, stop })
-    const fail = (thrown: unknown) => {
-      if (!future.done()) future.setException(thrown)
-    }
-    const succeed = (value: R) => {
-      if (!future.done()) future.setResult(value)
-    }
     future.addDoneCallback(() => counts[future.cancelled() ? 'cancelled' : future.failed ? 'failed' : 'completed']++)
     if (signal?.aborted) {
-      fail(signal.reason)
+      future.setException(signal.reason)
       return future
     }
-    let result: R | Promise<R>
-    try {
-      result = perform()
-    } catch (thrown) {
-      fail(thrown)
-      return future
+    if (signal) {
+      const onAbort = () => {
+        future.setException(signal.reason)
+        void stop(0)
+      }
+      future.addDoneCallback(whenAborted(signal, onAbort))
     }
-    if (!isThenable(result)) {
-      succeed(result)
-      return future
+    const begin = (left: number) => {
+      for (; ; left--) {
+        latest = attempt(perform, timeoutMs)
+        const { outcome } = latest
+        if (outcome instanceof Promise) return void settleLater(outcome, left)
+        if (!settle(future, outcome, left)) return this.#leave(future)
+      }
     }
-    const onAbort = () => fail(signal!.reason)
-    const late = () => fail(new TimeoutError(`the task ran for more than ${timeoutMs} ms`))
-    const stopTimer = timeoutMs === Infinity ? () => {} : startTimer(timeoutMs, late)
-    const stopListening = whenAborted(signal, onAbort)
-    ended = Promise.resolve(result)
-      .then(succeed, fail)
-      .finally(() => running.delete(ended))
-    running.add(ended)
-    future.addDoneCallback(() => {
-      stopTimer()
-      stopListening()
-    })
+    const settleLater = async (later: Promise<Outcome<R>>, left: number) => {
+      // It may have aborted its own signal.
+      if (future.done()) return stop(0)
+      this.#shared.running.add(future)
+      const outcome = await later
+      // Late, it may still run.
+      latest!.ask()
+      if (settle(future, outcome, left)) begin(left - 1)
+      else if (!future.cancelled()) this.#leave(future)
+    }
+    begin(retries)
     return future
+  }
+
+  #leave(future: Future): void {
+    const { running, onIdle } = this.#shared
+    running.delete(future)
+    if (running.size === 0) for (const idle of onIdle.splice(0)) idle()
   }
 }
 
-/** Call it, and again if it throws. */
-function callAgain<R>(call: () => R | Promise<R>, retries: number): R | Promise<R> {
-  try {
-    const returned = call()
-    if (retries === 0 || !isThenable(returned)) return returned
-    return Promise.resolve(returned).catch(() => callAgain(call, retries - 1))
-  } catch (thrown) {
-    if (retries === 0) throw thrown
-    return callAgain(call, retries - 1)
-  }
+/** @returns whether it is not settled, but to be tried again */
+function settle<R>(future: Future<R>, outcome: Outcome<R>, retriesLeft: number): boolean {
+  if (future.done()) return false
+  if (outcome.kind === 'returned') future.setResult(outcome.value)
+  else if (retriesLeft > 0) return true
+  else future.setException(outcome.thrown)
+  return false
 }
 
 // Outside of the class: one that names itself inside is renamed by the bundler.

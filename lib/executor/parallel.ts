@@ -46,7 +46,13 @@ export interface Order {
 }
 
 /** @throws TypeError, RangeError */
-export function checkParallel(range: Range, workers: number, options: ParallelOptions): Order {
+export function checkParallel(
+  range: Range,
+  workers: number,
+  options: ParallelOptions,
+  transfer: readonly unknown[],
+): Order {
+  if (transfer.length > 0) throw new TypeError('a range has several workers: nothing can be transferred to all of them')
   const { start, end } = checkRange(range)
   checkOptions(options, 'the options of a range', '{ args, schedule, grain, signal }')
   const { args = [], schedule = 'dynamic' } = options

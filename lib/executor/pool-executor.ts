@@ -191,10 +191,8 @@ export class ProcessPoolExecutor implements Executor {
   #compute(range: Range, body: Target, options: ParallelOptions, keep: boolean, caller: Function): Promise<Share[]> {
     const definition = define(body)
     const submitted = siteOf(caller, definition)
-    const { plan, args, signal } = checkParallel(range, this.#pool.maxWorkers, options)
+    const { plan, args, signal } = checkParallel(range, this.#pool.maxWorkers, options, this.#call.transfer)
     this.#refuse()
-    if (this.#call.transfer.length > 0)
-      throw new TypeError('a range has several workers: nothing can be transferred to all of them')
     const fn = this.#pool.dispatcher.known(definition)
     return runParallel({ plan, args, signal }, ({ memory }) =>
       this.#order<Share>(fn, submitted, {

@@ -1,4 +1,5 @@
 // The process that this thread is: the main program, a Process, or a worker of an executor.
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { isMainThread, threadId } from 'node:worker_threads'
 import { BootstrapError, CancelledError, ProcessError } from '../errors.js'
 import { isDead } from '../memory/liveness.js'
@@ -11,6 +12,22 @@ interface Cancellation {
   index: number
   over: boolean
   controller?: AbortController
+}
+
+/** A task that this thread runs for itself: it is asked to stop by a signal of its own. */
+interface TaskHere {
+  asked: AbortSignal
+  /** What `currentProcess().signal` is within it. */
+  signal?: AbortSignal
+}
+
+/** Made with the first such task: following them costs every promise of the thread a little. */
+let tasksHere: AsyncLocalStorage<TaskHere> | undefined
+
+/** @internal Call a function from within which, and all that it awaits, `currentProcess()` tells of this signal, too. */
+export function runAsked<R>(asked: AbortSignal, fn: () => R): R {
+  tasksHere ??= new AsyncLocalStorage()
+  return tasksHere.run({ asked }, fn)
 }
 
 function neverAsked(): Cancellation {
@@ -58,14 +75,21 @@ export class CurrentProcess {
     notifyAll(watched.words, watched.index)
   }
 
-  /** Whether this process (in an executor's worker: this task) was asked to stop. Cheap: made for tight loops. */
+  /** Whether this process (in an executor: this task) was asked to stop. Cheap: made for tight loops. */
   get cancelled(): boolean {
+    if (tasksHere?.getStore()?.asked.aborted) return true
     const watched = this.#cancellation
     return watched !== undefined && load(watched.words, watched.index) !== 0
   }
 
-  /** Aborted, with a CancelledError, when this process (in an executor's worker: this task) is asked to stop. */
+  /** Aborted, with a CancelledError, when this process (in an executor: this task) is asked to stop. */
   get signal(): AbortSignal {
+    const here = tasksHere?.getStore()
+    if (!here) return this.#ownSignal
+    return (here.signal ??= this.#cancellation ? AbortSignal.any([here.asked, this.#ownSignal]) : here.asked)
+  }
+
+  get #ownSignal(): AbortSignal {
     const watched: Cancellation = (this.#cancellation ??= neverAsked())
     if (!watched.controller) {
       const controller = (watched.controller = new AbortController())

@@ -1,4 +1,11 @@
-import { InlineExecutor, ProcessPoolExecutor, TimeoutError, WorkerDiedError, type Future } from 'manyhands'
+import {
+  currentProcess,
+  InlineExecutor,
+  ProcessPoolExecutor,
+  TimeoutError,
+  WorkerDiedError,
+  type Future,
+} from 'manyhands'
 import { assert, suite, thrownBy } from '../harness.js'
 import { Gate, passGate } from './gate.js'
 
@@ -52,24 +59,54 @@ const failing = (runs: Int32Array, times: number, how: 'throw' | 'exit' | 'hang'
   const run = Atomics.add(runs, 0, 1)
   if (run >= times) return run
   if (how === 'exit') process.exit(4)
-  if (how === 'hang') return new Promise<number>((resolve) => setTimeout(resolve, 60_000, run))
+  if (how === 'hang') return new Promise<number>(() => {})
   throw new RangeError(`run ${run}`)
 }
 
 const counter = () => new Int32Array(new SharedArrayBuffer(4))
 
 retries('a task that throws, dies or takes too long is run again, so often and no more', async () => {
-  const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
-  const patient = executor.with({ retries: 2 })
-  for (const how of ['throw', 'exit', 'hang'] as const) {
-    const through = how === 'hang' ? patient.with({ timeout: 200 }) : patient
-    assert.is(await through.submit(failing, counter(), 2, how), 2)
-    const runs = counter()
-    const error = await thrownBy(() => through.submit(failing, runs, 3, how))
-    assert.instance(error, { throw: RangeError, exit: WorkerDiedError, hang: TimeoutError }[how])
-    assert.is(runs[0], 3)
+  for (const executor of [new ProcessPoolExecutor({ maxWorkers: 1 }), new InlineExecutor()]) {
+    const patient = executor.with({ retries: 2 })
+    const ways =
+      executor instanceof InlineExecutor ? (['throw', 'hang'] as const) : (['throw', 'exit', 'hang'] as const)
+    for (const how of ways) {
+      const through = how === 'hang' ? patient.with({ timeout: 200 }) : patient
+      assert.is(await through.submit(failing, counter(), 2, how), 2)
+      const runs = counter()
+      const error = await thrownBy(() => through.submit(failing, runs, 3, how))
+      assert.instance(error, { throw: RangeError, exit: WorkerDiedError, hang: TimeoutError }[how])
+      assert.is(runs[0], 3)
+    }
+    assert.equal([executor.stats().completed, executor.stats().failed], [ways.length, ways.length])
+    await executor.shutdown()
   }
-  assert.equal([executor.stats().completed, executor.stats().failed], [3, 3])
+})
+
+retries('nothing is run again in the calling thread that was cancelled, or whose signal has aborted', async () => {
+  const executor = new InlineExecutor()
+  const controller = new AbortController()
+  const reason = new RangeError('enough')
+  let runs = 0
+  const target = async () => {
+    runs++
+    await new Promise((resolve) => currentProcess().signal.addEventListener('abort', resolve))
+    throw new Error('asked to stop')
+  }
+  const future = executor.with({ retries: 5 }).submit(target)
+  assert.is(await future.cancel({ force: true, grace: Infinity }), true)
+  const aborted = executor.with({ retries: 5, signal: controller.signal }).submit(target)
+  controller.abort(reason)
+  assert.is(await thrownBy(() => aborted), reason)
+  const own = new AbortController()
+  const abortsItself = () => {
+    runs++
+    own.abort(reason)
+    throw new Error('after that')
+  }
+  assert.is(await thrownBy(() => executor.with({ retries: 5, signal: own.signal }).submit(abortsItself)), reason)
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.is(runs, 3)
   await executor.shutdown()
 })
 
@@ -96,6 +133,25 @@ retries('nothing runs twice that was not asked to, was cancelled, or cannot be s
   await executor.shutdown()
 })
 
+retries('a map makes the calls again of a chunk whose worker dies, or that takes too long', async () => {
+  const pool = new ProcessPoolExecutor({ maxWorkers: 1 })
+  for (const [executor, how] of [
+    [pool, 'exit'],
+    [pool, 'hang'],
+    [new InlineExecutor(), 'hang'],
+  ] as const) {
+    const runs = counter()
+    const through = executor.with(how === 'hang' ? { retries: 1, timeout: 200 } : { retries: 1 })
+    const results = await through.map(failing, [runs, runs], [1, 1], [how, how])
+    assert.equal(
+      results.toSorted((a, b) => a - b),
+      [1, 2],
+    )
+    assert.is(runs[0], 3)
+  }
+  await pool.shutdown()
+})
+
 retries('a map makes the calls again that throw', async () => {
   for (const executor of [new ProcessPoolExecutor({ maxWorkers: 1 }), new InlineExecutor()]) {
     const runs = counter()
@@ -111,15 +167,17 @@ retries('a map makes the calls again that throw', async () => {
 })
 
 retries('and priorities are refused where they are none, at the call', async () => {
-  const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
-  for (const bad of [-1, 1.5, NaN]) assert.instance(await thrownBy(() => executor.with({ retries: bad })), RangeError)
-  assert.instance(await thrownBy(() => executor.with({ priority: NaN })), RangeError)
-  for (const bad of [{ retries: '1' }, { priority: '1' }, { priority: null }])
-    assert.instance(await thrownBy(() => executor.with(bad as never)), TypeError)
-  const error = await thrownBy(() => executor.with({ retries: 1 }).with({ transfer: [new ArrayBuffer(1)] }))
-  assert.instance(error, TypeError)
-  assert.match(error.message, 'retries and transfer')
-  await executor.shutdown()
+  for (const executor of [new ProcessPoolExecutor({ maxWorkers: 1 }), new InlineExecutor()]) {
+    for (const bad of [-1, 1.5, NaN, -Infinity])
+      assert.instance(await thrownBy(() => executor.with({ retries: bad })), RangeError)
+    assert.instance(await thrownBy(() => executor.with({ priority: NaN })), RangeError)
+    for (const bad of [{ retries: '1' }, { priority: '1' }, { priority: null }])
+      assert.instance(await thrownBy(() => executor.with(bad as never)), TypeError)
+    const error = await thrownBy(() => executor.with({ retries: 1 }).with({ transfer: [new ArrayBuffer(1)] }))
+    assert.instance(error, TypeError)
+    assert.match(error.message, 'retries and transfer')
+    await executor.shutdown()
+  }
 })
 
 priorities.run()

@@ -487,10 +487,12 @@ suiteOfOptions('a transfer list, of what was moved since then fails the one task
 })
 
 suiteOfOptions('wrong options, throws at the call', async () => {
-  const executor = new ProcessPoolExecutor()
-  assert.instance(await thrownBy(() => executor.with({ timeout: NaN })), RangeError)
-  for (const bad of [null, 5, { timeout: '5' }, { signal: {} }, { transfer: 'all' }])
-    assert.instance(await thrownBy(() => executor.with(bad as never)), TypeError)
+  for (const executor of [new ProcessPoolExecutor(), new InlineExecutor()]) {
+    assert.instance(await thrownBy(() => executor.with({ timeout: NaN })), RangeError)
+    for (const bad of [null, 5, undefined, { timeout: '5' }, { signal: {} }, { transfer: 'all' }, { transfer: null }])
+      assert.instance(await thrownBy(() => executor.with(bad as never)), TypeError)
+    assert.match((await thrownBy(() => executor.with(5 as never))).message, /options of with.*{ timeout, .*not 5/)
+  }
 })
 
 test.run()

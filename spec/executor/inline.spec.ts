@@ -2,15 +2,17 @@ import { threadId } from 'node:worker_threads'
 import {
   asCompleted,
   CancelledError,
+  currentProcess,
   Future,
   InlineExecutor,
+  Process,
   ProcessPoolExecutor,
   ShutdownError,
   TimeoutError,
   wait,
   type Executor,
 } from 'manyhands'
-import { assert, suite, thrownBy } from '../harness.js'
+import { assert, suite, thrownBy, until } from '../harness.js'
 
 const test = suite('an InlineExecutor')
 const fail = () => {
@@ -118,6 +120,130 @@ test('gives up tasks by force, by timeout and by signal', async () => {
   finish()
   assert.is(await stopped, true)
   assert.instance(await thrownBy(() => forced), CancelledError)
+})
+
+const words = () => new Int32Array(new SharedArrayBuffer(4))
+
+/** A task that looks whether it is asked to stop. Its word is 1 while it runs, and 2 when it has stopped. */
+const look = async (state: Int32Array) => {
+  state[0] = 1
+  while (!currentProcess().cancelled) await new Promise((resolve) => setImmediate(resolve))
+  state[0] = 2
+}
+
+test('asks a task to stop that is cancelled by force, that one alone, and waits for it as long as its grace is', async () => {
+  const executor = new InlineExecutor()
+  for (const grace of [Infinity, 60_000]) {
+    const [state, others] = [words(), words()]
+    const [future, other] = [executor.submit(look, state), executor.submit(look, others)]
+    assert.is(await future.cancel({ force: true, grace }), true)
+    assert.equal([state[0], others[0]], [2, 1])
+    assert.instance(await thrownBy(() => future), CancelledError)
+    assert.equal([other.running(), currentProcess().cancelled], [true, false])
+    await other.cancel({ force: true, grace })
+    assert.is(others[0], 2)
+  }
+  assert.equal([executor.stats().running, executor.stats().cancelled], [0, 4])
+  await executor.shutdown()
+})
+
+test('gives each task a signal of its own, which aborts as it is asked to stop', async () => {
+  const executor = new InlineExecutor()
+  const seen: AbortSignal[] = []
+  const listen = async () => {
+    const { signal } = currentProcess()
+    seen.push(signal)
+    await new Promise((resolve) => signal.addEventListener('abort', resolve))
+    seen.push(currentProcess().signal)
+  }
+  const future = executor.submit(listen)
+  assert.is(await future.cancel({ force: true, grace: Infinity }), true)
+  assert.ok(seen.length === 2 && seen[0] === seen[1])
+  assert.instance(seen[0]!.reason, CancelledError)
+  const next = await executor.submit(() => currentProcess().signal)
+  assert.equal([next === seen[0], next.aborted, currentProcess().signal.aborted], [false, false, false])
+  await executor.shutdown()
+})
+
+test('in a process asks its tasks to stop as the process is asked', async () => {
+  const state = words()
+  const target = async (shared: Int32Array) => {
+    const { currentProcess: current, InlineExecutor: Inline } = await import('manyhands')
+    const executor = new Inline()
+    const looking = executor.submit(async () => {
+      while (!current().cancelled) await new Promise((resolve) => setImmediate(resolve))
+    })
+    const listening = executor.submit(async () => {
+      const { signal } = current()
+      shared[0] = signal === current().signal ? 1 : -1
+      await new Promise((resolve) => signal.addEventListener('abort', resolve))
+    })
+    await Promise.all([looking, listening])
+    shared[0] = 2
+  }
+  const child = new Process({ target, args: [state] }).start()
+  await until(() => Atomics.load(state, 0) !== 0)
+  assert.is(state[0], 1)
+  child.terminate({ grace: 60_000 })
+  await child.join()
+  assert.equal([child.exitcode, state[0]], [0, 2])
+})
+
+test('asks a task to stop when its time is over or its signal aborts, and a shutdown does not wait for it', async () => {
+  const executor = new InlineExecutor()
+  const controller = new AbortController()
+  const [late, aborted] = [words(), words()]
+  assert.instance(await thrownBy(() => executor.with({ timeout: 5 }).submit(look, late)), TimeoutError)
+  const cancellable = executor.with({ signal: controller.signal })
+  const [looking, endless] = [cancellable.submit(look, aborted), cancellable.submit(never)]
+  controller.abort('enough')
+  for (const future of [looking, endless]) assert.is(await thrownBy(() => future), 'enough')
+  assert.instance(await thrownBy(() => executor.with({ timeout: 5 }).submit(never)), TimeoutError)
+  assert.is(executor.stats().running, 0)
+  await executor.shutdown()
+  await until(() => late[0] === 2 && aborted[0] === 2)
+})
+
+test('lets a shutdown wait no longer for a task that is then cancelled by force', async () => {
+  const executor = new InlineExecutor()
+  const future = executor.submit(never)
+  const ended = executor.shutdown()
+  assert.is(await future.cancel({ force: true }), true)
+  await ended
+})
+
+test('gives no time to a task that has none, nor a result to one that has overrun it', async () => {
+  const executor = new InlineExecutor()
+  let runs = 0
+  for (const timeout of [0, -1])
+    assert.instance(await thrownBy(() => executor.with({ timeout }).submit(() => runs++)), TimeoutError)
+  assert.is(runs, 0)
+  const overrun = () => {
+    const sinceMs = performance.now()
+    while (performance.now() - sinceMs < 5);
+  }
+  const fails = () => {
+    overrun()
+    throw new RangeError('late as well')
+  }
+  for (const target of [overrun, fails, async () => overrun(), async () => fails()]) {
+    const error = await thrownBy(() => executor.with({ timeout: 4 }).submit(target))
+    assert.instance(error, TimeoutError)
+    assert.match(error.message, '4 ms')
+  }
+  assert.is(await executor.with({ timeout: 60_000 }).submit(async () => 'in time'), 'in time')
+  await executor.shutdown()
+})
+
+test('leaves nothing running behind a task that was tried again', async () => {
+  const executor = new InlineExecutor()
+  let runs = 0
+  // The first time it fails later, the second time it is done at once.
+  const target = (): number | Promise<number> =>
+    runs++ === 0 ? Promise.reject<number>(new RangeError('the first time')) : runs
+  assert.is(await executor.with({ retries: 1 }).submit(target), 2)
+  assert.equal([executor.stats().running, executor.stats().completed, executor.stats().failed], [0, 1, 0])
+  await executor.shutdown()
 })
 
 test('maps lazily', async () => {

@@ -206,8 +206,10 @@ test('refuse what cannot be, before anything starts', async () => {
       assert.match(thrown.message, message)
     }
   const { port1, port2 } = new MessageChannel()
-  const moving = fresh.with({ transfer: [port1 as never] })
-  assert.instance(await thrownBy(() => moving.parallelFor(5, nothing)), TypeError)
+  for (const executor of [fresh, inline]) {
+    const moving = executor.with({ transfer: [port1 as never] })
+    assert.instance(await thrownBy(() => moving.parallelFor(5, nothing)), TypeError)
+  }
   for (const port of [port1, port2]) port.close()
   assert.is(fresh.stats().workers, 0)
   await fresh.shutdown()

@@ -31,18 +31,20 @@ test('map moves what its items have, each with its chunk', async () => {
 })
 
 test('a time limit is one of each item of a map, or of each chunk that was asked for', async () => {
-  await using executor = new ProcessPoolExecutor({ maxWorkers: 1 })
-  const unless4 = (n: number) => (n === 4 ? new Promise<never>(() => {}) : n)
-  // It is known to be fast: without a limit, many of its calls would go together.
-  await executor.map(unless4, [0, 1, 2, 3])
-  const limited = executor.with({ timeout: 1000 })
-  const failed = async (chunksize?: number) => {
-    const settled = await limited.map(unless4, [0, 1, 2, 3, 4, 5, 6, 7], { settled: true, chunksize })
-    for (const result of settled) if (result.status === 'rejected') assert.instance(result.reason, TimeoutError)
-    return settled.flatMap(({ status }, n) => (status === 'rejected' ? [n] : []))
+  for (const executor of [new ProcessPoolExecutor({ maxWorkers: 1 }), new InlineExecutor()]) {
+    const unless4 = (n: number) => (n === 4 ? new Promise<never>(() => {}) : n)
+    // It is known to be fast: without a limit, many of its calls would go together.
+    await executor.map(unless4, [0, 1, 2, 3])
+    const limited = executor.with({ timeout: 1000 })
+    const failed = async (chunksize?: number) => {
+      const settled = await limited.map(unless4, [0, 1, 2, 3, 4, 5, 6, 7], { settled: true, chunksize })
+      for (const result of settled) if (result.status === 'rejected') assert.instance(result.reason, TimeoutError)
+      return settled.flatMap(({ status }, n) => (status === 'rejected' ? [n] : []))
+    }
+    assert.equal(await failed(), [4])
+    assert.equal(await failed(2), [4, 5])
+    await executor.shutdown()
   }
-  assert.equal(await failed(), [4])
-  assert.equal(await failed(2), [4, 5])
 })
 
 test('waiting for a future again and again leaves nothing behind with it', async () => {
