@@ -49,8 +49,34 @@ test('and a ProcessPoolExecutor do the same for one program', async () => {
     seen.push(progress)
     const mapped = await thrownBy(() => executor.map(fail, [1]))
     seen.push(mapped)
-    const aborted = executor.with({ signal: AbortSignal.abort('enough') }).submit(() => 1)
-    seen.push(await aborted.exception())
+    for (const options of [{ ordered: false }, { buffersize: 1 }, { settled: true as boolean, chunksize: 3 }])
+      seen.push(await executor.map((n: number) => n + 1, [1, 2, 3], options))
+    const { workers: _workers, ...untilNow } = executor.stats()
+    seen.push(untilNow)
+    // Without the second limit, what the map no longer waits for would go on for ever.
+    const limited = executor.with({ timeout: 300 })
+    seen.push(await thrownBy(() => limited.map(never, [1], { timeout: 100 })))
+    seen.push(await thrownBy(() => executor.map((n: number) => n, [1], { signal: AbortSignal.abort('enough') })))
+    const controller = new AbortController()
+    const mapping = limited.map(never, [1, 2], { signal: controller.signal })
+    controller.abort('later')
+    seen.push(await thrownBy(() => mapping))
+    const through = executor.with({ signal: AbortSignal.abort('enough') })
+    const runs = new Int32Array(new SharedArrayBuffer(4))
+    seen.push(await through.submit((words: Int32Array) => Atomics.add(words, 0, 1), runs).exception())
+    seen.push(await thrownBy(() => through.map((words: Int32Array) => Atomics.add(words, 0, 1), [runs])))
+    seen.push(await thrownBy(() => executor.with({ timeout: 0 }).map(never, [1])))
+    const note = (_start: number, _end: number, words: Int32Array) => Atomics.add(words, 0, 1)
+    seen.push(await thrownBy(() => through.parallelFor(3, note, { args: [runs] as [Int32Array] })))
+    seen.push(await thrownBy(() => limited.parallelReduce(3, never, () => 1)), runs[0])
+    seen.push(await executor.with({ priority: 7 }).submit((n: number) => n, 7))
+    const buffer = new ArrayBuffer(8)
+    seen.push(await executor.with({ transfer: [buffer] }).submit((moved: ArrayBuffer) => moved.byteLength, buffer))
+    const flaky = (words: Int32Array) => {
+      if (Atomics.add(words, 0, 1) < 2) throw new RangeError('not yet')
+      return 'at last'
+    }
+    seen.push(await executor.with({ retries: 2 }).submit(flaky, runs))
     const futures = [1, 2, 3].map((n) => executor.submit((x: number) => x, n))
     const values = []
     for await (const done of asCompleted(futures)) values.push(await (done as Future<number>).result())
@@ -59,12 +85,15 @@ test('and a ProcessPoolExecutor do the same for one program', async () => {
     seen.push(await thrownBy(() => executor.submit(5 as never)))
     seen.push(await thrownBy(() => executor.map((n: number) => n, [1], { chunksize: 0 })))
     seen.push(await thrownBy(() => executor.with({ timeout: NaN })))
-    await executor.shutdown()
+    await executor.with({ timeout: 5 }).shutdown()
     await executor.shutdown()
     seen.push(await thrownBy(() => executor.submit(() => 1)))
+    seen.push(await thrownBy(() => executor.with({ priority: 1 }).submit(() => 1)))
+    seen.push(await thrownBy(() => executor.parallelFor(3, () => 1)))
     seen.push(await thrownBy(() => executor.map((n: number) => n, [1])))
-    const { completed, failed, cancelled, queued, running, workersLost } = executor.stats()
-    seen.push({ completed, failed, cancelled, queued, running, workersLost })
+    // What of a map or a range has begun by the time that it is given up is not the same.
+    const { completed, queued, running } = executor.stats()
+    seen.push({ completed, queued, running })
     return seen.map((each) => (each instanceof Error ? { name: each.name, message: each.message } : each))
   }
   assert.equal(await program(new InlineExecutor()), await program(new ProcessPoolExecutor({ maxWorkers: 1 })))
@@ -244,6 +273,19 @@ test('leaves nothing running behind a task that was tried again', async () => {
   assert.is(await executor.with({ retries: 1 }).submit(target), 2)
   assert.equal([executor.stats().running, executor.stats().completed, executor.stats().failed], [0, 1, 0])
   await executor.shutdown()
+})
+
+test('maps in no order as the results come', async () => {
+  await using executor = new InlineExecutor()
+  const finish: ((value: string) => void)[] = []
+  const wait = () => new Promise<string>((resolve) => finish.push(resolve))
+  const results = executor.map(wait, ['a', 'b', 'c'], { ordered: false, buffersize: 3 })[Symbol.asyncIterator]()
+  const seen: unknown[] = []
+  for (const which of [2, 0, 1]) {
+    finish[which]!(`number ${which}`)
+    seen.push((await results.next()).value)
+  }
+  assert.equal(seen, ['number 2', 'number 0', 'number 1'])
 })
 
 test('maps lazily', async () => {

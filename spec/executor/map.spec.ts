@@ -330,6 +330,32 @@ test('times out, counted from the call, closes the input and cancels', async () 
   assert.equal(await executor.map(double, [1], { timeout: 60_000 }), [2])
 })
 
+test('counts its time from the call, not from each step', async () => {
+  const gate = new Gate()
+  const sleep = (ms: number) => new Promise<string>((resolve) => setTimeout(() => resolve(`after ${ms} ms`), ms))
+  const results = executor.map(passGate<number>, [gate.words], [1], { timeout: 100 })[Symbol.asyncIterator]()
+  await gate.begun()
+  await sleep(101)
+  const step = thrownBy(() => results.next()).then(String)
+  // A step with time of its own would end behind this sleep.
+  assert.match(await Promise.race([step, sleep(90)]), 'ms after map was called')
+  assert.instance(
+    await thrownBy(() => executor.map(passGate<number>, [gate.words], [1], { timeout: 20 })),
+    TimeoutError,
+  )
+  gate.open()
+})
+
+test("shows the worker's stack of an error, and then that of who called map", async () => {
+  const failInWorker = () => {
+    throw new RangeError('no')
+  }
+  const mapHere = () => executor.map(failInWorker, [1])
+  const { stack } = await thrownBy(mapHere)
+  const [worker, caller] = [stack.indexOf('failInWorker (sent by source)'), stack.indexOf('at mapHere')]
+  assert.ok(worker > 0 && caller > worker, stack)
+})
+
 test('ends with the reason of its signal, closes the input and cancels', async () => {
   const controller = new AbortController()
   const gate = new Gate()

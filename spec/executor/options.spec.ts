@@ -22,6 +22,13 @@ test('maxWorkers are all used when there is work, and no more', async () => {
   threads.stop()
 })
 
+test('workers are those of a piscina pool', async () => {
+  const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+  const isPiscinas = () => import('piscina').then(({ isWorkerThread }) => isWorkerThread)
+  assert.equal([await isPiscinas(), await executor.submit(isPiscinas)], [false, true])
+  await executor.shutdown()
+})
+
 test('maxWorkers is as many as can run at a time, when it is not given', async () => {
   const executor = new ProcessPoolExecutor()
   assert.is(executor.stats().maxWorkers, cpuCount())

@@ -1,6 +1,8 @@
 import {
   AsyncResult,
+  BrokenProcessPool,
   CancelledError,
+  cpuCount,
   DataCloneError,
   InvalidStateError,
   Pool,
@@ -208,11 +210,15 @@ test('prints what a callback throws, and goes on', async () => {
     const bad = () => { throw new Error('in a callback') }
     console.log(await pool.applyAsync(() => 1, [], { callback: bad }).get())
     pool.applyAsync(() => { throw new Error('nobody looks') })
+    const later = async () => { throw new Error('in an asynchronous errorCallback') }
+    await pool.applyAsync(() => { throw 1 }, [], { errorCallback: later }).wait()
+    await pool.mapAsync(() => { throw 1 }, [1], { errorCallback: () => { throw new Error('in an errorCallback') } }).wait()
     pool.close()
     await pool.join()
   `)
   assert.is(stdout, '1\n')
-  assert.match(stderr, 'in a callback')
+  for (const where of ['in a callback', 'in an errorCallback', 'in an asynchronous errorCallback'])
+    assert.match(stderr, where)
   assert.not.match(stderr, 'nobody looks')
   assert.is(code, 0)
 })
@@ -240,6 +246,41 @@ test('uses as many processes as it was told', () =>
     gate.open()
     assert.equal(await Promise.all(all.map((one) => one.get())), [1, 2, 3])
   }))
+
+test('uses as many processes as can run at a time, when it is not told', async () => {
+  const threads = new ThreadWatch()
+  const pool = new Pool()
+  const gate = new Gate()
+  const all = Array.from({ length: cpuCount() + 1 }, (_, n) => pool.applyAsync(passGate<number>, [gate.words, n]))
+  await gate.begun(cpuCount())
+  gate.open()
+  for (const [n, one] of all.entries()) assert.is(await one.get(), n)
+  assert.is(threads.started, cpuCount())
+  threads.stop()
+  pool.close()
+  await pool.join()
+})
+
+test('fails as a broken executor does when its initializer fails, and can be ended', async () => {
+  const initializer = () => {
+    throw new RangeError('cannot begin')
+  }
+  const pool = new Pool(1, { initializer })
+  const result = pool.applyAsync(add, [1, 2])
+  const mapped = pool.mapAsync(square, numbers)
+  for (const broken of [
+    await thrownBy(() => result.get()),
+    await thrownBy(() => mapped.get()),
+    await thrownBy(() => pool.apply(add, [1, 2])),
+    await thrownBy(async () => pool.imap(square, numbers)),
+  ]) {
+    assert.instance(broken, BrokenProcessPool)
+    assert.instance(broken.cause, RangeError)
+  }
+  assert.is(result.successful(), false)
+  pool.close()
+  await pool.join()
+})
 
 test('refuses join before close, and work after it, with errors that have a code', async () => {
   const pool = new Pool(1)
