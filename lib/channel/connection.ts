@@ -75,6 +75,12 @@ class Arrival implements Waiter {
   giveUp(): boolean {
     return false
   }
+
+  handOver(): unknown {
+    const { message } = this
+    this.message = NOTHING
+    return message
+  }
 }
 
 interface Place {
@@ -92,6 +98,8 @@ export class Connection<T = any> {
   #closed = false
   #leaving = false
   readonly #receivers = new AsyncQueue({ wake: 'run' })
+  /** For those who block. One for all calls: with the last of their kind, V8 drops the code that it has optimized for them. */
+  readonly #blocking: Arrival
   readonly #pollers = new Set<AsyncQueue>()
 
   /** @internal */
@@ -100,6 +108,7 @@ export class Connection<T = any> {
     this.#wire = place.wire
     this.#direction = place.direction
     this.#peeked = place.peeked
+    this.#blocking = this.#arrival()
     onLeave(this, () => this.#leave())
     const { port, words } = this.#wire
     if (port === null) return
@@ -131,7 +140,7 @@ export class Connection<T = any> {
     if (typeof value !== 'object' || value === null) return this.#post(value, value, transfer)
     const moved: Transferable[] = transfer ? [...transfer] : []
     const packed = pack(value, moved)
-    if (moved.some((item) => pipes.get(item as MessagePort) === this.#wire.words))
+    if (moved.length > 0 && moved.some((item) => pipes.get(item as MessagePort) === this.#wire.words))
       throw new TypeError('send: an end of a Pipe cannot be sent through the same Pipe')
     const ambiguous = Array.isArray(value) && value[0] === PACKED
     const message = packed.handles || ambiguous ? [PACKED, packed] : value
@@ -273,22 +282,25 @@ export class Connection<T = any> {
     try {
       if (await joined) return arrival.message
     } finally {
-      // Not at once: whoever goes on receiving asks for the next message before this is due.
-      if (this.#receivers.empty) process.nextTick(() => this.#receivers.empty && this.#wire.deaf())
+      // Not deaf at once: to listen anew costs more than the next message.
+      if (this.#receivers.empty) this.#wire.rest()
     }
     throw new TimeoutError(`${use}: no message came in time`)
   }
 
   #hear(message: unknown): void {
     this.#peeked.push(message)
+    // It was listened for in case that somebody goes on receiving; the others stay in the port.
+    if (this.#receivers.empty) this.#wire.deaf()
     this.#run()
   }
 
   #nextSync(use: string, timeoutMs: number | undefined): unknown {
     const limitMs = checkTimeout(timeoutMs, 'timeoutMs')
     this.#refuse(use, 'writes')
-    const arrival = this.#arrival()
-    if (block(arrival, limitMs)) return arrival.message
+    const arrival = this.#blocking
+    arrival.probing = false
+    if (block(arrival, limitMs)) return arrival.handOver()
     throw new TimeoutError(`${use}: no message came within ${limitMs} ms`)
   }
 

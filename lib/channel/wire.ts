@@ -94,14 +94,20 @@ export class Wire {
     add(this.words, this.side * SIDE_WORDS + TAKEN, MESSAGE)
   }
 
-  /** Have the event loop take the messages, and hold it open, until `deaf`. */
+  /** Have the event loop take the messages, and hold it open, until `rest` or `deaf`. */
   hear(onMessage: (message: unknown) => void): void {
-    if (this.#gone || this.#listener) return
+    if (this.#gone) return
+    if (this.#listener) return void this.port!.ref()
     this.#listener = (message) => {
       this.#countTaken()
       onMessage(message)
     }
     this.port!.on('message', this.#listener)
+  }
+
+  /** Do not hold the event loop any more. */
+  rest(): void {
+    if (this.#listener) this.port!.unref()
   }
 
   /** Leave what comes where it is, in the port. */

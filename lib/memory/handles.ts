@@ -83,7 +83,7 @@ export interface Packed {
  * @param to who is going to receive it; for kinds to which it makes a difference
  */
 export function pack(value: unknown, transfer: unknown[], to?: unknown): Packed {
-  if (!anyHere || typeof value !== 'object' || value === null) return { value, handles: false }
+  if (!anyHere || typeof value !== 'object' || value === null || isFlat(value)) return { value, handles: false }
   let handles = false
   let varying = false
   const leave = (found: HandleObject): void => {
@@ -274,6 +274,17 @@ function copyWith(root: unknown, onHandle: (found: HandleObject) => object): unk
     return copy
   }
   return step(root)
+}
+
+/** Whether it is a plain object or an array of primitives only, as most messages are: there is nothing to look for in it. */
+function isFlat(value: object): boolean {
+  if (Array.isArray(value)) return value.every((item) => typeof item !== 'object' || item === null)
+  if (!isPlain(value)) return false
+  for (const key of Object.keys(value)) {
+    const item: unknown = value[key]
+    if (typeof item === 'object' && item !== null) return false
+  }
+  return true
 }
 
 function isPlain(value: object): value is Record<string, unknown> {

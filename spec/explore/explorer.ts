@@ -196,6 +196,9 @@ class Simulated {
       id,
       step: (name, use) => {
         this.#timed = false
+        // A waiter may serve one operation after the other, and knows nothing of those before.
+        this.#prefixes = new WeakMap()
+        this.#timedWaiters = new WeakSet()
         this.#point(`${name} ${JSON.stringify(this.#results)}${way()}`)
         let result: unknown
         try {
