@@ -140,7 +140,7 @@ export class Connection<T = any> {
     if (typeof value !== 'object' || value === null) return this.#post(value, value, transfer)
     const moved: Transferable[] = transfer ? [...transfer] : []
     const packed = pack(value, moved)
-    if (moved.length > 0 && moved.some((item) => pipes.get(item as MessagePort) === this.#wire.words))
+    if (moved.some((item) => pipes.get(item as MessagePort) === this.#wire.words))
       throw new TypeError('send: an end of a Pipe cannot be sent through the same Pipe')
     const ambiguous = Array.isArray(value) && value[0] === PACKED
     const message = packed.handles || ambiguous ? [PACKED, packed] : value

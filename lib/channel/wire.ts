@@ -97,7 +97,7 @@ export class Wire {
   /** Have the event loop take the messages, and hold it open, until `rest` or `deaf`. */
   hear(onMessage: (message: unknown) => void): void {
     if (this.#gone) return
-    if (this.#listener) return void this.port!.ref()
+    if (this.#listener) return this.port!.ref()
     this.#listener = (message) => {
       this.#countTaken()
       onMessage(message)

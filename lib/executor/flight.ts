@@ -6,7 +6,8 @@
 //
 // claimed grows until the lease is closed. In the end told == claimed: by outcomes, or by the death of the worker.
 import type { Transferable } from 'node:worker_threads'
-import type { Slots } from './claims.js'
+import { keepShape } from '../memory/shapes.js'
+import { newSlotMemory, Slots } from './claims.js'
 import type { Assignment, Outcome } from './lease.js'
 import type { KnownFunction } from './pace.js'
 import type { Queued } from './queue.js'
@@ -168,3 +169,5 @@ export class Flight {
     this.#onLanding?.()
   }
 }
+
+keepShape(new Flight(new Slots(newSlotMemory(1)), 0, []))

@@ -3,9 +3,10 @@ import type { Transferable } from 'node:worker_threads'
 import { TimeoutError, WorkerDiedError } from '../errors.js'
 import { whenAborted } from '../memory/abort.js'
 import { pack, unpack } from '../memory/handles.js'
+import { keepShape } from '../memory/shapes.js'
 import { decodeFailure } from '../task/failure.js'
 import type { Dispatcher } from './dispatcher.js'
-import type { Call } from './executor.js'
+import { PLAIN_CALL, type Call } from './executor.js'
 import type { Flight, Job, JobOutcome } from './flight.js'
 import { Future, type Work } from './future.js'
 import type { Assignment } from './lease.js'
@@ -34,8 +35,6 @@ export interface JobOptions {
 abstract class FutureJob implements Job, Work {
   readonly future: Future
   readonly fn: KnownFunction
-  readonly priority: number
-  readonly timeoutMs: number
   alone: boolean
   queued = false
   over = false
@@ -48,19 +47,28 @@ abstract class FutureJob implements Job, Work {
     const { call } = options
     this.fn = fn
     this.options = options
-    this.priority = call.priority
-    this.timeoutMs = call.timeoutMs
     this.alone = alone
     this.#retries = retries
     this.future = new Future(this)
     if (call.signal) this.#watch(call.signal)
   }
 
+  get priority(): number {
+    return this.options.call.priority
+  }
+
+  get timeoutMs(): number {
+    return this.options.call.timeoutMs
+  }
+
+  /** Whether there is a result even when the worker died. */
+  protected get salvages(): boolean {
+    return false
+  }
+
   abstract readonly args: readonly unknown[] | undefined
   abstract assign(transfer: Transferable[]): Assignment
   abstract describe(): { root: string; value: unknown }
-  /** Whether there is a result even when the worker died. */
-  protected readonly salvages: boolean = false
   /** What the future's result is, from an outcome that is no failure. */
   protected abstract decode(outcome: JobOutcome): unknown
 
@@ -168,13 +176,20 @@ export class OrderedJob extends FutureJob {
   readonly assign: Orders['assign']
   readonly describe: Orders['describe']
   protected readonly decode: Orders['decode']
-  protected override readonly salvages: boolean
+  readonly #salvages: boolean
 
   constructor(fn: KnownFunction, orders: Orders, options: JobOptions) {
     super(fn, options, true, orders.retries)
     this.assign = orders.assign
     this.describe = orders.describe
     this.decode = orders.decode
-    this.salvages = orders.salvages ?? false
+    this.#salvages = orders.salvages ?? false
+  }
+
+  protected override get salvages(): boolean {
+    return this.#salvages
   }
 }
+
+const example = { call: PLAIN_CALL } as JobOptions
+keepShape(new CallJob({} as KnownFunction, [], example))
