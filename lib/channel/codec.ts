@@ -9,6 +9,8 @@ import { arrayTypes, bytesOf, typeOfArray } from './codec-bytes.js'
 import { decodeAscii, decodeWide } from './codec-text.js'
 import type { Frame } from './ring.js'
 
+export { decodeTree }
+
 // Tags of frames. From BYTES on: a typed array, or ArrayBuffer, by its place in `arrayTypes`.
 const NUMBER = 0
 const TREE = 1
@@ -44,6 +46,19 @@ export function encode(value: unknown, root = 'value'): Frame {
   } finally {
     encoding = false
     if (encoder.isLarge) encoder = new TreeEncoder()
+  }
+}
+
+/** A tree of plain objects and arrays alone, as words of its own; `undefined`: the value is no such tree. See codec-tree.ts. */
+export function encodeTree(value: object): Int32Array<ArrayBuffer> | undefined {
+  const tree = encoding ? new TreeEncoder() : encoder
+  const outer = encoding
+  encoding = true
+  try {
+    return tree.encode(value) ? tree.words.slice(0, tree.length / 4) : undefined
+  } finally {
+    encoding = outer
+    if (encoder.isLarge && !outer) encoder = new TreeEncoder()
   }
 }
 

@@ -6,6 +6,7 @@ import { encodeFailure, type Failure } from '../task/failure.js'
 import { ImportFailure, loadTarget, type Definition } from '../task/target.js'
 import type { Share } from './blocks.js'
 import type { Slots } from './claims.js'
+import { ColumnPacker, type SentColumn } from './columns.js'
 import type { Lease, LeaseEnd, Outcome, WorkerMessage } from './lease.js'
 
 /** A function that a worker was told of. */
@@ -36,6 +37,7 @@ export class Desk {
   readonly slots: Slots
   readonly #port: MessagePort
   readonly #loadClasses: () => Promise<unknown>
+  readonly #columns = new ColumnPacker()
   readonly #functions = new Map<number, Told>()
   /** What is to be posted if the thread ends. */
   #leave: (() => void) | undefined
@@ -119,8 +121,8 @@ export class Desk {
   #tryToPost(slot: number, task: number, outcome: Outcome): Failure | undefined {
     const packed = packedIn(outcome)
     const transfer: Transferable[] = []
-    if ('values' in outcome && outcome.values.value instanceof Float64Array) transfer.push(outcome.values.value.buffer)
     try {
+      if ('values' in outcome) this.#packColumn(outcome.values, transfer)
       if (packed) Object.assign(packed, pack(packed.value, transfer))
       this.#post(slot, task, outcome, transfer)
       return undefined
@@ -132,6 +134,12 @@ export class Desk {
         return encodeFailure(thrown)
       }
     }
+  }
+
+  /** What a map has returned is nobody else's: its memory can be moved. */
+  #packColumn(column: { value: SentColumn }, transfer: Transferable[]): void {
+    if (Array.isArray(column.value)) column.value = this.#columns.packTree(column.value) ?? column.value
+    if (!Array.isArray(column.value)) transfer.push(column.value.buffer)
   }
 
   #post(slot: number, task: number, outcome: Outcome, transfer: readonly Transferable[] = []): void {

@@ -7,11 +7,11 @@ import type { Packed } from '../memory/handles.js'
 import type { Failure } from '../task/failure.js'
 import type { Definition } from '../task/target.js'
 import type { Plan } from './blocks.js'
-import type { Column } from './numbers.js'
+import type { SentColumn } from './columns.js'
 
-/** Values one behind the other; numbers alone as a Float64Array. */
-interface PackedColumn extends Packed {
-  value: Column
+/** Values one behind the other. */
+export interface PackedColumn extends Packed {
+  value: SentColumn
 }
 
 /** What a worker is told to do. */

@@ -3,10 +3,10 @@ import { unpack } from '../memory/handles.js'
 import { encodeFailure, type Failure } from '../task/failure.js'
 import { advise } from '../task/target.js'
 import { Claims, computeBlocks } from './blocks.js'
+import { unpackColumn, type SentColumn } from './columns.js'
 import { CannotRun, type Desk } from './desk.js'
 import type { Assignment, Lease, Outcome } from './lease.js'
 import { isThenable, mapItems, type Mapped, type MapWatch } from './map-items.js'
-import type { Column } from './numbers.js'
 
 /** As in LeaseEnd: number of a function, calls, milliseconds, and so on. */
 export type Spent = number[]
@@ -81,7 +81,7 @@ export async function performMap(
 ): Promise<{ outcome: Outcome; spent: Spent }> {
   const fn = await desk.load(target)
   const { definition } = desk.told(target)
-  const chunk = { items: (await desk.rebuild(items)) as Column, arity, spread }
+  const chunk = { items: unpackColumn((await desk.rebuild(items)) as SentColumn), arity, spread }
   const sinceMs = performance.now()
   const describe = (thrown: unknown) => {
     advise(definition, thrown)

@@ -6,6 +6,7 @@ import { decodeFailure } from '../task/failure.js'
 import { define, refuseDuringImport } from '../task/target.js'
 import type { Target } from '../task/task.js'
 import type { Share } from './blocks.js'
+import { ColumnPacker, unpackColumn, type SentColumn } from './columns.js'
 import {
   checkShutdown,
   extendCall,
@@ -22,9 +23,9 @@ import type { JobOutcome } from './flight.js'
 import type { Future } from './future.js'
 import type { Input } from './inputs.js'
 import { CallJob, OrderedJob, type JobOptions, type Orders } from './job.js'
+import type { PackedColumn } from './lease.js'
 import { Mapping, type ChunkResult } from './map.js'
 import { splitMapArguments, type MapOptions, type MapResult } from './map-options.js'
-import { packNumbers, type Column } from './numbers.js'
 import { openPool, type Pool, type ProcessPoolOptions } from './open-pool.js'
 import type { KnownFunction } from './pace.js'
 import {
@@ -86,6 +87,7 @@ export class ProcessPoolExecutor implements Executor {
     const fn = dispatcher.known(definition)
     // A limit is one of each call: its chunk's, where nobody asked for larger ones.
     const limited = timeoutMs === Infinity ? options : { ...options, chunksize: options.chunksize ?? 1 }
+    const columns = new ColumnPacker()
     return new Mapping(inputs, limited, {
       busy: maxWorkers * CHUNKS_PER_WORKER,
       itemMs: () => fn.averageMs,
@@ -95,11 +97,11 @@ export class ProcessPoolExecutor implements Executor {
           assign: (moved) => {
             moved.push(...transferredWith(items, transfer))
             checkStillMovable(moved)
-            const packed = pack(items, moved)
+            const value = columns.pack(items)
             return {
               kind: 'map',
               target: fn.number,
-              items: { ...packed, value: packNumbers(packed.value as Column) },
+              items: value ? { value, handles: false } : (pack(items, moved) as PackedColumn),
               arity,
               spread,
               settled,
@@ -238,7 +240,7 @@ function decodeChunk(outcome: JobOutcome, submitted: Site): ChunkResult | undefi
   if (outcome.kind === 'died') return salvageChunk(outcome, submitted)
   if (outcome.kind !== 'mapped' && outcome.kind !== 'left') return undefined
   return {
-    values: unpack(outcome.values) as Column,
+    values: unpackColumn(unpack(outcome.values) as SentColumn),
     failures: outcome.failures.map(([index, failure]) => [index, decodeFailure(failure, submitted.stack)] as const),
   }
 }

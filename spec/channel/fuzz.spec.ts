@@ -1,6 +1,6 @@
 // Generated values through the codec, a Queue and a Pipe, compared with what structuredClone gives.
 import { anything, assert, property } from 'fast-check'
-import { Pipe, Process, Queue, type Connection } from 'manyhands'
+import { Pipe, Process, ProcessPoolExecutor, Queue, type Connection } from 'manyhands'
 import { decode, encode } from '#internals'
 import { suite } from '../harness.js'
 import { assertSame } from './same.js'
@@ -95,6 +95,17 @@ test('of a generator that is not ours come back, too, and shrink where they do n
     property(values, (value) => assertSame(throughCodec(value), structuredClone(value))),
     { numRuns: 2000, seed },
   )
+})
+
+test('come back from a map that returns them, as trees and as what are none', async () => {
+  const values = new Values(randomFrom(seed + 4))
+  await using executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+  for (let n = 0; n < 2000; n += 50) {
+    const items = Array.from({ length: 50 }, () => ({ value: values.next() }))
+    const chunksize = 1 + (n % 7)
+    const back = await executor.map((item: { value: unknown }) => item, items, { chunksize })
+    for (const [i, item] of items.entries()) assertSame(back[i], structuredClone(structuredClone(item)))
+  }
 })
 
 test.run()
