@@ -27,11 +27,14 @@ async function settle(): Promise<void> {
 /** Measure all contenders, interleaved. */
 export async function measure(contenders: readonly Contender[], roundCount: number): Promise<Measured[]> {
   const rounds = contenders.map((): number[] => [])
-  for (let round = 0; round < roundCount; round++)
-    for (const [index, contender] of contenders.entries()) {
+  for (let round = 0; round < roundCount; round++) {
+    // There and back, lest one always comes after the same other.
+    const order = [...contenders.keys()]
+    for (const index of round % 2 === 0 ? order : order.toReversed()) {
       await settle()
-      rounds[index]!.push(await contender.measure())
+      rounds[index]!.push(await contenders[index]!.measure())
     }
+  }
   return contenders.map(({ name }, index) => {
     const sorted = rounds[index]!.toSorted((a, b) => a - b)
     return { name, median: sorted[Math.floor(sorted.length / 2)]!, rounds: sorted }

@@ -11,6 +11,7 @@ import { startPython } from './python.js'
 
 const ROUNDS = 5
 const CHANNEL_COUNT = 5000
+const BUFFER_BYTES = 65_536
 
 const payloads = {
   numbers: { make: (i: number): unknown => i, count: 200_000 },
@@ -19,7 +20,7 @@ const payloads = {
     count: 50_000,
   },
   'strings of 1 KB': { make: (i: number): unknown => `${i} `.padEnd(1024, 'x'), count: 30_000 },
-  'buffers of 64 KB': { make: (i: number): unknown => new Uint8Array(65_536).fill(i), count: 3000 },
+  'buffers of 64 KB': { make: (i: number): unknown => new Uint8Array(BUFFER_BYTES).fill(i), count: 6000 },
 }
 type Payload = keyof typeof payloads
 
@@ -116,6 +117,49 @@ async function throughPort(kind: Payload, consume: 'sync' | 'async'): Promise<nu
   return rate
 }
 
+const SLOTS = 16
+
+/** Into slots of shared memory, as far ahead of the reader as there are slots. */
+const fillAll = task(
+  import.meta.url,
+  function fillAll(memory: SharedArrayBuffer, counts: Int32Array, flag: Int32Array, count: number) {
+    const bytes = Buffer.from(memory)
+    const value = Buffer.alloc(BUFFER_BYTES, 1)
+    go(flag)
+    for (let i = 0; i < count; i++) {
+      waitWhile(counts, 16, (taken) => i - taken >= SLOTS)
+      bytes.fill(value, (i % SLOTS) * BUFFER_BYTES, ((i % SLOTS) + 1) * BUFFER_BYTES)
+      Atomics.store(counts, 0, i + 1)
+      Atomics.notify(counts, 0)
+    }
+  },
+)
+
+function waitWhile(counts: Int32Array, index: number, isEarly: (count: number) => boolean): void {
+  for (let looks = 0, seen; isEarly((seen = Atomics.load(counts, index))); looks++)
+    if (looks > 1000) Atomics.wait(counts, index, seen, 1)
+}
+
+/** What no queue of buffers can beat: each is copied into shared memory by one thread, and into a fresh buffer by the other. */
+async function throughBareMemory(): Promise<number> {
+  const { count } = payloads['buffers of 64 KB']
+  const [memory, flag] = [new SharedArrayBuffer(SLOTS * BUFFER_BYTES), newFlag()]
+  const counts = new Int32Array(new SharedArrayBuffer(128))
+  const process = new Process({ target: fillAll, args: [memory, counts, flag, count] }).start()
+  const bytes = Buffer.from(memory)
+  const stop = start(flag, 1, count)
+  for (let i = 0; i < count; i++) {
+    waitWhile(counts, 0, (filled) => filled <= i)
+    const at = (i % SLOTS) * BUFFER_BYTES
+    Buffer.allocUnsafeSlow(BUFFER_BYTES).fill(bytes.subarray(at, at + BUFFER_BYTES))
+    Atomics.store(counts, 16, i + 1)
+    Atomics.notify(counts, 16)
+  }
+  const rate = stop()
+  await process.join()
+  return rate
+}
+
 /** By multithreading's own worker, which gets the function by its source. What it receives of objects are views, not copies. */
 async function throughChannel(kind: Payload): Promise<number> {
   const { channel, move, spawn } = await importMultithreading()
@@ -170,9 +214,9 @@ async function bench(): Promise<void> {
       { name: 'receiveMessageOnPort', measure: () => throughPort(kind, 'sync') },
       { name: 'MessagePort events', measure: () => throughPort(kind, 'async') },
     ]
+    if (kind === 'buffers of 64 KB') contenders.push({ name: 'bare copies', measure: throughBareMemory })
     // Its channel takes JSON.
-    if (kind !== 'buffers of 64 KB')
-      contenders.push({ name: "multithreading's channel", measure: () => throughChannel(kind) })
+    else contenders.push({ name: "multithreading's channel", measure: () => throughChannel(kind) })
     if (python)
       contenders.push({ name: "Python's Queue", measure: () => python.call(kind.replace('small ', '').split(' ')[0]!) })
     console.log(`\n${kind}: messages per second`)
