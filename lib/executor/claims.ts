@@ -15,7 +15,7 @@
 //            3     ITEM       worker       the item of a map's chunk that runs; read when the worker is dead
 //           32 …   TAGS       worker       what came of task i: a value of few bits, a number (in `numbers`), or posted
 //
-// A slot belongs to one lease until piscina has settled its run, and is reset for the next. Slots lie 128 bytes and more apart.
+// A slot belongs to one lease until that has ended, or its worker has, and is reset for the next. Slots lie 128 bytes and more apart.
 import { add, exchange, load, notifyAll, peek, poke, store, type Words } from '../memory/atomics.js'
 
 /** More tasks than this one lease does not have: a worker takes its time to report, and shared memory is set aside for each. */

@@ -1,5 +1,5 @@
-// A job, and one lease's stay with the workers: from its message until piscina has settled its run and every task that the
-// worker claimed has been told.
+// A job, and one lease's stay with the workers: from its message until its worker has told its end, or has ended, and every task
+// that the worker claimed has been told.
 //
 //   tasks:   0 … told   told … done   done … claimed   claimed … count
 //            settled    to be told    runs (one)       not begun: open, until somebody takes them back
