@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 
-const LIMIT_MS = 180_000
+const LIMIT_MS = 400_000
 const wanted = process.argv.slice(2)
 const files = readdirSync('.build/spec', { recursive: true })
   .filter((file) => file.endsWith('.spec.js') && (wanted.length === 0 || wanted.some((part) => file.includes(part))))
