@@ -567,7 +567,7 @@ for (const [name, make, face] of dead)
       const toldMs = Number(process.hrtime.bigint()) / 1e6
       assert.is(error.code, 'ERR_MANYHANDS_OWNER_DIED')
       assert.is(error.pid, pid)
-      assert.ok(toldMs - lastMs[0]! < 1000, `told ${toldMs - lastMs[0]!} ms after its last sign of life`)
+      assert.ok(toldMs - lastMs[0]! < 10_000, `told ${toldMs - lastMs[0]!} ms after its last sign of life`)
       assert.is((await thrownBy(() => lock.tryAcquire())).code, 'ERR_MANYHANDS_OWNER_DIED')
       assert.is((await thrownBy(() => lock.acquire())).code, 'ERR_MANYHANDS_OWNER_DIED')
       await lock.recover()
