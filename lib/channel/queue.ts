@@ -4,7 +4,6 @@ import { inspect } from 'node:util'
 import { QueueClosedError, QueueEmpty, QueueFull, QueueShutDown } from '../errors.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../memory/deadline.js'
 import { makeHoldable, registerShareable } from '../memory/handles.js'
-import { keepOne } from '../memory/shapes.js'
 import { AsyncQueue, block } from '../sync/park.js'
 import { encode, keep } from './codec.js'
 import { GetWaiter, JoinWaiter, PutWaiter, QueueCore } from './queue-core.js'
@@ -47,11 +46,6 @@ export class Queue<T = unknown> {
     checkInteger(maxBytes, 'maxBytes', 1, MOST_BYTES)
     this.#core = new QueueCore(maxsize, maxBytes, memory)
     if (!memory) makeHoldable(this, kindOf(this), this.#core.ring.memory)
-    keepOne('Queue', () => {
-      const queue = new Queue(0, { maxBytes: 8 })
-      const core = queue.#core
-      return [queue, new GetWaiter(core, true, () => core.read()), new PutWaiter(core, true, () => false)]
-    })
   }
 
   /**

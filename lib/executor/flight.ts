@@ -6,7 +6,7 @@
 //
 // claimed grows until the lease is closed. In the end told == claimed: by outcomes, or by the death of the worker.
 import type { Transferable } from 'node:worker_threads'
-import { keepOne } from '../memory/shapes.js'
+import { keepShape } from '../memory/shapes.js'
 import { newSlotMemory, Slots } from './claims.js'
 import type { Assignment, Outcome } from './lease.js'
 import type { KnownFunction } from './pace.js'
@@ -170,4 +170,4 @@ export class Flight {
   }
 }
 
-keepOne('Flight', () => new Flight(new Slots(newSlotMemory(1)), 0, []))
+keepShape(new Flight(new Slots(newSlotMemory(1)), 0, []))

@@ -11,7 +11,7 @@ import { inspect } from 'node:util'
 import { CancelledError, InvalidStateError } from '../errors.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../memory/deadline.js'
 import { settleWithin } from '../memory/settle.js'
-import { keepOne } from '../memory/shapes.js'
+import { keepShape } from '../memory/shapes.js'
 import { callSafely } from './callback.js'
 import { checkFlag, checkOptions } from './checks.js'
 
@@ -229,4 +229,4 @@ export class Future<R = unknown> implements PromiseLike<R> {
   }
 }
 
-keepOne('Future', () => new Future())
+keepShape(new Future())

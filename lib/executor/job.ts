@@ -3,7 +3,7 @@ import type { Transferable } from 'node:worker_threads'
 import { TimeoutError, WorkerDiedError } from '../errors.js'
 import { whenAborted } from '../memory/abort.js'
 import { pack, unpack } from '../memory/handles.js'
-import { keepOne } from '../memory/shapes.js'
+import { keepShape } from '../memory/shapes.js'
 import { decodeFailure } from '../task/failure.js'
 import type { Dispatcher } from './dispatcher.js'
 import { PLAIN_CALL, type Call } from './executor.js'
@@ -191,4 +191,5 @@ export class OrderedJob extends FutureJob {
   }
 }
 
-keepOne('CallJob', () => new CallJob({} as KnownFunction, [], { call: PLAIN_CALL } as JobOptions))
+const example = { call: PLAIN_CALL } as JobOptions
+keepShape(new CallJob({} as KnownFunction, [], example))

@@ -72,7 +72,6 @@ export interface Bundle {
 }
 
 const REPLACED: Record<string, string> = {
-  'lib/memory/shapes.ts': 'export const keepOne = () => {}',
   'lib/memory/atomics.ts': `
     export const { load, store, add, or, exchange, compareExchange, peek, poke, waitOn } = controller
     export const notifyOne = (words, index) => controller.notify(words, index, 1)
