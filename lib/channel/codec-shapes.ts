@@ -9,7 +9,8 @@ export interface Shape {
   readonly words: Int32Array
   /** An object with these keys, each value in turn taken from `next`. */
   make(next: () => unknown): object
-  /** Its number in the message that is being encoded; -1: not in it yet. */
+  /** Who has described it in the message that is being encoded, and its number there. A getter may encode another meanwhile. */
+  encoder: object | undefined
   local: number
 }
 
@@ -58,7 +59,8 @@ function makeShape(keys: string[], words: Int32Array): Shape {
   const shape: Shape = {
     keys,
     words,
-    local: -1,
+    encoder: undefined,
+    local: 0,
     make(next) {
       if (++uses === OFTEN) shape.make = compile(keys) ?? shape.make
       const object: Record<string, unknown> = {}

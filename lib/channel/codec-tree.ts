@@ -57,12 +57,15 @@ export class TreeEncoder {
   /** Encode into `words`. Whether it could: otherwise what is there means nothing. */
   encode(value: unknown): boolean {
     this.#at = 0
-    const encoded = this.#value(value, 0)
-    this.#few.length = 0
-    this.#many = undefined
-    for (const shape of this.#shapes) shape.local = -1
-    this.#shapes.length = 0
-    return encoded
+    try {
+      return this.#value(value, 0)
+    } finally {
+      // Even when a getter has thrown.
+      this.#few.length = 0
+      this.#many = undefined
+      for (const shape of this.#shapes) if (shape.encoder === this) shape.encoder = undefined
+      this.#shapes.length = 0
+    }
   }
 
   /** A string alone, without a tag. Whether it is ASCII. */
@@ -163,7 +166,7 @@ export class TreeEncoder {
   }
 
   #shape(shape: Shape): void {
-    if (shape.local >= 0) {
+    if (shape.encoder === this) {
       this.words[this.#at++] = AGAIN | (shape.local << 4)
       return
     }
@@ -172,6 +175,7 @@ export class TreeEncoder {
     const { words } = this
     words[this.#at++] = OBJECT | (description.length << 4)
     for (let i = 0; i < description.length; i++) words[this.#at++] = description[i]!
+    shape.encoder = this
     shape.local = this.#shapes.length
     this.#shapes.push(shape)
   }

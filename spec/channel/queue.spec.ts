@@ -430,4 +430,31 @@ test('a proxy of a manager is refused as any shareable is', async () => {
   await manager.shutdown()
 })
 
+test('is not disturbed by a message whose getter throws, or puts another', () => {
+  const queue = new Queue<any>()
+  const thrown = new Error('not to be read')
+  const throws = {
+    get a() {
+      throw thrown
+    },
+  }
+  assert.throws(() => queue.putSync(throws))
+  queue.putSync([{ y: 1 }, { a: 2 }])
+  assert.equal(queue.getSync(), [{ y: 1 }, { a: 2 }])
+  queue.putSync({
+    b: 0,
+    get zz() {
+      queue.putSync({ b: 1, zz: 3 })
+      return 2
+    },
+  })
+  assert.equal(
+    [queue.getSync(), queue.getSync()],
+    [
+      { b: 1, zz: 3 },
+      { b: 0, zz: 2 },
+    ],
+  )
+})
+
 test.run()
