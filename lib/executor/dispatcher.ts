@@ -170,10 +170,13 @@ export class Dispatcher {
 
   #send(flight: Flight, transfer: Transferable[]): Promise<LeaseEnd> {
     const { slot, jobs } = flight
-    const assignment = compose(jobs, transfer)
-    flight.moved = transfer.length > 0
     return this.#threads.run({
-      lease: { slot, count: jobs.length, assignment, news: [] },
+      makeLease: () => {
+        if (flight.closed) throw new ThreadEnded()
+        const assignment = compose(jobs, transfer)
+        flight.moved = transfer.length > 0
+        return { slot, count: jobs.length, assignment, news: [] }
+      },
       transfer,
       functions: flight.functions,
       onTaken: (threadId) => {

@@ -83,6 +83,11 @@ export class Flight {
     return new Set(this.jobs.map(({ fn }) => fn))
   }
 
+  /** Whether its tasks were taken back, all that no worker had claimed. */
+  get closed(): boolean {
+    return this.#closed !== undefined
+  }
+
   get claimed(): number {
     return this.#closed ?? this.#slots.claimed(this.slot, this.jobs.length)
   }

@@ -11,7 +11,11 @@ import type { KnownFunction } from './pace.js'
 
 /** A lease for whichever hand is free. */
 export interface Errand {
-  lease: Lease
+  /**
+   * Called as it is given to a hand: what it clones, it clones then. What is moved with it is added to `transfer`.
+   * @throws ThreadEnded it is not wanted any more; or whatever keeps it from being made
+   */
+  makeLease: () => Lease
   transfer: readonly Transferable[]
   /** The functions that its tasks call. The worker is told of those that are new to it. */
   functions: Iterable<KnownFunction>
@@ -62,11 +66,12 @@ export class Hand {
   }
 
   give(errand: Errand): void {
-    const { lease, transfer, functions } = errand
-    for (const { number, definition } of functions) if (!this.#told.has(number)) lease.news.push([number, definition])
+    const { makeLease, transfer, functions } = errand
     this.#errand = errand // At once: making the message may call getters, which may submit.
     if (this.threadId !== undefined) errand.onTaken(this.threadId)
     try {
+      const lease = makeLease()
+      for (const { number, definition } of functions) if (!this.#told.has(number)) lease.news.push([number, definition])
       this.#line.leases.postMessage(lease, transfer)
       for (const [number] of lease.news) this.#told.add(number)
     } catch (reason) {
@@ -78,6 +83,7 @@ export class Hand {
 
   place(threadId: number): void {
     this.threadId = threadId
+    this.restsSinceMs = performance.now()
     this.#errand?.onTaken(threadId)
   }
 

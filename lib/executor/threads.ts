@@ -145,6 +145,7 @@ export class Threads {
     const { id } = workers[chosen]!
     this.#threads.get(id)!.hand = hand
     hand.place(id)
+    this.#watchIdle()
     return chosen
   }
 
@@ -176,14 +177,14 @@ export class Threads {
   #retireIdle(): void {
     this.#retiring = undefined
     const restedBefore = performance.now() - this.#options.idleTimeout
-    let staying = [...this.#hands].filter((hand) => this.#mayWork(hand)).length
-    while (staying > 1 && this.#resting.length > 0 && this.#resting[0]!.restsSinceMs <= restedBefore) {
-      const { threadId } = this.#resting.shift()!
-      const thread = this.#threads.get(threadId!)
-      if (!thread || thread.dying) continue
+    let staying = [...this.#threads.values()].filter(({ hand, dying }) => hand && !dying).length
+    this.#resting = this.#resting.filter((hand) => {
+      const thread = this.#threads.get(hand.threadId!) // None: it still waits for it.
+      if (!thread || thread.dying || hand.restsSinceMs > restedBefore || staying <= 1) return true
       this.#stop(thread)
       staying--
-    }
+      return false
+    })
     if (staying > 1) this.#watchIdle()
   }
 

@@ -110,4 +110,44 @@ test('that come to a worker just as it dies go to another, and what it died of i
   assert.is(stderr.match(/An idle worker died:\nError: nobody looks/g)?.length, 1, stderr)
 })
 
+test('wait for a hand that retires, each with its own numbers', async () => {
+  await using executor = new ProcessPoolExecutor({ maxWorkers: 4, idleTimeout: 30 })
+  const block = (ms: number): void => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+  const numbers = Array.from({ length: 32_768 }, (_, i) => i)
+  for (let round = 0; round < 40; round++) {
+    await Promise.all([1, 2, 3, 4].map(() => executor.submit(block, 5)))
+    await pause(29 + (round % 5))
+    assert.equal(await executor.map((n: number) => n, numbers, { chunksize: 8192 }), numbers)
+  }
+})
+
+test('are not taken from a hand that waits for its thread: an idle time-out leaves it', async () => {
+  await using executor = new ProcessPoolExecutor({ maxWorkers: 2, idleTimeout: 1 })
+  const meet = (words: Int32Array): boolean => {
+    if (Atomics.add(words, 0, 1) === 0) return Atomics.wait(words, 1, 0, 20_000) === 'ok'
+    while (Atomics.notify(words, 1) === 0);
+    return true
+  }
+  const words = () => new Int32Array(new SharedArrayBuffer(8))
+  await executor.submit(() => 0)
+  const holding = executor.submit((ms: number) => new Promise((resolve) => setTimeout(resolve, ms)), 200)
+  await pause(20)
+  // Its hand is hired, and is free again while the thread boots.
+  assert.is(
+    (
+      await thrownBy(() =>
+        executor.submit(
+          (x: unknown) => x,
+          () => {},
+        ),
+      )
+    ).code,
+    'ERR_MANYHANDS_DATA_CLONE',
+  )
+  await holding
+  await pause(200)
+  const shared = words()
+  assert.equal(await Promise.all([executor.submit(meet, shared), executor.submit(meet, shared)]), [true, true])
+})
+
 test.run()
