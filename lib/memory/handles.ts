@@ -117,8 +117,22 @@ function addParts(found: HandleObject, transfer: unknown[], leave: (inner: Handl
   for (const part of found[HANDLE]) {
     if (part instanceof MessagePort) {
       if (!transfer.includes(part)) transfer.push(part)
-    } else if (Array.isArray(part)) visit(part, leave)
+    } else if (Array.isArray(part)) {
+      // What was sent here before: ports as such, and other shareables.
+      for (const port of portsIn(part)) if (!transfer.includes(port)) transfer.push(port)
+      visit(part, leave)
+    }
   }
+}
+
+/** The ports among what a message carries, but for those that shareables are made of. */
+function* portsIn(value: unknown, seen: Set<unknown> = new Set()): Generator<MessagePort> {
+  if (value instanceof MessagePort) yield value
+  if (typeof value !== 'object' || value === null || seen.has(value) || isHandleObject(value)) return
+  seen.add(value)
+  if (Array.isArray(value) || value instanceof Set) for (const item of value) yield* portsIn(item, seen)
+  else if (value instanceof Map) for (const entry of value) yield* portsIn(entry, seen)
+  else if (isPlain(value)) for (const item of Object.values(value)) yield* portsIn(item, seen)
 }
 
 /** The number of a shareable: unique in the process, the same in all threads. */

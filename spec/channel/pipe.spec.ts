@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { Connection, Lock, Pipe, Process, ProcessPoolExecutor, Value } from 'manyhands'
 import { assert, runProgram, suite, thrownBy } from '../harness.js'
 import {
@@ -552,6 +553,27 @@ test('waitSync hears of the end of a process that this thread has started, while
     await process.join()
   }
   a.close()
+})
+
+test('moves with a message that came ahead of anybody who asked, and its port', async () => {
+  await using executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+  const [here, there] = Pipe()
+  const first = there.recv()
+  here.send(0)
+  assert.is(await first, 0)
+  const { port1, port2 } = new MessageChannel()
+  here.send(port2, [port2])
+  here.send(1)
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  const answer = once(port1, 'message')
+  const useBoth = async (end: Connection) => {
+    const port = await end.recv()
+    port.postMessage(await end.recv())
+    port.close()
+  }
+  await executor.submit(useBoth, there)
+  assert.equal(await answer, [1])
+  here.close()
 })
 
 test.run()
