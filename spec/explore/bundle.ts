@@ -35,6 +35,10 @@ export interface Controller {
   point<W extends object>(waiter: W): W
   /** It is about to sleep, which is just as well known from its fields. */
   asleep<W extends object>(waiter: W): W
+  /** For those who await, where that is explored (turns.ts). */
+  whenChanged?(words: Int32Array, index: number, seen: number, callback: () => void): void
+  setTimeout?(callback: () => void, ms: number): unknown
+  clearTimeout?(timer: unknown): void
 }
 
 export type PortUse = 'post' | 'receive' | 'gone' | 'shut'
@@ -77,7 +81,7 @@ const REPLACED: Record<string, string> = {
     export const notifyOne = (words, index) => controller.notify(words, index, 1)
     export const notifyAll = (words, index) => controller.notify(words, index, Infinity)
     export const spinWhile = () => {}
-    export const whenChanged = () => {}`,
+    export const whenChanged = controller.whenChanged`,
   'lib/memory/liveness.ts': `
     export const isDead = controller.isDead
     export const findDead = controller.isDead
@@ -244,7 +248,11 @@ export async function bundle({ mutant, mutex = 'real' }: { mutant?: Mutant; mute
     format: 'cjs',
     platform: 'node',
     target: 'node20',
-    define: { 'performance.now': 'controller.now' },
+    define: {
+      'performance.now': 'controller.now',
+      setTimeout: 'controller.setTimeout',
+      clearTimeout: 'controller.clearTimeout',
+    },
     plugins: [plugin],
   })
   if (mutant && !mutated) throw new Error(`${mutant.file} was not bundled`)
