@@ -60,12 +60,38 @@ export class TreeEncoder {
     try {
       return this.#value(value, 0)
     } finally {
-      // Even when a getter has thrown.
-      this.#few.length = 0
-      this.#many = undefined
-      for (const shape of this.#shapes) if (shape.encoder === this) shape.encoder = undefined
-      this.#shapes.length = 0
+      this.#end()
     }
+  }
+
+  /**
+   * As `encode`, for an array of trees that have nothing to do with one another: what occurs in two of them, is written twice.
+   * @param most bytes, about: longer ones are not encoded
+   */
+  encodeApart(trees: readonly unknown[], most: number): boolean {
+    this.#at = 0
+    try {
+      this.words[this.#at++] = ARRAY | (trees.length << 4)
+      for (const tree of trees) {
+        if (!this.#value(tree, 1) || this.length > most) return false
+        this.#forget()
+      }
+      return true
+    } finally {
+      this.#end()
+    }
+  }
+
+  /** Even when a getter has thrown. */
+  #end(): void {
+    this.#forget()
+    for (const shape of this.#shapes) if (shape.encoder === this) shape.encoder = undefined
+    this.#shapes.length = 0
+  }
+
+  #forget(): void {
+    this.#few.length = 0
+    this.#many = undefined
   }
 
   /** A string alone, without a tag. Whether it is ASCII. */

@@ -51,11 +51,20 @@ export function encode(value: unknown, root = 'value'): Frame {
 
 /** A tree of plain objects and arrays alone, as words of its own; `undefined`: the value is no such tree. See codec-tree.ts. */
 export function encodeTree(value: object): Int32Array<ArrayBuffer> | undefined {
+  return wordsOf((tree) => tree.encode(value))
+}
+
+/** As `encodeTree`, for an array of trees that are to have nothing in common when they arrive, and not more than `most` bytes. */
+export function encodeTreesApart(trees: readonly unknown[], most: number): Int32Array<ArrayBuffer> | undefined {
+  return wordsOf((tree) => tree.encodeApart(trees, most))
+}
+
+function wordsOf(encodeIn: (tree: TreeEncoder) => boolean): Int32Array<ArrayBuffer> | undefined {
   const tree = encoding ? new TreeEncoder() : encoder
   const outer = encoding
   encoding = true
   try {
-    return tree.encode(value) ? tree.words.slice(0, tree.length / 4) : undefined
+    return encodeIn(tree) ? tree.words.slice(0, tree.length / 4) : undefined
   } finally {
     encoding = outer
     if (encoder.isLarge && !outer) encoder = new TreeEncoder()

@@ -1,6 +1,8 @@
 // Which jobs make a lease, and what its message says: their calls, packed so that cloning them is cheap.
 import type { Transferable } from 'node:worker_threads'
+import { encodeTreesApart } from '../channel/codec.js'
 import { pack } from '../memory/handles.js'
+import { haveObjectsInCommon } from './apart.js'
 import { MOST_TASKS } from './claims.js'
 import type { Job } from './flight.js'
 import type { Assignment } from './lease.js'
@@ -25,18 +27,25 @@ export function nextLease(queue: PriorityQueue<Job>, workers: number): Job[] {
 export function compose(jobs: readonly Job[], transfer: Transferable[]): Assignment {
   const [first] = jobs
   if (jobs.length === 1) return first!.assign(transfer)
+  const targets = targetsOf(jobs)
+  const lists = jobs.map(({ args }) => args!)
   const arity = first!.args!.length
-  const alike = jobs.every(({ args }) => args!.length === arity)
-  const args: unknown[] = []
-  for (const job of jobs) {
-    if (alike) for (const arg of job.args!) args.push(arg)
-    else args.push(job.args)
-  }
-  const packed = pack(args, transfer)
+  if (lists.every((args) => args.length === arity && args.every(isPrimitive)))
+    return { kind: 'calls', targets, args: { value: lists.flat(), handles: false }, arity }
+  // Each call has arguments of its own, as if it had been sent alone: no call sees what another has made of an object.
+  const words = encodeTreesApart(lists, MOST_BYTES)
+  if (words) return { kind: 'calls', targets, args: { value: words, handles: false }, arity: -1 }
+  if (haveObjectsInCommon(lists)) throw new Error('two of the tasks must not have an object in common')
+  const args = pack(lists, transfer)
   // What was moved with many could not be taken back and go to another worker.
   if (transfer.length > 0) throw new Error('something must be moved with one of the tasks')
-  return { kind: 'calls', targets: targetsOf(jobs), args: packed, arity: alike ? arity : -1 }
+  return { kind: 'calls', targets, args, arity: -1 }
 }
+
+/** Of an object that many calls have in common, there are as many copies in a message. */
+const MOST_BYTES = 2 ** 18
+
+const isPrimitive = (value: unknown) => typeof value !== 'object' || value === null
 
 function targetsOf(jobs: readonly Job[]): number | number[] {
   const { number } = jobs[0]!.fn

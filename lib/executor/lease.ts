@@ -31,8 +31,8 @@ export type Assignment =
   /** Compute blocks of a range with others who were told the same: see blocks.ts. */
   | { kind: 'blocks'; target: number; args: Packed; plan: Plan; claims: SharedArrayBuffer; keep: boolean }
 
-// The arguments of `calls` lie one behind the other, `arity` for each; where they are not as many for each, `arity` is -1, and
-// there is an array for each.
+// The arguments of `calls` lie one behind the other, `arity` for each; where `arity` is -1, there is an array for each: as such, or
+// as the words of a tree.
 
 export interface Lease {
   slot: number

@@ -11,7 +11,10 @@ export interface MapProgress {
 }
 
 export interface MapOptions {
-  /** How many items go to a worker at a time. @default what takes about two milliseconds, by measuring */
+  /**
+   * How many items go to a worker at a time. They are copied together: an object that occurs in two of them is one object there.
+   * @default what takes about two milliseconds, by measuring
+   */
   chunksize?: number | undefined
   /** Milliseconds from the call of `map` after which waiting for the next result throws TimeoutError. @default Infinity */
   timeout?: number | undefined

@@ -19,7 +19,7 @@ export async function performCalls(
   goOn: () => boolean,
 ): Promise<Spent> {
   const spent: Spent = []
-  const args = value as unknown[]
+  const args = unpackColumn(value as SentColumn) as unknown[]
   if (handles) await desk.rebuild({ value: undefined, handles })
   let [timed, calls, sinceMs] = [-1, 0, 0]
   const stopTiming = () => {

@@ -196,6 +196,32 @@ test('may be of several functions, and have different numbers of arguments', asy
   await executor.shutdown()
 })
 
+test('have arguments of their own, also where they are given the same object', async () => {
+  const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+  const grow = (object: { list: number[] } | Map<string, number[]> | Uint8Array | number[]) => {
+    if (object instanceof Uint8Array) return object[0]!++
+    const list = object instanceof Map ? object.get('list')! : Array.isArray(object) ? object : object.list
+    return list.push(0) - 1
+  }
+  const list: number[] = []
+  const buffer = new ArrayBuffer(8)
+  const shared = [list, { list }, new Map([['list', list]]), new Uint8Array(buffer)]
+  // Until it is known to be short.
+  await Promise.all(Array.from({ length: 300 }, () => executor.submit(grow, [])))
+  for (const object of shared)
+    assert.equal(
+      new Set(await Promise.all(Array.from({ length: 100 }, () => executor.submit(grow, object)))),
+      new Set([0]),
+    )
+  // Two views of one buffer.
+  const views = Array.from({ length: 50 }, () => executor.submit(grow, new Uint8Array(buffer)))
+  assert.equal(new Set(await Promise.all(views)), new Set([0]))
+  // What one call has twice, is one object.
+  const same = Array.from({ length: 50 }, () => executor.submit((a: unknown, b: unknown) => a === b, list, list))
+  assert.equal(new Set(await Promise.all(same)), new Set([true]))
+  await executor.shutdown()
+})
+
 test('go one by one where batch is false', async () => {
   const { executor, gate, futures, runs, openInner } = await burst(2, (i) => (i === 20 ? 'gate' : 'number'), {
     batch: false,
