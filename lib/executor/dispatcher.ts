@@ -7,6 +7,7 @@
 import type { Transferable } from 'node:worker_threads'
 import { BrokenProcessPool, TimeoutError } from '../errors.js'
 import { LONGEST_TIMER_MS } from '../memory/deadline.js'
+import { whileBlocked } from '../memory/liveness.js'
 import { systemTimeout } from '../memory/timers.js'
 import { decodeFailure } from '../task/failure.js'
 import type { Definition } from '../task/target.js'
@@ -14,7 +15,7 @@ import { clock, newSlotMemory, Slots } from './claims.js'
 import { compose, nextLease } from './compose.js'
 import { bootFailure, brokenPool, explainUnsent, workerDied } from './endings.js'
 import type { ExecutorStats } from './executor.js'
-import { Flight, type Job } from './flight.js'
+import { Flight, type Job, type JobOutcome } from './flight.js'
 import { ThreadEnded } from './hands.js'
 import type { LeaseEnd } from './lease.js'
 import { KnownFunctions, type KnownFunction } from './pace.js'
@@ -40,6 +41,9 @@ export class Dispatcher {
   readonly #bySlot: (Flight | undefined)[] = []
   readonly #onIdle: () => void
   #ticking = false
+  /** Until nothing is out any more: what is done while this thread is blocked. */
+  #endChore: (() => void) | undefined
+  #blocked = false
   #broken: BrokenProcessPool | undefined
   #terminated = false
   #workersLost = 0
@@ -139,10 +143,10 @@ export class Dispatcher {
       if (this.#queue.size <= this.#finishing) return
       const jobs = nextLease(this.#queue, this.#maxWorkers)
       if (jobs.length === 0) return
-      const flight = new Flight(this.#slots, this.#freeSlots.pop()!, jobs)
+      const flight = new Flight(this.#slots, this.#freeSlots.pop()!, jobs, this.#settle)
       this.#flights.add(flight)
       this.#bySlot[flight.slot] = flight
-      void this.#fly(flight)
+      this.#launch(flight)
     }
   }
 
@@ -153,24 +157,12 @@ export class Dispatcher {
     return finishing > 0 && this.#threads.idle > 0 ? 0 : finishing
   }
 
-  async #fly(flight: Flight): Promise<void> {
+  #launch(flight: Flight): void {
     if (flight.jobs[0]!.timeoutMs !== Infinity) this.#watchTimeout(flight)
     this.#watchOver()
-    const transfer: Transferable[] = []
-    let end: LeaseEnd | undefined
-    try {
-      end = await this.#send(flight, transfer)
-    } catch (failure) {
-      if (failure instanceof ThreadEnded) this.#onThreadEnd(flight, failure)
-      else this.#onUnsent(flight, failure, transfer)
-    }
-    if (end) this.#onEnd(flight, end)
-    this.#land(flight)
-  }
-
-  #send(flight: Flight, transfer: Transferable[]): Promise<LeaseEnd> {
     const { slot, jobs } = flight
-    return this.#threads.run({
+    const transfer: Transferable[] = []
+    this.#threads.run({
       makeLease: () => {
         if (flight.closed) throw new ThreadEnded()
         const assignment = compose(jobs, transfer)
@@ -182,6 +174,17 @@ export class Dispatcher {
       onTaken: (threadId) => {
         flight.taker = threadId
       },
+      onEnd: (end) => {
+        this.#onEnd(flight, end)
+        this.#land(flight)
+      },
+      // Not within the submission that fails.
+      onFailure: (reason) =>
+        queueMicrotask(() => {
+          if (reason instanceof ThreadEnded) this.#onThreadEnd(flight, reason)
+          else this.#onUnsent(flight, reason, transfer)
+          this.#land(flight)
+        }),
     })
   }
 
@@ -249,11 +252,37 @@ export class Dispatcher {
   #watchOver(): void {
     if (this.#ticking) return
     this.#ticking = true
+    this.#endChore ??= whileBlocked(() => this.#goOn())
     systemTimeout(() => this.#tick(), TICK_MS)
+  }
+
+  /** This thread is blocked, perhaps by waiting for what its own tasks are to do: let workers that are free begin the next ones. */
+  #goOn(): void {
+    const outer = this.#blocked
+    this.#blocked = true
+    try {
+      this.#threads.look()
+      this.#lookAfter()
+    } finally {
+      this.#blocked = outer
+    }
+  }
+
+  /** Nobody's callbacks are called in the middle of something that blocks. */
+  readonly #settle = (job: Job, outcome: JobOutcome): void => {
+    if (this.#blocked) queueMicrotask(() => job.settle(outcome))
+    else job.settle(outcome)
   }
 
   #tick(): void {
     this.#ticking = false
+    this.#lookAfter()
+    if (this.#flights.size > 0) return this.#watchOver()
+    this.#endChore?.()
+    this.#endChore = undefined
+  }
+
+  #lookAfter(): void {
     const { idle } = this.#threads
     for (const flight of this.#flights) {
       if (flight.told) flight.lingers++
@@ -267,7 +296,6 @@ export class Dispatcher {
       if (stuck || (idle > 0 && this.#queue.size === 0)) this.#takeBack(flight)
     }
     this.#dispatch()
-    if (this.#flights.size > 0) this.#watchOver()
   }
 
   #watchTimeout(flight: Flight): void {

@@ -59,6 +59,7 @@ export class Flight {
   /** Whether something was moved to the worker with it: it cannot go to another. */
   moved = false
   readonly #slots: Slots
+  readonly #settle: (job: Job, outcome: JobOutcome) => void
   #posted: Map<number, Outcome> | undefined
   /** How many were claimed, once no more can be. */
   #closed: number | undefined
@@ -67,8 +68,9 @@ export class Flight {
   #onLanding: (() => void) | undefined
   #landing: Promise<void> | undefined
 
-  constructor(slots: Slots, slot: number, jobs: readonly Job[]) {
+  constructor(slots: Slots, slot: number, jobs: readonly Job[], settle: (job: Job, outcome: JobOutcome) => void) {
     this.#slots = slots
+    this.#settle = settle
     this.slot = slot
     this.jobs = jobs
     slots.reset(slot)
@@ -159,7 +161,7 @@ export class Flight {
     // One that is run again has left this flight.
     if (job.over || job.flight !== this) return
     job.over = true
-    job.settle(outcome)
+    this.#settle(job, outcome)
   }
 
   /** Resolves when nothing of it runs any more. */
@@ -175,4 +177,4 @@ export class Flight {
   }
 }
 
-keepShape(new Flight(new Slots(newSlotMemory(1)), 0, []))
+keepShape(new Flight(new Slots(newSlotMemory(1)), 0, [], () => {}))

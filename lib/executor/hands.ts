@@ -87,6 +87,15 @@ export class Hand {
     this.#errand?.onTaken(threadId)
   }
 
+  /** Look whether its errand is done, while this thread is blocked. What it says of a failure can wait. */
+  look(): void {
+    const got = receiveMessageOnPort(this.#line.leases)
+    if (!got) return
+    const end = got.message as LeaseEnd
+    if (end.kind === 'ended') this.#finish(end)
+    else queueMicrotask(() => this.#errand && this.#finish(end))
+  }
+
   #finish(end: LeaseEnd): void {
     const errand = this.#errand!
     this.#errand = undefined

@@ -16,7 +16,7 @@ import type { Identity } from '../process/control.js'
 import type { Definition } from '../task/target.js'
 import type { SlotMemory } from './claims.js'
 import { Hand, newLine, ThreadEnded, type Ending, type Errand } from './hands.js'
-import type { LeaseEnd, Outcome } from './lease.js'
+import type { Outcome } from './lease.js'
 
 /** What each worker of an executor is told as it boots. */
 export interface WorkerSetup {
@@ -85,13 +85,16 @@ export class Threads {
     return this.#resting.filter((hand) => this.#mayWork(hand)).length
   }
 
-  /** Have a thread take the lease. @throws ThreadEnded, or whatever kept its message from being made */
-  run(letter: Omit<Errand, 'onEnd' | 'onFailure'>): Promise<LeaseEnd> {
-    return new Promise((onEnd, onFailure) => {
-      if (this.#ended) throw new ThreadEnded()
-      this.#waiting.push({ ...letter, onEnd, onFailure })
-      this.#serve()
-    })
+  /** Have a thread do it. */
+  run(errand: Errand): void {
+    if (this.#ended) return errand.onFailure(new ThreadEnded())
+    this.#waiting.push(errand)
+    this.#serve()
+  }
+
+  /** Look which errands are done: this thread is blocked, and its event loop does not tell. */
+  look(): void {
+    for (const hand of this.#hands) hand.look()
   }
 
   #serve(): void {

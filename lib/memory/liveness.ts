@@ -114,6 +114,20 @@ export function beforeLongWait(): void {
   if (watches.size > 0 && typeof ask('thread-self') === 'string') for (const watch of watches) watch()
 }
 
+const chores = new Set<() => void>()
+
+/** Have `chore` done every few milliseconds while this thread blocks: its event loop does nothing then. Returns what undoes it. */
+export function whileBlocked(chore: () => void): () => void {
+  chores.add(chore)
+  return () => void chores.delete(chore)
+}
+
+/** Do what the event loop does not. Whether there is more to be done in a few milliseconds. */
+export function doChores(): boolean {
+  for (const chore of chores) chore()
+  return chores.size > 0
+}
+
 const ASK_EVERY_MS = 5
 let askedMs = 0
 let askedAbout: unknown

@@ -8,7 +8,7 @@ import { receiveMessageOnPort, type MessagePort, type Worker } from 'node:worker
 import { TimeoutError } from '../errors.js'
 import { load, notifyAll, store, waitOn, type Words } from '../memory/atomics.js'
 import { publish } from '../memory/events.js'
-import { onLongWait } from '../memory/liveness.js'
+import { doChores, onLongWait } from '../memory/liveness.js'
 import { startTimer } from '../memory/deadline.js'
 import { settleWithin } from '../memory/settle.js'
 import { decodeFailure, type Failure } from '../task/failure.js'
@@ -20,6 +20,7 @@ export const SIGTERM = 15
 
 /** No single wait of a blocked thread is longer: a wake-up that got lost costs this much, not for ever. */
 const LONGEST_SLICE_MS = 1000
+const CHORES_SLICE_MS = 10
 
 /** Becomes ready when its process has ended. */
 export class Sentinel {
@@ -116,7 +117,8 @@ export class Running {
       if (leftMs <= 0) return
       // The timer of a grace period stands still while this thread is blocked.
       const graceMs = this.#grace ? this.#grace.endMs - performance.now() : Infinity
-      if (graceMs > 0) waitOn(control, ENDED, 0, Math.min(leftMs, graceMs, LONGEST_SLICE_MS))
+      const sliceMs = doChores() ? CHORES_SLICE_MS : LONGEST_SLICE_MS
+      if (graceMs > 0) waitOn(control, ENDED, 0, Math.min(leftMs, graceMs, sliceMs))
       else this.stop(this.#grace!.signal, 0)
     }
     this.#finish()

@@ -13,7 +13,7 @@
 import { whenAborted } from '../memory/abort.js'
 import { checkWaitOptions, startTimer, type WaitOptions } from '../memory/deadline.js'
 import { notifyAll, waitOn, whenChanged, type Words } from '../memory/atomics.js'
-import { beforeLongWait } from '../memory/liveness.js'
+import { beforeLongWait, doChores } from '../memory/liveness.js'
 
 /** What a try came to. */
 export type Outcome = typeof DONE | typeof AGAIN | typeof WAIT
@@ -52,7 +52,7 @@ export function block(waiter: Waiter, timeoutMs: number): boolean {
     if (waitOn(waiter.words, waiter.index, waiter.seen, Math.min(leftMs, sliceMs)) === 'timed-out') {
       if (!waiter.probing) beforeLongWait()
       waiter.probing = true
-      sliceMs = Math.min(2 * sliceMs, LONGEST_SLICE_MS)
+      if (!doChores()) sliceMs = Math.min(2 * sliceMs, LONGEST_SLICE_MS)
     }
   }
 }

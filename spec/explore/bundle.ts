@@ -87,7 +87,8 @@ const REPLACED: Record<string, string> = {
     export const findDead = controller.isDead
     export const mayAsk = () => true
     export const enrol = () => {}
-    export const beforeLongWait = () => {}`,
+    export const beforeLongWait = () => {}
+    export const doChores = () => false`,
   // Every call makes a new object: what a try that was broken off has left in one must not be seen by the next.
   'lib/memory/handles.ts': `
     import { portFrom } from 'node:worker_threads'
