@@ -226,7 +226,10 @@ export class Connection<T = any> {
     return this.#bytes(this.#nextSync('recvBytesSync', timeoutMs))
   }
 
-  /** Close this end. The other drains what was sent and then meets the end of file. Harmless when closed or moved. */
+  /**
+   * Close this end. The other drains what was sent and then meets the end of file. Harmless when closed or moved. A pipe of which
+   * neither end is closed takes memory as long as its threads live, also when nobody has it any more.
+   */
   close(): void {
     if (this.closed) return
     this.#closed = true

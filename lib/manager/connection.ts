@@ -39,14 +39,17 @@ export function isConnected(manager: number): boolean {
 /** Use this port from now on. @param ended why calls reject when it has closed */
 export function connect(manager: number, name: string, port: MessagePort, ended?: () => Promise<unknown>): Connection {
   const callbacks = new Map<number, Function>()
+  let reason: Promise<unknown> | undefined
   const link = new Link(port, {
     serve: (request) => callBack(callbacks, request),
     hear: (notice) => {
       if (notice.kind === 'forget') callbacks.delete(notice.callback)
     },
-    onClose: async () => {
+    onClose: () => {
       callbacks.clear()
-      return ended ? await ended() : new ManagerError(`${name} has ended`)
+      reason ??= ended?.() ?? Promise.resolve(new ManagerError(`${name} has ended`))
+      ended = undefined // Only the reason is kept, as long as the thread: not the manager and its worker.
+      return reason
     },
   })
   const connection: Connection = { manager, name, link, callbacks }

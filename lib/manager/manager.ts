@@ -164,7 +164,9 @@ export class Manager {
         const { name } = this
         publish('process', () => ({ event: 'ended', name, pid: this.#connection.manager, exitcode: code }))
         const how = this.#shutDown ? 'was shut down' : `died with exit code ${code}`
-        resolve(new ManagerError(`${this.name} ${how}`, { ...(cause !== undefined && { cause }) }))
+        const reason = new ManagerError(`${this.name} ${how}`, { ...(cause !== undefined && { cause }) })
+        void reason.stack // Made only when it is read, of the objects whose methods were called, which it keeps until then.
+        resolve(reason)
       })
     })
   }

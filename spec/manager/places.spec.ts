@@ -1,5 +1,5 @@
 import { Manager, ManagerError, Pipe, Process, ProcessPoolExecutor, type RemoteList } from 'manyhands'
-import { assert, suite, thrownBy } from '../harness.js'
+import { assert, runProgram, suite, thrownBy } from '../harness.js'
 import {
   Account,
   answerThroughPipe,
@@ -107,6 +107,25 @@ test('what a terminated thread held is forgotten', async () => {
     collect()
     await new Promise((resolve) => setTimeout(resolve, 5))
   } while ((await heap.used()) - before > 2_000_000)
+})
+
+test('that has ended keeps nothing of its thread, also where its proxies are still used', async () => {
+  const { code, stdout, stderr } = await runProgram(`
+    import { Manager } from 'manyhands'
+    import { queryObjects } from 'node:v8'
+    import { Worker } from 'node:worker_threads'
+    for (let i = 0; i < 10; i++) {
+      const manager = await Manager.start()
+      const dict = manager.dict()
+      await dict.set('a', 1)
+      await manager.shutdown()
+      await dict.get('a').catch(() => {})
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    console.log(queryObjects(Worker, { format: 'count' }))`)
+  assert.is(code, 0, stderr)
+  // The last is perhaps still in somebody's hands; the prototype counts, too.
+  assert.ok(Number(stdout) <= 3, stdout)
 })
 
 test.run()
