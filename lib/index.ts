@@ -26,7 +26,15 @@ export {
   WorkerDiedError,
 } from './errors.js'
 export type { WaitOptions } from './memory/deadline.js'
-export type { CallOptions, Executor, ExecutorStats, MapArguments, ShutdownOptions } from './executor/executor.js'
+export type {
+  CallOptions,
+  Executor,
+  ExecutorStats,
+  MapArguments,
+  SettledArguments,
+  SettledOptions,
+  ShutdownOptions,
+} from './executor/executor.js'
 export { Future } from './executor/future.js'
 export { InlineExecutor } from './executor/inline.js'
 export type { MapOptions, MapProgress, MapResult } from './executor/map-options.js'

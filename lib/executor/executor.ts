@@ -60,6 +60,12 @@ export type SettledOptions = MapOptions & { settled: true }
 /** An iterable per parameter of the target, and the options. */
 export type MapArguments<A extends unknown[]> = [...iterables: { [K in keyof A]: Input<A[K]> }, options?: MapOptions]
 
+/** The same, with `settled: true` among the options. */
+export type SettledArguments<A extends unknown[]> = [
+  ...iterables: { [K in keyof A]: Input<A[K]> },
+  options: SettledOptions,
+]
+
 /** Runs tasks somewhere, and gives futures for their results. */
 export interface Executor extends AsyncDisposable {
   /** Have the target run with these arguments. @throws ShutdownError; BrokenProcessPool; TypeError the target cannot be sent */
@@ -71,7 +77,17 @@ export interface Executor extends AsyncDisposable {
     options: SettledOptions,
   ): MapResult<PromiseSettledResult<Awaited<R>>>
   map<T, R>(target: Target<[T], R>, iterable: Input<T>, options?: MapOptions): MapResult<Awaited<R>>
+  map<T, U, R>(
+    target: Target<[T, U], R>,
+    a: Input<T>,
+    b: Input<U>,
+    options: SettledOptions,
+  ): MapResult<PromiseSettledResult<Awaited<R>>>
   map<T, U, R>(target: Target<[T, U], R>, a: Input<T>, b: Input<U>, options?: MapOptions): MapResult<Awaited<R>>
+  map<A extends unknown[], R>(
+    target: Target<A, R>,
+    ...inputs: SettledArguments<A>
+  ): MapResult<PromiseSettledResult<Awaited<R>>>
   map<A extends unknown[], R>(target: Target<A, R>, ...inputs: MapArguments<A>): MapResult<Awaited<R>>
   /**
    * Compute a range, block by block, in all workers that are or become free. Made for shared memory: the body writes its part

@@ -16,6 +16,7 @@ import {
   type Executor,
   type ExecutorStats,
   type MapArguments,
+  type SettledArguments,
   type SettledOptions,
   type ShutdownOptions,
 } from './executor.js'
@@ -75,7 +76,17 @@ export class ProcessPoolExecutor implements Executor {
     options: SettledOptions,
   ): MapResult<PromiseSettledResult<Awaited<R>>>
   map<T, R>(target: Target<[T], R>, iterable: Input<T>, options?: MapOptions): MapResult<Awaited<R>>
+  map<T, U, R>(
+    target: Target<[T, U], R>,
+    a: Input<T>,
+    b: Input<U>,
+    options: SettledOptions,
+  ): MapResult<PromiseSettledResult<Awaited<R>>>
   map<T, U, R>(target: Target<[T, U], R>, a: Input<T>, b: Input<U>, options?: MapOptions): MapResult<Awaited<R>>
+  map<A extends unknown[], R>(
+    target: Target<A, R>,
+    ...inputs: SettledArguments<A>
+  ): MapResult<PromiseSettledResult<Awaited<R>>>
   map<A extends unknown[], R>(target: Target<A, R>, ...inputs: MapArguments<A>): MapResult<Awaited<R>>
   map(target: Target, ...iterablesAndOptions: unknown[]): MapResult<any> {
     const definition = define(target)

@@ -206,6 +206,7 @@ export class Threads {
   }
 
   #stop(thread: Thread, exitcode?: number): void {
+    if (thread.expected) return // Each call of Worker.terminate() adds a listener.
     thread.expected = thread.dying = true
     thread.exitcode = exitcode
     void thread.worker.terminate()

@@ -39,7 +39,7 @@ export type ClassTask<A extends unknown[] = any[], T = unknown> = new (...args: 
 /**
  * Make a function a task that workers can run. Call it at the top level of the module that defines the function.
  * @param module the module that a worker has to import: `import.meta.url`, `import.meta`, a URL, or an absolute path (`__filename`)
- * @param fn a named function; it need not be exported
+ * @param fn a named function; it need not be exported. In TypeScript, a parameter with a default value needs its type, too
  * @returns the same function, callable as before
  * @throws TypeError an anonymous function, or a name that the module has used for another task
  */
