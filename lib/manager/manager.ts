@@ -125,11 +125,11 @@ export class Manager {
 
   /** End the manager and what it owns. All calls, the pending ones too, reject with ManagerError. Shutting down twice is harmless. */
   async shutdown(): Promise<void> {
-    this.#shutDown = true
-    if (!this.#ended) {
+    if (!this.#shutDown && !this.#ended) {
       this.#worker.ref()
       void this.#worker.terminate()
     }
+    this.#shutDown = true
     await this.#exit
   }
 

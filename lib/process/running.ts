@@ -137,7 +137,8 @@ export class Running {
     if (this.ended) return
     this.#endGrace()
     if (graceMs <= 0) {
-      this.#stoppedBy ||= signal
+      if (this.#stoppedBy) return // Each call of Worker.terminate() adds a listener.
+      this.#stoppedBy = signal
       this.#forestalled = forestall(control)
       void worker.terminate()
       return

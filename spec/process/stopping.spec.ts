@@ -219,4 +219,20 @@ test('nobody asks the main program to stop', () => {
   assert.is(currentProcess().signal.aborted, false)
 })
 
+test('may be asked for again and again, without a warning', async () => {
+  const { code, stderr } = await runProgram(`
+    import { Manager, Process, ProcessPoolExecutor } from 'manyhands'
+    const block = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
+    const process = new Process({ target: block }).start()
+    const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+    const manager = await Manager.start()
+    const futures = [executor.submit(block), executor.submit(block)]
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    for (let i = 0; i < 12; i++) void futures[0].cancel({ force: true })
+    for (let i = 0; i < 12; i++) process.kill(), void executor.killWorkers(), void manager.shutdown()
+    await Promise.all([process.join(), executor.shutdown(), manager.shutdown(), ...futures.map((future) => future.exception().catch(() => {}))])`)
+  assert.is(code, 0, stderr)
+  assert.is(stderr, '')
+})
+
 test.run()
