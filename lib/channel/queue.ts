@@ -73,15 +73,18 @@ export class Queue<T = unknown> {
     if (timeoutMs !== undefined) checkTimeout(timeoutMs, 'timeoutMs')
     const core = this.#open()
     const frame = this.#encode(value)
-    if (timeoutMs === undefined ? core.writeCalmly(frame) : core.write(frame)) return
+    if (this.#putters.empty && (timeoutMs === undefined ? core.writeCalmly(frame) : core.write(frame))) return
     this.#putSlowly(frame, timeoutMs)
   }
 
   #putSlowly(frame: Frame, timeoutMs = Infinity): void {
-    if (timeoutMs > 0) {
-      const kept = keep(frame)
-      if (block(new PutWaiter(this.#core, true, () => this.#core.write(kept)), timeoutMs)) return
+    const kept = keep(frame)
+    // Behind those of this thread that await room, whom only the event loop would let try.
+    const write = () => {
+      this.#putters.run()
+      return this.#putters.empty && this.#core.write(kept)
     }
+    if (timeoutMs > 0 ? block(new PutWaiter(this.#core, true, write), timeoutMs) : write()) return
     throw full(timeoutMs)
   }
 
@@ -138,7 +141,13 @@ export class Queue<T = unknown> {
 
   #waitSync(timeoutMs = Infinity): boolean {
     const core = this.#core
-    return timeoutMs > 0 && block(new GetWaiter(core, true, () => core.read()), timeoutMs)
+    // There may be room for those of this thread that await it, and only the event loop would let them try.
+    const read = () => {
+      if (core.read()) return true
+      this.#putters.run()
+      return core.read()
+    }
+    return timeoutMs > 0 ? block(new GetWaiter(core, true, read), timeoutMs) : !this.#putters.empty && read()
   }
 
   /** As `getSync`, without waiting. */

@@ -457,4 +457,30 @@ test('is not disturbed by a message whose getter throws, or puts another', () =>
   )
 })
 
+test('keeps the order of one thread, however it puts, and lets those that await room go on while it blocks', async () => {
+  const queue = new Queue<string>(1)
+  queue.putNowait('a')
+  const second = queue.put('b')
+  assert.is(queue.getNowait(), 'a')
+  assert.is((await thrownBy(() => queue.putNowait('c'))).code, 'ERR_MANYHANDS_QUEUE_FULL')
+  assert.is(await queue.get(), 'b')
+  await second
+  const many = Array.from({ length: 10 }, (_, i) => queue.put(String(i)))
+  assert.equal(
+    many.map((_, i) => (i % 2 ? queue.getNowait() : queue.getSync(20_000))),
+    many.map((_, i) => String(i)),
+  )
+  await Promise.all(many)
+  queue.putNowait('a')
+  const behind = queue.put('b')
+  const taker = new Process({
+    target: (shared: Queue<string>) => void (shared.getSync(), shared.getSync()),
+    args: [queue],
+  }).start()
+  queue.putSync('c', 20_000)
+  await behind
+  await taker.join()
+  assert.is(queue.getNowait(), 'c')
+})
+
 test.run()
