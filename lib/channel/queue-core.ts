@@ -31,6 +31,8 @@ export class QueueCore {
   readonly ring: Ring
   readonly maxsize: number
   readonly maxBytes: number
+  /** One waiter of each kind, lest V8 drops what it has compiled for them: see lib/memory/shapes.ts. */
+  readonly examples: readonly object[]
 
   constructor(maxsize: number, maxBytes: number, memory?: SharedArrayBuffer) {
     this.ring = new Ring(maxBytes, memory)
@@ -41,6 +43,7 @@ export class QueueCore {
     }
     this.maxsize = words[MAXSIZE]!
     this.maxBytes = words[MAXBYTES]!
+    this.examples = [new GetWaiter(this, true, () => true), new PutWaiter(this, true, () => true)]
     enrol()
   }
 

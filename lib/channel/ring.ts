@@ -7,20 +7,24 @@
 //   2           TAIL           writers           bytes written, mod 2^32; its store publishes a frame
 //   3           COUNT          writers           frames ever published, mod 2^32
 //   4           COUNTED        writers           the TAIL for which COUNT holds
-//   5           WRITE_SEGMENT  writers           the segment that is written
-//   6           STATE          writers           OPEN, SHUT: no more frames; DROPPED_ALL: and those that are left are not read
-//   8 + k       START          writers           the position at which segment k begins
-//  24 + k       SEEN_HEAD      writers           what is known of HEAD, or the segment's start
+//   8 + k       SEEN_HEAD      writers           what is known of HEAD, or the segment's start
+//  32           WRITE_SEGMENT  writers           the segment that is written
+//  33           STATE          writers           OPEN, SHUT: no more frames; DROPPED_ALL: and those that are left are not read
+//  40 + k       START          writers           the position at which segment k begins
 //  64-65        GET_LOCK       readers           lock word of all of this group
 //  66           HEAD           readers           bytes read, mod 2^32; its store takes a frame
 //  67           GOT            readers           frames ever read, mod 2^32
 //  68           READ_SEGMENT   readers           the segment of the last frame that was read, or an older one
 //  69           DROPPED        readers           frames that DROPPED_ALL threw away
+//  70           SEEN_TAIL      readers           what is known of TAIL, from HEAD on; means nothing any more once DROPPED_ALL
 //  96-255       for the queue
 // 256           segments       writers           segment k: FIRST << k bytes, after those before it
 //
 // A frame: { length in bytes, tag | index }, payload, padding to 8 bytes. The index is the frame's number, mod 2^27: more than fit.
 // Invariant: TAIL - HEAD is what is written and not read, and lies in the segments READ_SEGMENT to WRITE_SEGMENT.
+//
+// Each side writes to cache lines of its own (and both read 32 to 63, which change rarely), and looks at the other's only when
+// what it knows of it is used up: a line that both use travels from core to core for every frame.
 //
 // Growing: a writer that finds no room begins the next segment, twice as large, at the position TAIL, and the readers follow when
 // HEAD has come there. Nothing is moved, so that nothing can be half moved.
@@ -36,15 +40,16 @@ const PUT_LOCK = 0
 export const TAIL = 2
 const COUNT = 3
 const COUNTED = 4
-const WRITE_SEGMENT = 5
-const STATE = 6
-const START = 8
-const SEEN_HEAD = 24
+const SEEN_HEAD = 8
+const WRITE_SEGMENT = 32
+const STATE = 33
+const START = 40
 const GET_LOCK = 64
 export const HEAD = 66
 const GOT = 67
 const READ_SEGMENT = 68
 const DROPPED = 69
+const SEEN_TAIL = 70
 const LAST_SEGMENT = 97
 const FIRST_LOG2 = 98
 const DATA = 256
@@ -306,7 +311,7 @@ export class Ring {
       let head = peek(words, HEAD)
       const nothing = this.#nothingAt(head)
       if (nothing) return nothing
-      const tail = load(words, TAIL)
+      const tail = this.#lookAtTail()
       let index = 0
       for (let n = 0; n < max && head !== tail; n++) {
         const at = this.#frameAt(head)
@@ -325,12 +330,20 @@ export class Ring {
   /** Why no frame can be read; 0: one can. */
   #nothingAt(head: number): RingOutcome {
     const { words } = this
-    if (head === load(words, TAIL)) {
+    if (head === peek(words, SEEN_TAIL) && head === this.#lookAtTail()) {
       if (load(words, STATE) === OPEN) return NOTHING
       // Not: SHUT_DOWN at once. A frame may have been published, and the ring shut, since TAIL was loaded.
-      if (head === load(words, TAIL)) return SHUT_DOWN
+      if (head === this.#lookAtTail()) return SHUT_DOWN
     }
     return peek(words, STATE) === DROPPED_ALL ? SHUT_DOWN : MOVED
+  }
+
+  /** With the GET_LOCK held, and before HEAD goes beyond what was known. */
+  #lookAtTail(): number {
+    const { words } = this
+    const tail = load(words, TAIL)
+    poke(words, SEEN_TAIL, tail)
+    return tail
   }
 
   /** The word at which the unread frame at `head` begins. */

@@ -226,9 +226,16 @@ const mutants: (Mutant & { shownBy: string })[] = [
     shownBy: 'Queue that grows: 1 puts three, 1 gets three',
   },
   {
+    name: 'a reader goes beyond the tail that it knows of',
+    file: 'lib/channel/ring.ts',
+    from: 'const tail = this.#lookAtTail()',
+    to: 'const tail = load(words, TAIL)',
+    shownBy: 'Queue: 1 puts two, 1 gets many, and then one more in time',
+  },
+  {
     name: 'a frame that is published while the ring is shut is not seen',
     file: 'lib/channel/ring.ts',
-    from: 'if (head === load(words, TAIL)) return SHUT_DOWN',
+    from: 'if (head === this.#lookAtTail()) return SHUT_DOWN',
     to: 'return SHUT_DOWN',
     shownBy: 'Queue: 1 puts one and shuts down, 1 drains it',
   },

@@ -334,6 +334,11 @@ const getMany = (count: number) => (queue: Queue<number>, thread: Thread, classe
     got += values.length
   }
 }
+/** There are as many, and no more. */
+const getManyAndNoMore = (count: number) => (queue: Queue<number>, thread: Thread, classes: Classes) => {
+  getMany(count)(queue, thread, classes)
+  thread.expect(thread.step('one more', () => queue.getSync(100)) === 'QUEUE_EMPTY', 'got what was never put')
+}
 /** Get a task, and tell of it in a word of the program before it is done. */
 const work = (timeoutMs?: number) => (queue: JoinableQueue<number>, thread: Thread) => {
   if (typeof thread.step('get', () => queue.getSync(timeoutMs)) !== 'number') return
@@ -470,6 +475,10 @@ export const onQueues: Scenario<object>[] = [
       end: onlyOf([11]),
     },
   ),
+  scenario('Queue: 1 puts two, 1 gets many, and then one more in time', makeQueue(0, 2), [
+    put(1, 2),
+    getManyAndNoMore(2),
+  ]),
   scenario('Queue: one of those that get many dies', makeQueue(0, 2, 1, 2), [getMany(2), getTwoInTime], {
     kills: 1,
     victims: [0],
