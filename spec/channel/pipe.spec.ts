@@ -1,4 +1,6 @@
 import { once } from 'node:events'
+import { open } from 'node:fs/promises'
+import { setImmediate as turn } from 'node:timers/promises'
 import { Connection, Lock, Pipe, Process, ProcessPoolExecutor, Value } from 'manyhands'
 import { assert, runProgram, suite, thrownBy } from '../harness.js'
 import {
@@ -11,6 +13,7 @@ import {
   give,
   handDown,
   neverReceives,
+  sendDeep,
   sendThenReturn,
   waitForEver,
   type HandDown,
@@ -257,6 +260,68 @@ test('refuse what cannot be cloned, naming it, and are as they were', async () =
   assert.is(buffer.byteLength, 0)
   assert.is((b.recvSync() as ArrayBuffer).byteLength, 8)
   for (const end of [a, c]) end.close()
+})
+
+test('tell what must be moved from what cannot be sent', async () => {
+  const [a, b] = Pipe()
+  const { port1, port2 } = new MessageChannel()
+  const file = await open('package.json')
+  for (const value of [port1, file]) {
+    const error = await thrownBy(() => a.send({ list: [value] }))
+    assert.equal([error.code, error.path], [CLONE, 'value.list[0]'])
+    assert.match(error.message, `a ${value.constructor.name}, which is moved to another thread, never cloned`)
+  }
+  for (const transfer of [[5], [port1, port1], [{}]]) assert.is(await codeOf(() => a.send(1, transfer as never)), CLONE)
+  assert.is(b.pollSync(), false)
+  a.send({ list: [file, port1] }, [file as never, port1])
+  const [moved, port] = (b.recvSync() as { list: [typeof file, typeof port1] }).list
+  assert.ok((await moved.readFile('utf8')).includes('"manyhands"'))
+  port.postMessage('by the port')
+  assert.equal((await once(port2, 'message'))[0], 'by the port')
+  await moved.close()
+  for (const end of [port, a]) end.close()
+})
+
+// A pending recv waited for ever, the message was lost without a word, and poll was true from then on.
+test('lose a message that cannot be read here, with an error that says so, and no other', async () => {
+  const [here, there] = Pipe()
+  const process = start(sendDeep, there)
+  const first = await thrownBy(() => here.recv())
+  assert.equal([first.code, first.path], [CLONE, 'message'])
+  assert.match(first.message, 'a message came that cannot be read here, and is lost')
+  assert.instance(first.cause, RangeError)
+  assert.is(await here.recv(), 1)
+  await process.join()
+  assert.is(await here.poll(), true)
+  const uses = [
+    () => here.recvSync(),
+    () => here.recv(),
+    () => here.tryRecv(),
+    () => here.recvBytes(),
+    () => here.recvBytesSync(),
+  ]
+  for (const use of uses) {
+    assert.is(await codeOf(use), CLONE)
+    assert.is(here.recvSync(), 1)
+  }
+  for (const use of [() => here.recv(), () => here.recvSync()]) assert.is(await codeOf(use), EOF)
+  const [a, b] = Pipe()
+  let deep: unknown = 0
+  for (let i = 0; i < 100_000; i++) deep = { deep }
+  assert.match((await thrownBy(() => a.send(deep))).message, 'value is nested too deeply to be sent')
+  assert.is(b.pollSync(), false)
+  a.close()
+})
+
+test('move on with the error of a message that cannot be read', async () => {
+  const [here, there] = Pipe()
+  const pending = [codeOf(() => here.recv()), here.recv()]
+  await start(sendDeep, there).join()
+  assert.equal(await Promise.all(pending), [CLONE, 1])
+  await turn() // The next has come ahead of anybody who asks.
+  const [report, other] = Pipe()
+  start(drainInto, here, other)
+  assert.equal(await report.recv(), [[], CLONE])
 })
 
 test('carry shareables at any depth', async () => {

@@ -9,12 +9,18 @@ import {
   SimpleQueue,
   Value,
 } from 'manyhands'
+import { createSecretKey } from 'node:crypto'
 import { once } from 'node:events'
+import { open } from 'node:fs/promises'
 import { setImmediate as turn } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { assert, runProgram, suite, thrownBy, until } from '../harness.js'
+import { assertSame } from './same.js'
 
 const test = suite('Queue')
+
+/** What Node's types leave out. */
+declare const WebAssembly: { readonly Module: new (bytes: Uint8Array) => object }
 
 const codeOf = async (fn: () => unknown): Promise<string> => (await thrownBy(fn)).code
 
@@ -215,6 +221,120 @@ test('lets a getter of a message put messages of its own', () => {
   }
   queue.putSync(value)
   assert.equal([queue.getSync(), queue.getSync()], [{ from: 'the getter' }, { before: 'x', inner: 1, after: 'y' }])
+})
+
+test('gives what structuredClone gives where a getter removes what comes after it', () => {
+  const queue = new Queue()
+  const makers: (() => unknown)[] = [
+    () => {
+      const value: Record<string, unknown> = { get a() { return delete value.b }, b: 1, c: 2 } // prettier-ignore
+      return value
+    },
+    () => {
+      const value: unknown[] = [{ get a() { return (value.length = 2) } }, 1, 2, undefined, 3] // prettier-ignore
+      return value
+    },
+    () => {
+      const list: unknown[] = [1, undefined, 3]
+      // More keys than a shape has; what is `undefined` stays.
+      const many = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`k${i}`, undefined]))
+      return [{ get a() { return [delete many.k7, list.pop()] } }, list, many] // prettier-ignore
+    },
+    () => {
+      const value: Record<string, unknown> = { get a() { delete value.b; return (value.b = 2) }, b: 1 } // prettier-ignore
+      return value
+    },
+  ]
+  for (const make of makers) {
+    queue.putSync(make())
+    assertSame(queue.getSync(), structuredClone(make()))
+  }
+  let calls = 0
+  queue.putSync({ get n() { return ++calls }, gone: undefined }) // prettier-ignore
+  assert.equal([queue.getSync(), calls], [{ n: 1, gone: undefined }, 1])
+})
+
+test('refuses plain-looking objects that structuredClone refuses', async () => {
+  const queue = new Queue()
+  function own() {
+    return arguments // oxlint-disable-line prefer-rest-params
+  }
+  const args = Reflect.apply(own, undefined, [1, 2])
+  const { path } = await thrownBy(() => queue.putSync({ deep: [args] }))
+  assert.is(path, 'value.deep[0]')
+  const exporting: string = 'data:text/javascript,export const one = 1'
+  const exports: unknown = await import(exporting)
+  assert.is(await codeOf(() => queue.putSync(exports)), 'ERR_MANYHANDS_DATA_CLONE')
+  assert.ok(queue.empty())
+})
+
+// V8 wrote nothing for a module, and what came after it was read in its place; of a KeyObject, the path was not told.
+test('refuses what Node and WebAssembly add to structured clone, and says where it is', async () => {
+  const queue = new Queue()
+  const wasm = new WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0))
+  const { port1 } = new MessageChannel()
+  const file = await open('package.json')
+  const cases: [path: string, what: string, value: unknown][] = [
+    ['value.m', 'a WebAssembly.Module', { m: wasm, after: 1 }],
+    ['value.cause[0]', 'a WebAssembly.Module', new Error('x', { cause: [wasm] })],
+    ['value', 'a SecretKeyObject', createSecretKey(Buffer.alloc(8))],
+    ['value.get(1)', 'a Blob', new Map([[1, new Blob([])]])],
+    ['value[1]', 'a MessagePort', [1, port1]],
+    ['value.file', 'a FileHandle', { file }],
+    ['value.env', 'a native object', { env: process.env }],
+  ]
+  for (const [path, what, value] of cases) {
+    const error = await thrownBy(() => queue.putSync(value))
+    assert.equal([error.code, error.path], ['ERR_MANYHANDS_DATA_CLONE', path])
+    assert.match(error.message, `${path} is ${what}, which cannot go through a Queue`)
+  }
+  assert.ok(queue.empty())
+  queue.putSync('fine')
+  assert.is(queue.getSync(), 'fine')
+  port1.close()
+  await file.close()
+})
+
+test('refuses what is nested too deeply, and goes on', async () => {
+  const queue = new Queue()
+  let deep: unknown = 0
+  for (let i = 0; i < 100_000; i++) deep = { deep }
+  const error = await thrownBy(() => queue.putSync(deep))
+  assert.is(error.code, 'ERR_MANYHANDS_DATA_CLONE')
+  assert.match(error.message, 'value is nested too deeply to be sent')
+  assert.instance(error.cause, RangeError)
+  assert.is((await thrownBy(() => queue.putMany([1, deep]))).path, 'values[1]')
+  assert.ok(queue.empty())
+  queue.putSync(1)
+  assert.is(queue.getSync(), 1)
+})
+
+test('loses a message that cannot be read here, with an error that says so, and no other', async () => {
+  const queue = new Queue<unknown>()
+  // A worker's stack is larger than this thread's.
+  const put = (to: Queue) => {
+    let deep: unknown = 0
+    for (let i = 0; i < 6000; i++) deep = { deep }
+    for (const value of [deep, 1, 2, deep, 3, deep, deep, 4, deep]) to.putSync(value)
+  }
+  await new Process({ target: put, args: [queue] }).start().join()
+  const error = await thrownBy(() => queue.getMany(9))
+  assert.equal([error.code, error.path], ['ERR_MANYHANDS_DATA_CLONE', 'message'])
+  assert.match(error.message, 'a message came that cannot be read here, and is lost')
+  assert.instance(error.cause, RangeError)
+  assert.equal(await queue.getMany(9), [1, 2])
+  assert.is(await codeOf(() => queue.getMany(9)), 'ERR_MANYHANDS_DATA_CLONE')
+  assert.is(queue.getSync(), 3)
+  assert.is(await codeOf(() => queue.getSync()), 'ERR_MANYHANDS_DATA_CLONE')
+  assert.is(await codeOf(() => queue.get()), 'ERR_MANYHANDS_DATA_CLONE')
+  assert.is(await queue.get(), 4)
+  assert.is(queue.qsize(), 1)
+  assert.is(await codeOf(() => queue.getNowait()), 'ERR_MANYHANDS_DATA_CLONE')
+  const failing = codeOf(() => queue.get())
+  const next = queue.get()
+  const again = new Process({ target: put, args: [queue] }).start()
+  assert.equal([await failing, await next], ['ERR_MANYHANDS_DATA_CLONE', 1])
+  await again.join()
 })
 
 test('after shutdown, refuses puts, gives what is left, and then says QueueShutDown', async () => {
