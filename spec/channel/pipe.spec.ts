@@ -682,14 +682,14 @@ test('refuse the wrong direction, and what is closed, also for bytes and in a wa
   const [reader, writer] = Pipe({ duplex: false })
   for (const use of [
     () => writer.recvBytesSync(),
-    () => Connection.wait([writer]),
-    () => Connection.waitSync([reader, writer]),
+    () => Connection.wait([writer], 0),
+    () => Connection.waitSync([reader, writer], 0),
   ])
     assert.match((await thrownBy(use)).message, 'this end of the Pipe only sends')
   writer.send('still')
   assert.is(reader.recvSync(), 'still')
   reader.close()
-  for (const use of [() => reader.recvBytes(), () => reader.recvBytesSync(), () => Connection.waitSync([reader])])
+  for (const use of [() => reader.recvBytes(), () => reader.recvBytesSync(), () => Connection.waitSync([reader], 0)])
     assert.is(await codeOf(use), CLOSED)
   for (const use of [() => writer.send(1), () => writer.sendBytes(new Uint8Array(1))])
     assert.is(await codeOf(use), BROKEN)
@@ -704,8 +704,8 @@ test('refuse everything of a moved end, bytes and waits included', async () => {
     () => there.recvBytes(),
     () => there.recvBytesSync(),
     () => there.pollSync(),
-    () => Connection.wait([there]),
-    () => Connection.waitSync([there]),
+    () => Connection.wait([there], 0),
+    () => Connection.waitSync([there], 0),
     () => there.send(1, []),
     () => new Process({ target: echoSync, args: [there] }).start(),
   ]

@@ -848,7 +848,7 @@ test('a join ends with a signal, and taskDone too often changes nothing', async 
   queue.putSync(2)
   assert.is(queue.joinSync(0), false)
   queue.taskDone()
-  assert.is(queue.joinSync(), true)
+  assert.is(queue.joinSync(0), true)
 })
 
 test.run()
