@@ -58,10 +58,10 @@ export class WorkerDiedError extends ManyhandsError {
   }
 }
 
-/** ERR_MANYHANDS_DATA_CLONE: a value cannot be sent to another thread. */
+/** ERR_MANYHANDS_DATA_CLONE: a value cannot be sent to another thread, or a message that came cannot be read in this one. */
 export class DataCloneError extends ManyhandsError {
   readonly code = 'ERR_MANYHANDS_DATA_CLONE'
-  /** Where the value is, as one would write it: `args[0].callback`, `result.get('x')`. */
+  /** Where the value is, as one would write it: `args[0].callback`, `result.get('x')`; `message` for one that came. */
   readonly path: string
   constructor(message: string, options: ErrorOptions & { path: string }) {
     super(message, options)

@@ -7,6 +7,7 @@
 //   BIGINT    two words                              ASCII, WIDE  argument: length in bytes; the bytes, padded to a word
 //   ARRAY     argument: length; the items            LOOSE   argument: how many; key, value, key, value …
 //   OBJECT    argument: words of the shape; those; the values      AGAIN   argument: which shape of this message; the values
+//   GONE      what was there when its object was begun, and was removed by a getter: no such key, or a hole
 import { types } from 'node:util'
 import { describeShape, shapeOf, shapeWith, type Shape } from './codec-shapes.js'
 import { decodeAscii, decodeWide, writeAscii, writeWide } from './codec-text.js'
@@ -22,6 +23,7 @@ const ARRAY = 7
 const LOOSE = 8
 const OBJECT = 9
 const AGAIN = 10
+const GONE = 11
 
 const SPECIALS = [undefined, null, true, false] as const
 const [, NULL, TRUE, FALSE] = SPECIALS.map((_, index) => SPECIAL | (index << 4)) as [number, number, number, number]
@@ -181,14 +183,23 @@ export class TreeEncoder {
     if (prototype !== Object.prototype && prototype !== null) return false
     if (types.isProxy(object)) return false
     const keys = Object.keys(object)
+    if (isExotic(prototype, object, keys)) return false
     const shape = shapeOf(keys)
     if (shape) this.#shape(shape)
     else if (!this.#loose(keys.length)) return false
     for (const key of keys) {
       if (!shape && (key === '__proto__' || !this.#text(key))) return false
-      if (!this.#value((object as Record<string, unknown>)[key], depth + 1)) return false
+      const item = (object as Record<string, unknown>)[key]
+      if (item === undefined && !Object.hasOwn(object, key)) this.#gone()
+      else if (!this.#value(item, depth + 1)) return false
     }
     return true
+  }
+
+  /** Only a getter can have removed it: nobody else runs meanwhile. */
+  #gone(): void {
+    this.#reserve(1)
+    this.words[this.#at++] = GONE
   }
 
   #shape(shape: Shape): void {
@@ -218,7 +229,11 @@ export class TreeEncoder {
     if (keys.length !== length || (length > 0 && keys[length - 1] !== String(length - 1))) return false
     if (length > MOST || types.isProxy(items)) return false
     this.words[this.#at++] = ARRAY | (length << 4)
-    for (let i = 0; i < length; i++) if (!this.#value(items[i], depth + 1)) return false
+    for (let i = 0; i < length; i++) {
+      const item = items[i]
+      if (item === undefined && !Object.hasOwn(items, i)) this.#gone()
+      else if (!this.#value(item, depth + 1)) return false
+    }
     return true
   }
 
@@ -235,16 +250,38 @@ export class TreeEncoder {
   }
 }
 
+/** Whether an object with a plain one's prototype is of a kind that structured clone refuses: `arguments`, or a module's exports. */
+function isExotic(prototype: unknown, object: object, keys: readonly string[]): boolean {
+  if (prototype === null) return types.isModuleNamespaceObject(object)
+  return (keys.length === 0 || keys[0] === '0') && types.isArgumentsObject(object)
+}
+
 // Of the tree that is decoded just now. Decoding runs nobody's code.
 let words: Int32Array = new Int32Array(0)
 let at = 0
 const shapes: Shape[] = []
+let someGone = false
+
+/** Stands for what is gone until the tree is whole. */
+const nothing = Symbol('gone')
 
 export function decodeTree(encoded: Int32Array): unknown {
   words = encoded
   at = 0
   shapes.length = 0
-  return next()
+  someGone = false
+  const root = next()
+  if (someGone) removeGone(root)
+  return root
+}
+
+function removeGone(tree: unknown): void {
+  if (typeof tree !== 'object' || tree === null) return
+  for (const key of Object.keys(tree)) {
+    const item: unknown = Reflect.get(tree, key)
+    if (item === nothing) Reflect.deleteProperty(tree, key)
+    else removeGone(item)
+  }
 }
 
 function next(): unknown {
@@ -289,6 +326,9 @@ function next(): unknown {
       shapes.push(shape)
       return shape.make(next)
     }
+    case GONE:
+      someGone = true
+      return nothing
     default:
       return shapes[argument]!.make(next)
   }

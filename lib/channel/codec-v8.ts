@@ -2,27 +2,59 @@
 // of them are on one buffer, and that a Buffer is cloned to a Uint8Array.
 import { Deserializer, Serializer } from 'node:v8'
 import { DataCloneError } from '../errors.js'
-import { explainCloneFailure, findWithin } from '../memory/clone.js'
+import { explainCloneFailure, findWithin, isTooDeep, maySend, unreadable } from '../memory/clone.js'
 import { isShareable } from '../memory/handles.js'
+
+/** What Node's types leave out. */
+declare const WebAssembly: { readonly Module: Function }
+
+class ValueSerializer extends Serializer {
+  /** What is Node's (a KeyObject, a Blob) and is no bytes: V8 asks. */
+  hostObject: object | undefined
+
+  _writeHostObject(object: object): never {
+    this.hostObject = object
+    throw new TypeError('not to be had as bytes')
+  }
+}
 
 /** @throws DataCloneError */
 export function encodeAny(value: unknown, root: string): Uint8Array {
-  refuse(value, root, isShareable, (name) => `a shareable (${name})`)
+  const serializer = new ValueSerializer()
   try {
-    const serializer = new Serializer()
+    refuse(value, root, isNoBytes, (name) => (name === 'Module' ? 'a WebAssembly.Module' : `a shareable (${name})`))
     serializer.writeHeader()
     serializer.writeValue(value)
     return serializer.releaseBuffer()
   } catch (failure) {
-    refuse(value, root, isSharedMemory, (name) => `a ${name} on shared memory`)
+    if (failure instanceof DataCloneError) throw failure
+    if (!isTooDeep(failure)) {
+      refuse(value, root, isSharedMemory, (name) => `a ${name} on shared memory`)
+      refuse(
+        value,
+        root,
+        (inner) => inner === serializer.hostObject && maySend(inner),
+        (name) => (name ? `a ${name}` : 'a native object'),
+      )
+    }
     throw explainCloneFailure(failure, value, root)
   }
 }
 
+/** @throws DataCloneError */
 export function decodeAny(bytes: Uint8Array): unknown {
-  const deserializer = new Deserializer(bytes)
-  deserializer.readHeader()
-  return deserializer.readValue()
+  try {
+    const deserializer = new Deserializer(bytes)
+    deserializer.readHeader()
+    return deserializer.readValue()
+  } catch (failure) {
+    throw unreadable(failure)
+  }
+}
+
+/** What V8 would take, but not write. Of a module it writes nothing at all: what comes after it would be read in its place. */
+function isNoBytes(value: object): boolean {
+  return isShareable(value) || value instanceof WebAssembly.Module
 }
 
 function isSharedMemory(value: object): boolean {

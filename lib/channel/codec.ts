@@ -2,7 +2,8 @@
 // their own; trees of plain objects and arrays are encoded by codec-tree.ts; all else is V8's, which is structured clone itself:
 // its identities, cycles, errors and all (codec-v8.ts).
 //
-// One difference from structuredClone, on purpose: of a typed array that is a part of a larger buffer, only that part is sent.
+// Two differences from structuredClone, on purpose: of a typed array that is a part of a larger buffer, only that part is sent;
+// and a getter in a value that turns out to be no tree is called again by V8, which has to begin anew.
 import { decodeTree, TreeEncoder } from './codec-tree.js'
 import { decodeAny, encodeAny } from './codec-v8.js'
 import { arrayTypes, bytesOf, typeOfArray } from './codec-bytes.js'

@@ -9,11 +9,11 @@
 import { inspect } from 'node:util'
 import type { MessagePort, Transferable } from 'node:worker_threads'
 import { BrokenPipeError, ConnectionClosedError, EOFError, TimeoutError } from '../errors.js'
-import { explainCloneFailure } from '../memory/clone.js'
+import { explainCloneFailure, isTooDeep, unreadable } from '../memory/clone.js'
 import type { Words } from '../memory/atomics.js'
 import { mayAsk } from '../memory/liveness.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../memory/deadline.js'
-import { makeHoldable, onLeave, pack, registerShareable, replacePart, unpack } from '../memory/handles.js'
+import { makeHoldable, onLeave, pack, registerShareable, replacePart, unpack, type Packed } from '../memory/handles.js'
 import { AsyncQueue, block, DONE, WAIT, type Outcome, type Waiter } from '../sync/park.js'
 import { checkList, waitForAny, waitForAnySync } from './any.js'
 import { copyOfBytes } from './bytes.js'
@@ -52,6 +52,17 @@ const PEEKED = 4
 
 /** What is sent as it is, is told by this from what was packed. */
 const PACKED = '$manyhands:packed'
+
+/** Stands in the place of a message that cannot be read. Also when this end moves on before anybody asks for it. */
+const inPlaceOfUnreadable = (failure: unknown) => [PACKED, { failure }]
+
+/** What was packed, if the message is that. @throws DataCloneError it stands in the place of one that cannot be read */
+function packedIn(message: unknown): Packed | undefined {
+  if (!Array.isArray(message) || message[0] !== PACKED) return undefined
+  const packed = message[1] as Packed | { failure: unknown }
+  if ('failure' in packed) throw unreadable(packed.failure)
+  return packed
+}
 
 /** Waits until there is something to receive, and takes it or leaves it. */
 class Arrival implements Waiter {
@@ -139,12 +150,20 @@ export class Connection<T = any> {
     if (this.#wire.broken) throw new BrokenPipeError('send: the other end is closed, or its thread has ended')
     if (typeof value !== 'object' || value === null) return this.#post(value, value, transfer)
     const moved: Transferable[] = transfer ? [...transfer] : []
-    const packed = pack(value, moved)
+    const packed = this.#pack(value, moved)
     if (moved.some((item) => pipes.get(item as MessagePort) === this.#wire.words))
       throw new TypeError('send: an end of a Pipe cannot be sent through the same Pipe')
     const ambiguous = Array.isArray(value) && value[0] === PACKED
     const message = packed.handles || ambiguous ? [PACKED, packed] : value
     this.#post(message, value, moved.length > 0 ? moved : undefined)
+  }
+
+  #pack(value: object, moved: Transferable[]): Packed {
+    try {
+      return pack(value, moved)
+    } catch (failure) {
+      throw isTooDeep(failure) ? explainCloneFailure(failure, value, 'value') : failure
+    }
   }
 
   #post(message: unknown, value: unknown, transfer: readonly Transferable[] | undefined): void {
@@ -158,7 +177,9 @@ export class Connection<T = any> {
   /**
    * Receive the oldest message. Pending, it holds the program open.
    * @throws TimeoutError (ERR_MANYHANDS_TIMEOUT) nothing came in time; EOFError (ERR_MANYHANDS_EOF) the other end is closed or
-   * its thread has ended, and everything was received; ConnectionClosedError, TypeError as for `send`; the signal's reason.
+   * its thread has ended, and everything was received; DataCloneError (ERR_MANYHANDS_DATA_CLONE) the message cannot be read in
+   * this thread, and is lost: it is nested too deeply for its stack, say; ConnectionClosedError, TypeError as for `send`; the
+   * signal's reason.
    */
   async recv(options?: WaitOptions): Promise<T> {
     return this.#open(await this.#next('recv', options))
@@ -281,7 +302,7 @@ export class Connection<T = any> {
     this.#refuse(use, 'writes')
     const arrival = this.#arrival()
     const joined = this.#receivers.join(arrival, options)
-    if (!this.#receivers.empty) this.#wire.hear((message) => this.#hear(message))
+    if (!this.#receivers.empty) this.#wire.hear((message) => this.#hear(message), inPlaceOfUnreadable)
     try {
       if (await joined) return arrival.message
     } finally {
@@ -332,7 +353,7 @@ export class Connection<T = any> {
   /** @throws EOFError nothing is there, and nothing will come */
   #take(probing: boolean, seen = this.#wire.seen): unknown {
     if (this.#peeked.length > 0) return this.#peeked.shift()
-    const message = this.#wire.take()
+    const message = this.#wire.take(inPlaceOfUnreadable)
     if (message !== NOTHING) return message
     if (Wire.closedIn(seen)) throw new EOFError('the other end is closed, and all that it sent was received')
     if (probing ? this.#wire.gone : this.#wire.lost)
@@ -353,14 +374,16 @@ export class Connection<T = any> {
   }
 
   #open(message: unknown): T {
-    if (!Array.isArray(message) || message[0] !== PACKED) return message as T
-    return unpack(message[1]) as T
+    const packed = packedIn(message)
+    return (packed ? unpack(packed) : message) as T
   }
 
   #bytes(message: unknown): Uint8Array {
     if (message instanceof Uint8Array) return message
+    const packed = packedIn(message)
     this.#peeked.unshift(message)
-    throw new TypeError(`recvBytes: the message is not bytes but ${inspect(message, { depth: 0 })}; recv() receives it`)
+    const found = inspect(packed ? packed.value : message, { depth: 0 })
+    throw new TypeError(`recvBytes: the message is not bytes but ${found}; recv() receives it`)
   }
 
   #refuse(use: string, wrongDirection: Direction): void {

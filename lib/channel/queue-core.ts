@@ -90,7 +90,7 @@ export class QueueCore {
     return false
   }
 
-  /** The message that was read. */
+  /** The message that was read. @throws DataCloneError it cannot be read in this thread */
   value(): unknown {
     const { tag, length, inbox, large } = this.ring
     return decode(tag, length, inbox, large)
@@ -106,13 +106,24 @@ export class QueueCore {
     return written
   }
 
-  /** Read up to `max` messages that are there. @throws QueueShutDown */
+  /** Read up to `max` messages that are there. @throws QueueShutDown; DataCloneError the oldest cannot be read in this thread */
   readMany(max: number): unknown[] {
     const { ring } = this
     const values: unknown[] = []
-    const outcome = ring.readMany(max, () => values.push(this.value()))
+    let failure: unknown
+    const outcome = ring.readMany(max, () => {
+      if (failure !== undefined) return false
+      try {
+        values.push(this.value())
+      } catch (reason) {
+        if (values.length > 0) return false // The next call meets it again, as the oldest.
+        failure = reason
+      }
+      return true
+    })
     if (outcome === MOVED) openWide(ring.words, PUTTERS)
     if (outcome === SHUT_DOWN) throw shutDown('get')
+    if (failure !== undefined) throw failure
     return values
   }
 

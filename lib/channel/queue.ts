@@ -22,7 +22,8 @@ export interface QueueOptions {
 
 /**
  * Messages from any threads to any threads: each goes to one of those that `get`, those of one producer in their order. A message
- * is any value that structured clone takes, without shareables and shared memory. Shareable.
+ * is any value that structured clone takes, without shareables, shared memory, and what Node and WebAssembly add to structured
+ * clone (a KeyObject, a Blob, a WebAssembly.Module): those go through a Connection. Shareable.
  * After Python's multiprocessing.Queue; `shutdown` after queue.Queue of Python 3.13.
  */
 export class Queue<T = unknown> {
@@ -52,7 +53,7 @@ export class Queue<T = unknown> {
    * Put a message, waiting for room without blocking the thread. The value is copied at the call.
    * @throws QueueFull (ERR_MANYHANDS_QUEUE_FULL) no room in time; QueueShutDown (ERR_MANYHANDS_QUEUE_SHUT_DOWN);
    * QueueClosedError (ERR_MANYHANDS_QUEUE_CLOSED) closed by this thread; DataCloneError (ERR_MANYHANDS_DATA_CLONE); RangeError it
-   * takes more than `maxBytes`; the signal's reason, if that aborts. Nothing was put then.
+   * takes more than `maxBytes`; TypeError, RangeError bad arguments; the signal's reason, if that aborts. Nothing was put then.
    */
   async put(value: T, options?: WaitOptions): Promise<void> {
     const { timeoutMs, signal } = checkWaitOptions(options)
@@ -95,23 +96,33 @@ export class Queue<T = unknown> {
 
   /**
    * Put messages, as if by `put` for each, but faster. They are copied at the call; if one cannot be, none is put. If the time is
-   * over before there is room for all, QueueFull says how many were put.
+   * over before there is room for all, QueueFull says how many were put; so does QueueShutDown. After an abort, nobody does.
+   * @throws as `put`; TypeError `values` is not iterable
    */
   async putMany(values: Iterable<T>, options?: WaitOptions): Promise<void> {
     const { timeoutMs, signal } = checkWaitOptions(options)
     signal?.throwIfAborted()
     const core = this.#open()
+    if (typeof (values as Partial<Iterable<T>> | null | undefined)?.[Symbol.iterator] !== 'function')
+      throw new TypeError(`values must be iterable, not ${inspect(values)}`)
     const frames = [...values].map((value, index) => keep(this.#encode(value, `values[${index}]`)))
     let put = this.#putters.empty ? core.writeMany(frames, 0) : 0
     if (put === frames.length) return
     const waiter = new PutWaiter(core, false, () => (put += this.#open().writeMany(frames, put)) === frames.length)
-    if (!(await this.#putters.join(waiter, { timeout: timeoutMs, signal }))) throw full(timeoutMs, put, frames.length)
+    try {
+      if (await this.#putters.join(waiter, { timeout: timeoutMs, signal })) return
+    } catch (reason) {
+      throw reason instanceof QueueShutDown ? new QueueShutDown(reason.message + howMany(put, frames.length)) : reason
+    }
+    throw full(timeoutMs, put, frames.length)
   }
 
   /**
    * Take the oldest message, waiting for one without blocking the thread.
    * @throws QueueEmpty (ERR_MANYHANDS_QUEUE_EMPTY) nothing came in time; QueueShutDown (ERR_MANYHANDS_QUEUE_SHUT_DOWN) shut down
-   * and drained; QueueClosedError (ERR_MANYHANDS_QUEUE_CLOSED) closed by this thread; the signal's reason, if that aborts
+   * and drained; QueueClosedError (ERR_MANYHANDS_QUEUE_CLOSED) closed by this thread; DataCloneError (ERR_MANYHANDS_DATA_CLONE)
+   * the message cannot be read in this thread, and is lost: it is nested too deeply for its stack, say; TypeError, RangeError bad
+   * arguments; the signal's reason, if that aborts
    */
   async get(options?: WaitOptions): Promise<T> {
     const { timeoutMs, signal } = checkWaitOptions(options)
@@ -155,7 +166,11 @@ export class Queue<T = unknown> {
     return this.getSync(0)
   }
 
-  /** Wait for a message as `get` does, and take it, and those that are there besides. @param max as many at most, from 1 on */
+  /**
+   * Wait for a message as `get` does, and take it, and those that are there besides.
+   * @param max as many at most, from 1 on
+   * @throws as `get`, with the oldest taken if it cannot be read; RangeError, TypeError `max`
+   */
   async getMany(max: number, options?: WaitOptions): Promise<T[]> {
     checkInteger(max, 'max', 1, 2 ** 31 - 1)
     const { timeoutMs, signal } = checkWaitOptions(options)
@@ -188,8 +203,11 @@ export class Queue<T = unknown> {
    * Take no more messages, for all threads: `put` throws QueueShutDown from now on, also where it waits, and so does `get` when
    * the queue is drained.
    * @param immediate throw away what nobody got yet. @default false
+   * @throws TypeError `immediate` is not a boolean
    */
   shutdown(immediate = false): void {
+    if (typeof immediate !== 'boolean')
+      throw new TypeError(`immediate must be true or false, not ${inspect(immediate)}`)
     this.#open().shutDown(immediate)
   }
 
@@ -233,7 +251,7 @@ export class Queue<T = unknown> {
     const frame = encode(value, root)
     const { maxBytes } = this.#core
     if (frame.length > maxBytes)
-      throw new RangeError(`the message is ${frame.length} bytes, limit ${maxBytes} (maxBytes)`)
+      throw new RangeError(`${root ?? 'the message'} is ${frame.length} bytes, limit ${maxBytes} (maxBytes)`)
     return frame
   }
 }
@@ -250,8 +268,10 @@ export class JoinableQueue<T = unknown> extends Queue<T> {
   /**
    * Wait until all tasks put are done, without blocking the thread.
    * @returns whether they are: false when the time is over
+   * @throws QueueClosedError (ERR_MANYHANDS_QUEUE_CLOSED) closed by this thread; TypeError, RangeError bad arguments; the signal's
+   * reason, if that aborts
    */
-  join(options?: WaitOptions): Promise<boolean> {
+  async join(options?: WaitOptions): Promise<boolean> {
     return this.#joiners.join(this.#joiner(false), options)
   }
 
@@ -288,9 +308,10 @@ registerShareable('JoinableQueue', ([, , memory]) => new JoinableQueue(0, {}, me
 registerShareable('SimpleQueue', ([, , memory]) => new SimpleQueue(0, {}, memory as SharedArrayBuffer))
 
 function full(timeoutMs = Infinity, put = 0, of = 1): QueueFull {
-  const some = of > 1 ? `; ${put} of ${of} messages were put` : ''
-  return new QueueFull(timeoutMs > 0 ? `no room within ${timeoutMs} ms${some}` : `the queue is full${some}`)
+  return new QueueFull((timeoutMs > 0 ? `no room within ${timeoutMs} ms` : 'the queue is full') + howMany(put, of))
 }
+
+const howMany = (put: number, of: number) => (of > 1 ? `; ${put} of ${of} messages were put` : '')
 
 function empty(timeoutMs = Infinity): QueueEmpty {
   return new QueueEmpty(timeoutMs > 0 ? `no message within ${timeoutMs} ms` : 'the queue is empty')

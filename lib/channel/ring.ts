@@ -303,8 +303,11 @@ export class Ring {
     }
   }
 
-  /** Read up to `max` frames; `got` is called for each, with the lock held. None is taken before all are read. */
-  readMany(max: number, got: () => void): RingOutcome {
+  /**
+   * Read up to `max` frames; `got` is called for each, with the lock held, and says whether it takes it: one that it does not
+   * take is the last. None is taken before all are read.
+   */
+  readMany(max: number, got: () => boolean): RingOutcome {
     const { words } = this
     take(words, GET_LOCK)
     try {
@@ -315,10 +318,10 @@ export class Ring {
       let index = 0
       for (let n = 0; n < max && head !== tail; n++) {
         const at = this.#frameAt(head)
-        index = peek(this.words, at + 1)
         this.#copy(head, at)
+        if (!got()) break
+        index = peek(this.words, at + 1)
         head = (head + HEADER_BYTES + paddedTo8(this.length)) | 0
-        got()
       }
       this.#advance(head, index)
       return MOVED

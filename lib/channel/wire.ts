@@ -49,6 +49,7 @@ export class Wire {
   /** Whether anything was sent since the last message was received: who answers, lives, and the system is not asked. */
   #unanswered = true
   #listener: ((message: unknown) => void) | undefined
+  #failureListener: ((failure: unknown) => void) | undefined
 
   constructor(words: Words, side: number, port: MessagePort | null) {
     this.words = words
@@ -80,13 +81,19 @@ export class Wire {
     notifyAll(this.words, this.#peer + IN)
   }
 
-  /** The oldest message, or NOTHING. */
-  take(): unknown {
+  /** The oldest message, or NOTHING; for one that cannot be read here, what `unreadable` makes of the reason. */
+  take(unreadable: (failure: unknown) => unknown): unknown {
     if (this.#gone) return NOTHING
-    const letter = receiveMessageOnPort(this.port!)
-    if (letter === undefined) return NOTHING
+    let message: unknown
+    try {
+      const letter = receiveMessageOnPort(this.port!)
+      if (letter === undefined) return NOTHING
+      message = letter.message
+    } catch (failure) {
+      message = unreadable(failure) // It has left the port nevertheless.
+    }
     this.#countTaken()
-    return letter.message
+    return message
   }
 
   #countTaken(): void {
@@ -95,13 +102,15 @@ export class Wire {
   }
 
   /** Have the event loop take the messages, and hold it open, until `rest` or `deaf`. */
-  hear(onMessage: (message: unknown) => void): void {
+  hear(onMessage: (message: unknown) => void, unreadable: (failure: unknown) => unknown): void {
     if (this.#gone) return
     if (this.#listener) return this.port!.ref()
     this.#listener = (message) => {
       this.#countTaken()
       onMessage(message)
     }
+    this.#failureListener = (failure) => this.#listener?.(unreadable(failure))
+    this.port!.on('messageerror', this.#failureListener)
     this.port!.on('message', this.#listener)
   }
 
@@ -112,7 +121,8 @@ export class Wire {
 
   /** Leave what comes where it is, in the port. */
   deaf(): void {
-    if (this.#listener) this.port!.off('message', this.#listener)
+    if (!this.#listener) return
+    this.port!.off('message', this.#listener).off('messageerror', this.#failureListener!)
     this.#listener = undefined
   }
 

@@ -1,4 +1,5 @@
-// Why a value cannot be sent to another thread, and where in it the culprit is. Runs only after sending has failed.
+// Why a value cannot be sent to another thread, and where in it the culprit is. Runs only after sending has failed, or where
+// there is something to refuse.
 import { inspect } from 'node:util'
 import { DataCloneError } from '../errors.js'
 import { isShareable } from './handles.js'
@@ -14,14 +15,34 @@ export function explainCloneFailure(
   root: string,
   transfer: unknown[] = [],
 ): DataCloneError {
+  if (isTooDeep(failure))
+    return new DataCloneError(`${root} is nested too deeply to be sent to another thread`, {
+      path: root,
+      cause: failure,
+    })
   const culprit = findCulprit(value, root, new Set(transfer), new Set())
   if (typeof culprit === 'object') {
     const { path } = culprit
-    const what = describe(culprit.value)
-    return new DataCloneError(`${path} is ${what}, which cannot be sent to another thread`, { path, cause: failure })
+    const reason = mustMove(failureOf(culprit.value))
+      ? 'is moved to another thread, never cloned: it has to be in a transfer list'
+      : 'cannot be sent to another thread'
+    return new DataCloneError(`${path} is ${describe(culprit.value)}, which ${reason}`, { path, cause: failure })
   }
   return new DataCloneError(`${root} cannot be sent to another thread: ${messageOf(failure)}`, {
     path: root,
+    cause: failure,
+  })
+}
+
+/** Whether it is what V8 throws where the stack does not suffice for a walk through a value. */
+export function isTooDeep(failure: unknown): boolean {
+  return failure instanceof RangeError && /call stack/.test(failure.message)
+}
+
+/** The error of who receives a message that was sent well, but cannot be read here: it is nested more deeply than this thread's stack is, say. */
+export function unreadable(failure: unknown): DataCloneError {
+  return new DataCloneError(`a message came that cannot be read here, and is lost: ${messageOf(failure)}`, {
+    path: 'message',
     cause: failure,
   })
 }
@@ -63,7 +84,10 @@ function findCulprit(
   if (typeof value !== 'object' || value === null || seen.has(value)) return undefined
   if (transfer.has(value) || isShareable(value)) return 'excused'
   seen.add(value)
-  if (isCloneable(value)) return undefined
+  const failure = failureOf(value)
+  if (failure === undefined) return undefined
+  // It has methods of its own, which are not to blame.
+  if (mustMove(failure) && value.constructor?.name === 'FileHandle') return { path, value }
   let excused = false
   for (const [childPath, child] of children(value, path)) {
     const culprit = findCulprit(child, childPath, transfer, seen)
@@ -75,12 +99,27 @@ function findCulprit(
 
 /** Whether structured clone takes it, with nothing moved. */
 export function isCloneable(value: unknown): boolean {
+  return failureOf(value) === undefined
+}
+
+/** Whether it can be sent to another thread through a port: cloned, or moved. */
+export function maySend(value: unknown): boolean {
+  const failure = failureOf(value)
+  return failure === undefined || mustMove(failure)
+}
+
+/** What structured clone throws; `undefined`: nothing. */
+function failureOf(value: unknown): unknown {
   try {
     structuredClone(value)
-    return true
-  } catch {
-    return false
+    return undefined
+  } catch (failure) {
+    return failure ?? new Error('a getter threw nothing')
   }
+}
+
+function mustMove(failure: unknown): boolean {
+  return (failure as { code?: unknown } | undefined)?.code === 'ERR_MISSING_TRANSFERABLE_IN_TRANSFER_LIST'
 }
 
 function* children(value: object, path: string): Generator<[path: string, child: unknown]> {
@@ -104,6 +143,7 @@ function* children(value: object, path: string): Generator<[path: string, child:
       }
       yield [childPath, child]
     }
+    if (value instanceof Error && Object.hasOwn(value, 'cause')) yield [`${path}.cause`, value.cause]
   }
 }
 

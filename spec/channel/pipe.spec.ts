@@ -1,4 +1,6 @@
 import { once } from 'node:events'
+import { open } from 'node:fs/promises'
+import { setImmediate as turn } from 'node:timers/promises'
 import { Connection, Lock, Pipe, Process, ProcessPoolExecutor, Value } from 'manyhands'
 import { assert, runProgram, suite, thrownBy } from '../harness.js'
 import {
@@ -11,6 +13,7 @@ import {
   give,
   handDown,
   neverReceives,
+  sendDeep,
   sendThenReturn,
   waitForEver,
   type HandDown,
@@ -257,6 +260,68 @@ test('refuse what cannot be cloned, naming it, and are as they were', async () =
   assert.is(buffer.byteLength, 0)
   assert.is((b.recvSync() as ArrayBuffer).byteLength, 8)
   for (const end of [a, c]) end.close()
+})
+
+test('tell what must be moved from what cannot be sent', async () => {
+  const [a, b] = Pipe()
+  const { port1, port2 } = new MessageChannel()
+  const file = await open('package.json')
+  for (const value of [port1, file]) {
+    const error = await thrownBy(() => a.send({ list: [value] }))
+    assert.equal([error.code, error.path], [CLONE, 'value.list[0]'])
+    assert.match(error.message, `a ${value.constructor.name}, which is moved to another thread, never cloned`)
+  }
+  for (const transfer of [[5], [port1, port1], [{}]]) assert.is(await codeOf(() => a.send(1, transfer as never)), CLONE)
+  assert.is(b.pollSync(), false)
+  a.send({ list: [file, port1] }, [file as never, port1])
+  const [moved, port] = (b.recvSync() as { list: [typeof file, typeof port1] }).list
+  assert.ok((await moved.readFile('utf8')).includes('"manyhands"'))
+  port.postMessage('by the port')
+  assert.equal((await once(port2, 'message'))[0], 'by the port')
+  await moved.close()
+  for (const end of [port, a]) end.close()
+})
+
+// A pending recv waited for ever, the message was lost without a word, and poll was true from then on.
+test('lose a message that cannot be read here, with an error that says so, and no other', async () => {
+  const [here, there] = Pipe()
+  const process = start(sendDeep, there)
+  const first = await thrownBy(() => here.recv())
+  assert.equal([first.code, first.path], [CLONE, 'message'])
+  assert.match(first.message, 'a message came that cannot be read here, and is lost')
+  assert.instance(first.cause, RangeError)
+  assert.is(await here.recv(), 1)
+  await process.join()
+  assert.is(await here.poll(), true)
+  const uses = [
+    () => here.recvSync(),
+    () => here.recv(),
+    () => here.tryRecv(),
+    () => here.recvBytes(),
+    () => here.recvBytesSync(),
+  ]
+  for (const use of uses) {
+    assert.is(await codeOf(use), CLONE)
+    assert.is(here.recvSync(), 1)
+  }
+  for (const use of [() => here.recv(), () => here.recvSync()]) assert.is(await codeOf(use), EOF)
+  const [a, b] = Pipe()
+  let deep: unknown = 0
+  for (let i = 0; i < 100_000; i++) deep = { deep }
+  assert.match((await thrownBy(() => a.send(deep))).message, 'value is nested too deeply to be sent')
+  assert.is(b.pollSync(), false)
+  a.close()
+})
+
+test('move on with the error of a message that cannot be read', async () => {
+  const [here, there] = Pipe()
+  const pending = [codeOf(() => here.recv()), here.recv()]
+  await start(sendDeep, there).join()
+  assert.equal(await Promise.all(pending), [CLONE, 1])
+  await turn() // The next has come ahead of anybody who asks.
+  const [report, other] = Pipe()
+  start(drainInto, here, other)
+  assert.equal(await report.recv(), [[], CLONE])
 })
 
 test('carry shareables at any depth', async () => {
@@ -574,6 +639,147 @@ test('moves with a message that came ahead of anybody who asked, and its port', 
   await executor.submit(useBoth, there)
   assert.equal(await answer, [1])
   here.close()
+})
+
+test('refuse every bad argument, naming it, and are as they were', async () => {
+  const [a, b] = Pipe()
+  const bytes = new Uint8Array(10)
+  const nan = 'must be a number of milliseconds or Infinity, not NaN'
+  const cases: [use: () => unknown, kind: Function, message: string][] = [
+    [() => b.recvSync('1' as never), TypeError, "timeoutMs must be a number of milliseconds, not '1'"],
+    [() => b.recvBytesSync(NaN), RangeError, `timeoutMs ${nan}`],
+    [() => b.pollSync(NaN), RangeError, `timeoutMs ${nan}`],
+    [() => b.recvBytes({ timeout: NaN }), RangeError, `timeout ${nan}`],
+    [() => b.poll(null as never), TypeError, 'wait options must be a number or { timeout, signal }, not null'],
+    [() => Connection.wait([b], NaN), RangeError, `timeout ${nan}`],
+    [() => Connection.waitSync([b], NaN), RangeError, `timeoutMs ${nan}`],
+    [() => Connection.wait([b, 1 as never]), TypeError, 'wait takes connections and sentinels, not 1'],
+    [() => Connection.waitSync(5 as never), TypeError, 'wait takes a list of connections and sentinels, not 5'],
+    [() => Pipe(5 as never), TypeError, 'Pipe takes { duplex: true or false }, not 5'],
+    [() => Pipe({ duplex: null as never }), TypeError, 'duplex must be true or false, not null'],
+    [() => a.send(1, 'x' as never), TypeError, "transfer must be an array, not 'x'"],
+    [
+      () => a.sendBytes('x' as never),
+      TypeError,
+      "sendBytes takes a typed array, a Buffer, a DataView or an ArrayBuffer, not 'x'",
+    ],
+    [() => a.sendBytes(bytes, '1' as never), TypeError, "offset must be a number of bytes, not '1'"],
+    [() => a.sendBytes(bytes, 11), RangeError, 'offset must be a whole number of bytes from 0 to 10, not 11'],
+    [() => a.sendBytes(bytes, 4, 7), RangeError, 'size must be a whole number of bytes from 0 to 6, not 7'],
+  ]
+  for (const [use, kind, message] of cases) {
+    const error = await thrownBy(use)
+    assert.instance(error, kind)
+    assert.is(error.message, message)
+  }
+  assert.is(b.pollSync(), false)
+  a.sendBytes(bytes, 9)
+  assert.equal(b.recvBytesSync(), new Uint8Array(1))
+  a.close()
+})
+
+test('refuse the wrong direction, and what is closed, also for bytes and in a wait', async () => {
+  const [reader, writer] = Pipe({ duplex: false })
+  for (const use of [
+    () => writer.recvBytesSync(),
+    () => Connection.wait([writer], 0),
+    () => Connection.waitSync([reader, writer], 0),
+  ])
+    assert.match((await thrownBy(use)).message, 'this end of the Pipe only sends')
+  writer.send('still')
+  assert.is(reader.recvSync(), 'still')
+  reader.close()
+  for (const use of [() => reader.recvBytes(), () => reader.recvBytesSync(), () => Connection.waitSync([reader], 0)])
+    assert.is(await codeOf(use), CLOSED)
+  for (const use of [() => writer.send(1), () => writer.sendBytes(new Uint8Array(1))])
+    assert.is(await codeOf(use), BROKEN)
+  writer.close()
+})
+
+test('refuse everything of a moved end, bytes and waits included', async () => {
+  const [here, there] = Pipe()
+  const process = start(echoSync, there)
+  const uses = [
+    () => there.sendBytes(new Uint8Array(1)),
+    () => there.recvBytes(),
+    () => there.recvBytesSync(),
+    () => there.pollSync(),
+    () => Connection.wait([there], 0),
+    () => Connection.waitSync([there], 0),
+    () => there.send(1, []),
+    () => new Process({ target: echoSync, args: [there] }).start(),
+  ]
+  for (const use of uses) {
+    const error = await thrownBy(use)
+    assert.is(error.code, CLOSED)
+    assert.match(error.message, 'was moved to another thread')
+  }
+  here.close()
+  await process.join()
+})
+
+test('give up polling and waiting with a signal, also while they wait', async () => {
+  const [a, b] = Pipe()
+  const waits = [
+    (signal: AbortSignal) => b.poll({ timeout: Infinity, signal }),
+    (signal: AbortSignal) => b.recvBytes({ signal }),
+    (signal: AbortSignal) => Connection.wait([b], { signal }),
+  ]
+  for (const wait of waits) {
+    assert.is(await thrownBy(() => wait(AbortSignal.abort('before'))), 'before')
+    const aborter = new AbortController()
+    const waiting = thrownBy(() => wait(aborter.signal))
+    await turn()
+    aborter.abort('meanwhile')
+    assert.is(await waiting, 'meanwhile')
+  }
+  a.send('later')
+  assert.is(await b.recv(), 'later')
+  a.close()
+})
+
+test('leave a loop, and the rest where it is; a loop over an end that is closed here says so', async () => {
+  const [a, b] = Pipe()
+  for (const i of [1, 2, 3]) a.send(i)
+  for await (const i of b) if (i === 2) break
+  assert.is(b.recvSync(), 3)
+  const loop = codeOf(async () => {
+    for await (const _ of b) assert.unreachable()
+  })
+  b.close()
+  assert.is(await loop, CLOSED)
+  a.close()
+})
+
+test('are waited for in any iterable, and given in its order', async () => {
+  const [a, b] = Pipe()
+  const [c, d] = Pipe()
+  a.send(1)
+  c.send(2)
+  const both = await Connection.wait(new Set([d, b]), 0)
+  assert.ok(both.length === 2 && both[0] === d && both[1] === b)
+  assert.equal([b.recvSync(), d.recvSync()], [1, 2])
+  assert.equal(await Connection.wait([b, d], 0), [])
+  assert.equal(Connection.waitSync([b, d], 5), [])
+  a.close()
+  assert.ok((await Connection.wait([b, d]))[0] === b, 'the end of file is there to be met')
+  c.close()
+})
+
+test('carry messages of any size, none to megabytes', async () => {
+  const [here, there] = Pipe()
+  const process = start(echoSync, there)
+  for (const size of [0, 1, 1000, 100_000, 5_000_000]) {
+    const bytes = new Uint8Array(size).fill(size % 251)
+    here.send({ bytes, text: 'é'.repeat(size >> 2) })
+    const back = here.recvSync() as { bytes: Uint8Array; text: string }
+    assert.ok(Buffer.from(bytes).equals(back.bytes))
+    assert.ok(back.text === 'é'.repeat(size >> 2))
+    here.sendBytes(bytes)
+    assert.ok(Buffer.from(bytes).equals(await here.recvBytes()))
+  }
+  here.close()
+  await process.join()
 })
 
 test.run()

@@ -38,6 +38,16 @@ export const sendThenReturn = task(import.meta.url, function sendThenReturn(conn
   for (let i = 0; i < count; i++) connection.send(i)
 })
 
+/** Send six messages that the main thread's stack does not suffice to read, and one that it does after each. */
+export const sendDeep = task(import.meta.url, function sendDeep(connection: Connection) {
+  let deep: unknown = 0
+  for (let i = 0; i < 6000; i++) deep = { deep }
+  for (let i = 0; i < 6; i++) {
+    connection.send(deep)
+    connection.send(1)
+  }
+})
+
 export const addThrough = task(import.meta.url, function addThrough(connection: Connection) {
   const { deep } = connection.recvSync() as { deep: Map<string, [Value<'i'>, Lock]> }
   const [value, lock] = deep.get('both')!
