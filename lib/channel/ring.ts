@@ -37,7 +37,7 @@ import { giveBack, LockWaiter, ME } from '../sync/lock-word.js'
 import { block } from '../sync/park.js'
 
 const PUT_LOCK = 0
-export const TAIL = 2
+export const TAIL = 224
 const COUNT = 3
 const COUNTED = 4
 const SEEN_HEAD = 8
