@@ -31,6 +31,9 @@ export default function begin({ leases, outcomes }: Line): void {
     desk.learn(lease.news)
     leases.postMessage((await initialized) ?? (await runLease(desk, lease)))
   })
+  leases.on('messageerror', (failure) => {
+    leases.postMessage({ kind: 'unread', failure: encodeFailure(failure) } satisfies LeaseEnd)
+  })
   void tellReady(desk, initialized)
 }
 

@@ -6,6 +6,7 @@
 //     └── not begun: taken back from behind a slow one, by whoever wants to stop, or as the worker died
 import type { Transferable } from 'node:worker_threads'
 import { BrokenProcessPool, TimeoutError } from '../errors.js'
+import { unreadable } from '../memory/clone.js'
 import { LONGEST_TIMER_MS } from '../memory/deadline.js'
 import { whileBlocked } from '../memory/liveness.js'
 import { systemTimeout } from '../memory/timers.js'
@@ -50,7 +51,7 @@ export class Dispatcher {
 
   /** @param onIdle nothing is queued or in flight any more */
   constructor(
-    options: Omit<ThreadsOptions, 'onOutcome' | 'onBootFailure' | 'setup'> & {
+    options: Omit<ThreadsOptions, 'onOutcome' | 'onUnreadable' | 'onBootFailure' | 'setup'> & {
       setup: Omit<ThreadsOptions['setup'], 'slots'>
     },
     onIdle: () => void,
@@ -65,6 +66,10 @@ export class Dispatcher {
       ...options,
       setup: { ...setup, slots },
       onOutcome: (slot, task, outcome) => this.#bySlot[slot]?.hear(task, outcome),
+      onUnreadable: (threadId, failure) => {
+        for (const flight of this.#flights)
+          if (flight.taker === threadId) flight.hearUnreadable(unreadable(failure, 'result'))
+      },
       onBootFailure: (ending) => this.#break('a worker thread ended before it was ready', bootFailure(ending)),
     })
   }
@@ -189,6 +194,7 @@ export class Dispatcher {
   }
 
   #onEnd(flight: Flight, end: LeaseEnd): void {
+    if (end.kind === 'unread') return this.#onUnsent(flight, decodeFailure(end.failure), [])
     if (end.kind === 'broken') return this.#break(end.what, decodeFailure(end.failure))
     this.#functions.measure(end.spent)
     this.#collect(flight)

@@ -60,7 +60,9 @@ export class Flight {
   moved = false
   readonly #slots: Slots
   readonly #settle: (job: Job, outcome: JobOutcome) => void
-  #posted: Map<number, Outcome> | undefined
+  #posted: Map<number, JobOutcome> | undefined
+  /** Behind the last task whose outcome came by a message: they come in order. */
+  #heard = 0
   /** How many were claimed, once no more can be. */
   #closed: number | undefined
   #told = 0
@@ -124,6 +126,19 @@ export class Flight {
 
   /** An outcome came by a message. */
   hear(task: number, outcome: Outcome): void {
+    this.#keep(task, outcome)
+  }
+
+  /** An outcome came that cannot be read: that of the next task that has posted one. */
+  hearUnreadable(error: Error): void {
+    const done = this.#slots.done(this.slot)
+    let task = this.#heard
+    while (task < done && !this.#slots.isPosted(this.slot, task)) task++
+    this.#keep(task, { kind: 'failed', error })
+  }
+
+  #keep(task: number, outcome: JobOutcome): void {
+    this.#heard = task + 1
     this.#posted ??= new Map()
     this.#posted.set(task, outcome)
   }

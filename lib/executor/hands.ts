@@ -103,9 +103,22 @@ export class Hand {
     errand.onEnd(end)
   }
 
-  /** Nobody listens for it: what was posted before a task counts as finished is there when it does. */
-  hear(onMessage: (message: WorkerMessage) => void): void {
-    for (let got; (got = receiveMessageOnPort(this.#line.outcomes));) onMessage(got.message as WorkerMessage)
+  /**
+   * Nobody listens for it: what was posted before a task counts as finished is there when it does.
+   * @param onUnreadable in the place of a message that cannot be read in this thread, for want of stack, say
+   */
+  hear(onMessage: (message: WorkerMessage) => void, onUnreadable: (failure: unknown) => void): void {
+    for (;;) {
+      let got: { message: unknown } | undefined
+      try {
+        got = receiveMessageOnPort(this.#line.outcomes)
+      } catch (failure) {
+        onUnreadable(failure)
+        continue
+      }
+      if (!got) return
+      onMessage(got.message as WorkerMessage)
+    }
   }
 
   /** Its thread has ended, or it will never have one. */

@@ -47,6 +47,8 @@ export interface Lease {
 export type LeaseEnd =
   /** For each function that ran, flat: its number, how many calls, and how many milliseconds they took together. */
   | { kind: 'ended'; spent: number[] }
+  /** The worker could not read it: it is nested more deeply than its stack is, say. Nothing of it was run. */
+  | { kind: 'unread'; failure: Failure }
   /** No task can run in this worker: its initializer failed, or a task's module cannot be imported. */
   | { kind: 'broken'; what: string; failure: Failure }
 

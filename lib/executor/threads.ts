@@ -35,6 +35,8 @@ export interface ThreadsOptions {
   resourceLimits: ResourceLimits | undefined
   /** An outcome that a worker has posted. */
   onOutcome: (slot: number, task: number, outcome: Outcome) => void
+  /** The next outcome of the thread cannot be read here. */
+  onUnreadable: (threadId: number, failure: unknown) => void
   /** A thread ended before it was ready for its first task: the next would, too. */
   onBootFailure: (ending: Ending) => void
 }
@@ -235,10 +237,13 @@ export class Threads {
   /** Take in what a thread has posted. */
   hear(threadId: number): void {
     const thread = this.#threads.get(threadId)
-    thread?.hand?.hear((message) => {
-      if (message.kind === 'ready') thread.ready = true
-      else this.#options.onOutcome(message.slot, message.task, message.outcome)
-    })
+    thread?.hand?.hear(
+      (message) => {
+        if (message.kind === 'ready') thread.ready = true
+        else this.#options.onOutcome(message.slot, message.task, message.outcome)
+      },
+      (failure) => this.#options.onUnreadable(threadId, failure),
+    )
   }
 
   /** Tell of an error outside of any task: in a timer that a task left behind, say. The thread is replaced. */

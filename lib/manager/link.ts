@@ -21,7 +21,7 @@ import { expose, transferHandlers } from 'comlink'
 import type { MessagePort, Transferable } from 'node:worker_threads'
 import type { Site } from '../executor/site.js'
 import { decodeFailure, encodeFailure, type Failure } from '../task/failure.js'
-import { explainCloneFailure } from '../memory/clone.js'
+import { explainCloneFailure, unreadable } from '../memory/clone.js'
 import { pack, unpack, type Packed } from '../memory/handles.js'
 import type { Notice, Request } from './wire.js'
 
@@ -111,6 +111,7 @@ export class Link {
     }
     expose((request: Request) => this.#serve(request), endpoint)
     port.on('message', (items: unknown[]) => this.#receive(items))
+    port.on('messageerror', (failure) => this.#onUnreadable(failure))
     port.once('close', () => this.#close())
     port.unref()
   }
@@ -278,12 +279,22 @@ export class Link {
     }
   }
 
+  /** An answer came that cannot be read in this thread, and nobody knows whose it is: any of the pending calls may be it. */
+  #onUnreadable(failure: unknown): void {
+    this.#port.unref()
+    for (const { reject } of this.#takePending()) reject(unreadable(failure, 'result'))
+  }
+
   #close(): void {
     this.#closed = true
     this.#waiting = []
+    void this.#rejectAll(this.#takePending())
+  }
+
+  #takePending(): Pending[] {
     const pending = [...this.#pending.values()]
     this.#pending.clear()
-    void this.#rejectAll(pending)
+    return pending
   }
 }
 

@@ -40,9 +40,9 @@ export function isTooDeep(failure: unknown): boolean {
 }
 
 /** The error of who receives a message that was sent well, but cannot be read here: it is nested more deeply than this thread's stack is, say. */
-export function unreadable(failure: unknown): DataCloneError {
-  return new DataCloneError(`a message came that cannot be read here, and is lost: ${messageOf(failure)}`, {
-    path: 'message',
+export function unreadable(failure: unknown, path = 'message'): DataCloneError {
+  return new DataCloneError(`a ${path} came that cannot be read here, and is lost: ${messageOf(failure)}`, {
+    path,
     cause: failure,
   })
 }

@@ -268,4 +268,33 @@ test('runs tasks that submit work to executors of their own', async () => {
 
 test('ends', () => executor.shutdown())
 
+test('a result or an argument that is nested too deeply for a stack fails its task alone', async () => {
+  await using executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+  const nest = (depth: number) => {
+    let value: unknown = null
+    for (let i = 0; i < depth; i++) value = new Map([[1, value]])
+    return value
+  }
+  // A worker has a larger stack than this thread: it can send what cannot be read here.
+  const futures = [10, 8000, 10].map((depth) => executor.submit(nest, depth))
+  const errors = await Promise.all(futures.map((future) => future.exception()))
+  assert.equal(
+    errors.map((error) => (error instanceof DataCloneError ? error.path : error)),
+    [null, 'result', null],
+  )
+  const settled = await executor.map(nest, [8000, 10], { settled: true, chunksize: 2 })
+  assert.equal(
+    settled.map(({ status }) => status),
+    ['rejected', 'rejected'],
+  )
+  assert.is((await thrownBy(() => executor.submit((value: unknown) => value, nest(50_000)))).path, 'args')
+  assert.is(await executor.submit(() => 1), 1)
+  // Here it is the worker that cannot read it.
+  await using small = new ProcessPoolExecutor({ maxWorkers: 1, resourceLimits: { stackSizeMb: 0.3 } })
+  const sent = [executor, small].map((one) => one.submit((value: unknown) => typeof value, nest(900)).exception())
+  const [here, there] = (await Promise.all(sent)) as ({ path?: string } | null)[]
+  assert.equal([here, there?.path], [null, 'args'])
+  assert.is(await small.submit(() => 1), 1)
+})
+
 test.run()

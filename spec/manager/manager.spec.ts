@@ -277,4 +277,12 @@ test('a proxy in a string calls nothing', async () => {
   assert.equal([code, stdout], [0, 'true false true\n'])
 })
 
+test('an answer that is nested too deeply for the stack here fails the call', async () => {
+  await using manager = await Manager.start()
+  const heap = manager.create(Heap)
+  // The manager's is larger.
+  assert.instance(await thrownBy(() => heap.nest(8000)), DataCloneError)
+  assert.ok((await heap.nest(10)) instanceof Map)
+})
+
 test.run()

@@ -81,6 +81,11 @@ export class Heap {
     const { heapUsed, external } = process.memoryUsage()
     return heapUsed + external
   }
+  nest(depth: number): unknown {
+    let value: unknown = null
+    for (let i = 0; i < depth; i++) value = new Map([[1, value]])
+    return value
+  }
 }
 task(import.meta.url, Heap)
 
