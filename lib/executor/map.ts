@@ -178,7 +178,7 @@ export class Mapping<R> implements MapResult<R> {
     const { settled = false } = this.#options
     const count = chunk.items.length / chunk.arity
     const onFailed = (thrown: unknown) => {
-      if (thrown instanceof DataCloneError && thrown.path.startsWith('args') && count > 1)
+      if (thrown instanceof DataCloneError && !thrown.path.startsWith('result') && count > 1)
         void this.#submitEach(chunk, place, onDone)
       else onDone(failedChunk(count, settled, thrown))
     }
