@@ -137,8 +137,9 @@ export class Dispatcher {
     for (const flight of this.#flights) this.#collect(flight)
     let [queued, running] = [this.#queue.size, 0]
     for (const flight of this.#flights) {
-      running += flight.running
-      queued += flight.jobs.slice(flight.claimed).filter((job) => job.flight === flight && !job.over).length
+      const there = flight.count()
+      running += there.running
+      queued += there.queued
     }
     return { workers: this.#threads.size, queued, running, workersLost: this.#workersLost }
   }

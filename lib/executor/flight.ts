@@ -106,9 +106,17 @@ export class Flight {
     return this.#told > 0 && this.#told === this.claimed && this.open === 0
   }
 
-  /** How many tasks were begun and are not settled: the one that runs, and those done whose outcome was not told yet. */
-  get running(): number {
-    return this.jobs.slice(this.#told, this.claimed).filter(({ over }) => !over).length
+  /**
+   * How many tasks were begun and are not settled (the one that runs, and those done whose outcome was not told yet), and how
+   * many were not begun. Each is one or the other: the worker may claim one at any moment.
+   */
+  count(): { running: number; queued: number } {
+    const { claimed } = this
+    const waits = (job: Job) => job.flight === this && !job.over
+    return {
+      running: this.jobs.slice(this.#told, claimed).filter(({ over }) => !over).length,
+      queued: this.jobs.slice(claimed).filter(waits).length,
+    }
   }
 
   /** Whether a worker has begun the task and not finished it. */

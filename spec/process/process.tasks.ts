@@ -9,7 +9,7 @@ import {
   type CurrentProcess,
   type Task,
 } from 'manyhands'
-import { MessageChannel, threadId, type MessagePort } from 'node:worker_threads'
+import { MessageChannel, receiveMessageOnPort, threadId, type MessagePort } from 'node:worker_threads'
 
 const card = ({ name, pid, daemon, exitcode }: CurrentProcess) => ({ name, pid, daemon, exitcode })
 
@@ -27,12 +27,12 @@ export const describeSelf: Task<[MessagePort, depth?: number]> = task(
     if (depth === 0) return
     for (const given of [{}, { name: 'named', daemon: false }]) {
       const { port1, port2 } = new MessageChannel()
-      port1.on('message', (message) => port.postMessage(message))
       const child = new Process({ target: describeSelf, args: [port2, depth - 1], transfer: [port2], ...given })
       child.start()
       if (activeChildren()[0] !== child) throw new Error('not among the active children')
       await child.join()
       if (activeChildren().length > 0) throw new Error('still among the active children')
+      for (let letter; (letter = receiveMessageOnPort(port1));) port.postMessage(letter.message)
       port1.close()
     }
   },
