@@ -135,9 +135,10 @@ test('a worker thread of the program’s own is a process by its thread', async 
     { eval: true },
   )
   const { threadId: pid } = worker
+  const exited = once(worker, 'exit') // The last message and the exit may come in one turn.
   const [message] = (await once(worker, 'message')) as unknown[]
   assert.equal(message, [`Thread-${pid}`, pid, null, 'Process-1'])
-  await once(worker, 'exit')
+  await exited
 })
 
 test.run()
