@@ -61,10 +61,6 @@ export class Hand {
     line.leases.unref()
   }
 
-  get busy(): boolean {
-    return this.#errand !== undefined
-  }
-
   give(errand: Errand): void {
     const { makeLease, transfer, functions } = errand
     this.#errand = errand // At once: making the message may call getters, which may submit.
@@ -121,15 +117,17 @@ export class Hand {
     }
   }
 
-  /** Its thread has ended, or it will never have one. */
-  end(ending?: Ending): void {
+  /** Its thread has ended, or it will never have one. @returns whether an errand failed of that */
+  end(ending?: Ending): boolean {
     const { leases, outcomes } = this.#line
     const last = receiveMessageOnPort(leases)
     if (last) this.#finish(last.message as LeaseEnd)
     leases.close()
     outcomes.close()
-    this.#errand?.onFailure(new ThreadEnded(ending))
+    const errand = this.#errand
     this.#errand = undefined
+    errand?.onFailure(new ThreadEnded(ending))
+    return errand !== undefined
   }
 }
 

@@ -162,12 +162,14 @@ export class Threads {
     this.#watchIdle()
   }
 
-  #dismiss(hand: Hand, ending?: Ending): void {
-    hand.end(ending)
+  /** @returns whether an errand failed of that */
+  #dismiss(hand: Hand, ending?: Ending): boolean {
+    const failed = hand.end(ending)
     this.#hands.delete(hand)
     this.#resting = this.#resting.filter((other) => other !== hand)
     // Once piscina knows of it, too: until then it would start no thread.
     queueMicrotask(() => !this.#ended && this.#serve())
+    return failed
   }
 
   #watchIdle(): void {
@@ -314,8 +316,9 @@ export class Threads {
     thread.dying = true
     this.#checkBoot(thread, ending)
     this.#threads.delete(id)
-    if (!hand?.busy && thread.ready) this.tellOfIdleDeath(ending)
-    if (hand) this.#dismiss(hand, ending)
+    // Not by `busy`: the end of its last lease may be there, and not be heard yet.
+    const failed = hand !== undefined && this.#dismiss(hand, ending)
+    if (!failed && thread.ready) this.tellOfIdleDeath(ending)
   }
 
   #checkBoot(thread: Thread, ending: Ending): void {

@@ -110,6 +110,35 @@ test('that come to a worker just as it dies go to another, and what it died of i
   assert.is(stderr.match(/An idle worker died:\nError: nobody looks/g)?.length, 1, stderr)
 })
 
+test('that end just before their worker dies are not what it died of: that is told', async () => {
+  const { code, stdout, stderr } = await runProgram(`
+    import { ProcessPoolExecutor } from 'manyhands'
+    const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+    const [STEP, GO] = [0, 1]
+    const words = new Int32Array(new SharedArrayBuffer(8))
+    const future = executor.submit((words, STEP, GO) => {
+      const reach = (step) => {
+        Atomics.store(words, STEP, step)
+        Atomics.notify(words, STEP)
+      }
+      process.on('exit', () => reach(2))
+      void Promise.reject(new Error('nobody looks'))
+      reach(1)
+      Atomics.wait(words, GO, 0)
+      return 1
+    }, words, STEP, GO)
+    await Atomics.waitAsync(words, STEP, 0).value
+    // The rest happens while the event loop is blocked. It hears of the exit first, then of the lease's end.
+    Atomics.store(words, GO, 1)
+    Atomics.notify(words, GO)
+    Atomics.wait(words, STEP, 1)
+    Atomics.wait(words, STEP, 2, 200)
+    console.log(await future)
+  `)
+  assert.equal({ code, stdout }, { code: 0, stdout: '1\n' })
+  assert.is(stderr.match(/An idle worker died:\nError: nobody looks/g)?.length, 1, stderr)
+})
+
 test('wait for a hand that retires, each with its own numbers', async () => {
   await using executor = new ProcessPoolExecutor({ maxWorkers: 4, idleTimeout: 30 })
   const block = (ms: number): void => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
