@@ -35,9 +35,9 @@ port.on('message', (message: ProcessMessage) => {
 port.postMessage(null) // booted: see lib/process/reserve.ts
 
 // With nothing to do by then, this thread is in reserve: load what a task's module is going to need.
+let preloading: Promise<unknown> | undefined
 const preload = setTimeout(() => {
-  void inheritLoader()
-  void import('../lib/index.js')
+  preloading = Promise.allSettled([inheritLoader(), import('../lib/index.js')])
 }, 20)
 
 async function run({
@@ -49,6 +49,7 @@ async function run({
   env,
 }: ProcessMessage & { kind: 'start' }): Promise<void> {
   clearTimeout(preload)
+  await preloading // A CommonJS module cannot require what is half imported.
   if (!begin(control)) return
   if (env) replaceEnvironment(env)
   becomeProcess(identity).watchCancellation(control, CANCELLED)

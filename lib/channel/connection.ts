@@ -147,7 +147,7 @@ export class Connection<T = any> {
     this.#refuse('send', 'reads')
     if (transfer !== undefined && !Array.isArray(transfer))
       throw new TypeError(`transfer must be an array, not ${inspect(transfer)}`)
-    if (this.#wire.broken) throw new BrokenPipeError('send: the other end is closed, or its thread has ended')
+    if (this.#broken) throw new BrokenPipeError('send: the other end is closed, or its thread has ended')
     if (typeof value !== 'object' || value === null) return this.#post(value, value, transfer)
     const moved: Transferable[] = transfer ? [...transfer] : []
     const packed = this.#pack(value, moved)
@@ -233,7 +233,7 @@ export class Connection<T = any> {
   sendBytes(view: ArrayBufferView | ArrayBufferLike, offset?: number, size?: number): void {
     this.#refuse('sendBytes', 'reads')
     const bytes = copyOfBytes(view, offset, size)
-    if (this.#wire.broken) throw new BrokenPipeError('sendBytes: the other end is closed, or its thread has ended')
+    if (this.#broken) throw new BrokenPipeError('sendBytes: the other end is closed, or its thread has ended')
     this.#post(bytes, bytes, [bytes.buffer])
   }
 
@@ -343,6 +343,17 @@ export class Connection<T = any> {
       arrival.seen = this.#wire.seen
       return this.#ready(arrival.probing, arrival.seen)
     })
+  }
+
+  /** Whether nobody will read what is sent. */
+  get #broken(): boolean {
+    if (this.#wire.broken) return true
+    if (!this.#wire.peerTravels || !mayAsk(this)) return false
+    // The port tells once it is empty. It may have to tell in a blocked thread: what came is taken from it here.
+    const waiting = this.#peeked.length
+    for (let message; (message = this.#wire.take(inPlaceOfUnreadable)) !== NOTHING;) this.#peeked.push(message)
+    if (this.#peeked.length > waiting) this.#run()
+    return this.#wire.gone
   }
 
   /** For those who do not wait: whether it is time to look for the other end's death. */

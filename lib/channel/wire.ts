@@ -141,6 +141,11 @@ export class Wire {
     return owner >= 0 && owner !== threadId && (isDead(owner) || (this.#unanswered && mayAsk(this) && findDead(owner)))
   }
 
+  /** Whether the other end is on its way to another thread. If that dies before it looks, only the port tells: by `gone`. */
+  get peerTravels(): boolean {
+    return load(this.words, this.#peer + OWNER) === 0
+  }
+
   /** Whether it was seen to be gone. */
   get lost(): boolean {
     return this.#gone

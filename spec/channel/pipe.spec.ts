@@ -420,6 +420,31 @@ test('tell the end of file when a receiver dies with a connection unread', async
   assert.is(await codeOf(() => kept.recv()), EOF)
 })
 
+test('tell a blocked sender of an end that was lost on its way, and lose nothing of what that had sent', async () => {
+  for (const duplex of [false, true]) {
+    const [traveller, end] = Pipe({ duplex })
+    if (duplex) for (const value of [1, 2, 3]) traveller.send(value)
+    const [here, there] = Pipe()
+    const process = start(neverReceives, there)
+    assert.is(await here.recv(), 'here')
+    here.send(traveller)
+    end.send('nobody reads it')
+    process.terminate()
+    process.joinSync()
+    const sendOn = () => {
+      for (let i = 0; i < 10_000; i++) {
+        end.send(i)
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1)
+      }
+    }
+    assert.is(await codeOf(sendOn), BROKEN)
+    assert.is(await codeOf(() => end.sendBytes(new Uint8Array(1))), BROKEN)
+    if (!duplex) continue
+    assert.equal([end.recvSync(), await end.recv(), end.tryRecv()], [1, 2, { value: 3 }])
+    assert.is(await codeOf(() => end.recvSync()), EOF)
+  }
+})
+
 test('tell of a peer that was terminated in recvSync: blocked, awaiting and sending', async () => {
   for (const meet of [
     (end: Connection) => end.recvSync(),

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { assert, suite, thrownBy } from '../harness.js'
+import { assert, runProgram, suite, thrownBy } from '../harness.js'
 import { ended, replyOf } from '../process/replies.js'
 import * as tasks from './finding.tasks.js'
 
@@ -56,6 +56,25 @@ test('a task need not be exported', async () => {
 test('a CommonJS module names itself by __filename', async () => {
   const { reply } = createRequire(import.meta.url)(fixture('tasks.cjs').pathname) as { reply: typeof tasks.byUrl }
   assert.equal(await replyOf(reply, [5]), ['from CommonJS', 5])
+})
+
+test('a CommonJS module may require this package, also in a thread of the reserve that is just importing it', async () => {
+  const program = `
+    import tasks from ${JSON.stringify(fixture('tasks.cjs').href)}
+    import { setTimeout as pause } from 'node:timers/promises'
+    import { MessageChannel } from 'node:worker_threads'
+    import { Process } from 'manyhands'
+    for (const ms of [0, 100, 200, 300, 400]) {
+      await pause(ms)
+      const { port1, port2 } = new MessageChannel()
+      const process = new Process({ target: tasks.reply, args: [port2, ms], transfer: [port2] }).start()
+      await process.join()
+      console.log(process.exitcode)
+      port1.close()
+    }
+  `
+  const ended = await runProgram(program, ['--import', fixture('slow-index.mjs').href])
+  assert.equal(ended, { code: 0, signal: null, stdout: '0\n0\n0\n0\n0\n', stderr: '' })
 })
 
 test('a name is taken once per module', async () => {
