@@ -15,6 +15,7 @@ import { mayAsk } from '../memory/liveness.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../memory/deadline.js'
 import { makeHoldable, onLeave, pack, registerShareable, replacePart, unpack, type Packed } from '../memory/handles.js'
 import { AsyncQueue, block, DONE, WAIT, type Outcome, type Waiter } from '../sync/park.js'
+import { Patience } from '../sync/patience.js'
 import { checkList, waitForAny, waitForAnySync } from './any.js'
 import { copyOfBytes } from './bytes.js'
 import { NOTHING, Wire } from './wire.js'
@@ -71,11 +72,13 @@ class Arrival implements Waiter {
   seen = 0
   probing = false
   message: unknown = NOTHING
+  readonly patience: Patience
   readonly #attempt: (arrival: Arrival) => boolean
 
-  constructor({ words, index }: Wire, attempt: (arrival: Arrival) => boolean) {
+  constructor({ words, index }: Wire, patience: Patience, attempt: (arrival: Arrival) => boolean) {
     this.words = words
     this.index = index
+    this.patience = patience
     this.#attempt = attempt
   }
 
@@ -111,6 +114,7 @@ export class Connection<T = any> {
   readonly #receivers = new AsyncQueue({ wake: 'run' })
   /** For those who block. One for all calls: with the last of their kind, V8 drops the code that it has optimized for them. */
   readonly #blocking: Arrival
+  readonly #patience = new Patience()
   readonly #pollers = new Set<AsyncQueue>()
 
   /** @internal */
@@ -329,7 +333,7 @@ export class Connection<T = any> {
   }
 
   #arrival(): Arrival {
-    return new Arrival(this.#wire, (arrival) => {
+    return new Arrival(this.#wire, this.#patience, (arrival) => {
       this.#refuse('recv', 'writes')
       arrival.seen = this.#wire.seen // Before it is looked for: see wire.ts.
       arrival.message = this.#take(arrival.probing, arrival.seen)
@@ -338,7 +342,7 @@ export class Connection<T = any> {
   }
 
   #readiness(): Arrival {
-    return new Arrival(this.#wire, (arrival) => {
+    return new Arrival(this.#wire, this.#patience, (arrival) => {
       this.#refuse('poll', 'writes')
       arrival.seen = this.#wire.seen
       return this.#ready(arrival.probing, arrival.seen)

@@ -51,6 +51,17 @@ export function spinWhile(words: Words, index: number, seen: number): void {
   for (let looks = LOOKS; looks > 0 && words[index] === seen; looks--);
 }
 
+/** As `spinWhile`, for a time. @returns whether the word has changed: as much a hint */
+export function changesWithin(words: Words, index: number, seen: number, ms: number): boolean {
+  if (LOOKS === 0) return false
+  const endMs = performance.now() + ms
+  do {
+    spinWhile(words, index, seen)
+    if (words[index] !== seen) return true
+  } while (performance.now() < endMs)
+  return false
+}
+
 /** A view of shared integers: of numbers up to 32 bits, of bigints for 64. */
 export type IntegerView<T extends number | bigint> = T extends bigint
   ? BigInt64Array<SharedArrayBuffer> | BigUint64Array<SharedArrayBuffer>

@@ -29,6 +29,7 @@ import { notifyAll, peek, poke, type Words } from '../memory/atomics.js'
 import { enrol, findDead, isDead, mayAsk } from '../memory/liveness.js'
 import { giveBack, LOCK_WORDS, LockWaiter, ME, tryTake } from './lock-word.js'
 import { block, DONE, WAIT, type Outcome, type Waiter } from './park.js'
+import { Patience } from './patience.js'
 
 const ENTRIES = LOCK_WORDS
 const TICKET = 3
@@ -59,6 +60,7 @@ export abstract class Monitor {
   /** Growable: the views are of fixed length, which are fast, and renewed when it has grown. */
   readonly memory: SharedArrayBuffer
   words: Words
+  readonly patience: Patience = new Patience()
   /** Entries to be woken when the mutex is free. */
   #toWake: number[] = []
 
@@ -330,6 +332,10 @@ export class EntryWaiter implements Waiter {
     this.blocking = blocking
     this.kind = kind
     this.count = count
+  }
+
+  get patience(): Patience {
+    return this.#monitor.patience
   }
 
   sleepOn(words: Words, entry: number): void {

@@ -14,6 +14,7 @@ import { whenAborted } from '../memory/abort.js'
 import { checkWaitOptions, startTimer, type WaitOptions } from '../memory/deadline.js'
 import { notifyAll, waitOn, whenChanged, type Words } from '../memory/atomics.js'
 import { beforeLongWait, doChores } from '../memory/liveness.js'
+import type { Patience } from './patience.js'
 
 /** What a try came to. */
 export type Outcome = typeof DONE | typeof AGAIN | typeof WAIT
@@ -28,6 +29,8 @@ export interface Waiter {
   readonly words: Words
   readonly index: number
   readonly seen: number
+  /** Who blocks looks for a moment before it sleeps, if this is given. */
+  readonly patience?: Patience
   /** Has waited for longer than a wake-up takes. Set by who drives it. */
   probing: boolean
   attempt(): Outcome
@@ -49,6 +52,7 @@ export function block(waiter: Waiter, timeoutMs: number): boolean {
     // Not before the try: who was woken and then gives up because it is late has swallowed a wake-up that others wait for.
     const leftMs = endMs === Infinity ? Infinity : endMs - performance.now()
     if (leftMs <= 0) return waiter.giveUp()
+    if (waiter.patience?.pays(waiter.words, waiter.index, waiter.seen)) continue
     if (waitOn(waiter.words, waiter.index, waiter.seen, Math.min(leftMs, sliceMs)) === 'timed-out') {
       if (!waiter.probing) beforeLongWait()
       waiter.probing = true

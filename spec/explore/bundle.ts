@@ -81,6 +81,7 @@ const REPLACED: Record<string, string> = {
     export const notifyOne = (words, index) => controller.notify(words, index, 1)
     export const notifyAll = (words, index) => controller.notify(words, index, Infinity)
     export const spinWhile = () => {}
+    export const changesWithin = () => false
     export const whenChanged = controller.whenChanged`,
   'lib/memory/liveness.ts': `
     export const isDead = controller.isDead
