@@ -167,7 +167,8 @@ export class Queue<T = unknown> {
   }
 
   /**
-   * Wait for a message as `get` does, and take it, and those that are there besides.
+   * Wait for a message as `get` does, and take it, and those that are there besides, up to about a megabyte: those who put wait
+   * meanwhile.
    * @param max as many at most, from 1 on
    * @throws as `get`, with the oldest taken if it cannot be read; RangeError, TypeError `max`
    */

@@ -90,6 +90,9 @@ export const RATHER_NOT = 5
 /** A segment of this size need not grow for the next frame: to wait a moment for the readers costs less than new memory. */
 const CALM_BYTES = 2 ** 22
 
+/** Who reads many frames frees nothing before the last: after so many bytes it is better done, or writers take it for asleep. */
+const MANY_BYTES = 2 ** 20
+
 /** What is written: its payload is words, or bytes. */
 export interface Frame {
   tag: number
@@ -304,19 +307,20 @@ export class Ring {
   }
 
   /**
-   * Read up to `max` frames; `got` is called for each, with the lock held, and says whether it takes it: one that it does not
-   * take is the last. None is taken before all are read.
+   * Read up to `max` frames, and of a megabyte no more; `got` is called for each, with the lock held, and says whether it takes
+   * it: one that it does not take is the last. None is taken before all are read.
    */
   readMany(max: number, got: () => boolean): RingOutcome {
     const { words } = this
     take(words, GET_LOCK)
     try {
-      let head = peek(words, HEAD)
-      const nothing = this.#nothingAt(head)
+      const first = peek(words, HEAD)
+      const nothing = this.#nothingAt(first)
       if (nothing) return nothing
       const tail = this.#lookAtTail()
+      let head = first
       let index = 0
-      for (let n = 0; n < max && head !== tail; n++) {
+      for (let n = 0; n < max && head !== tail && ((head - first) | 0) < MANY_BYTES; n++) {
         const at = this.#frameAt(head)
         this.#copy(head, at)
         if (!got()) break

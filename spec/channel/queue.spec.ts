@@ -101,6 +101,15 @@ test('getMany gives from one to max, putMany puts all', async () => {
   assert.match(late.message, '2 of 3 messages were put')
 })
 
+test('getMany leaves large messages for the next call, beyond a megabyte', async () => {
+  const queue = new Queue<Uint8Array | number>()
+  const [large, larger] = [new Uint8Array(300_000).fill(1), new Uint8Array(2 ** 21).fill(2)]
+  await queue.putMany([large, large, large, large, 5, larger, 7, 8])
+  assert.equal(await queue.getMany(100), [large, large, large, large])
+  assert.equal(await queue.getMany(100), [5, larger])
+  assert.equal(await queue.getMany(100), [7, 8])
+})
+
 test('carries messages of any size, from none to far beyond its first capacity', async () => {
   const queue = new Queue<Uint8Array | string>()
   for (const size of [0, 1, 7, 8, 9, 255, 256, 257, 16_384, 16_385, 65_535, 65_536, 1_000_003]) {
