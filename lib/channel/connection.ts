@@ -9,15 +9,17 @@
 import { inspect } from 'node:util'
 import type { MessagePort, Transferable } from 'node:worker_threads'
 import { BrokenPipeError, ConnectionClosedError, EOFError, TimeoutError } from '../errors.js'
-import { explainCloneFailure, isTooDeep, unreadable } from '../memory/clone.js'
+import { explainCloneFailure } from '../memory/clone.js'
 import type { Words } from '../memory/atomics.js'
 import { mayAsk } from '../memory/liveness.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../memory/deadline.js'
-import { makeHoldable, onLeave, pack, registerShareable, replacePart, unpack, type Packed } from '../memory/handles.js'
-import { AsyncQueue, block, DONE, WAIT, type Outcome, type Waiter } from '../sync/park.js'
+import { makeHoldable, onLeave, registerShareable, replacePart } from '../memory/handles.js'
+import { AsyncQueue, block } from '../sync/park.js'
 import { Patience } from '../sync/patience.js'
 import { checkList, waitForAny, waitForAnySync } from './any.js'
+import { Arrival } from './arrival.js'
 import { copyOfBytes } from './bytes.js'
+import { contentOf, inPlaceOfUnreadable, unwrap, wrap } from './letter.js'
 import { NOTHING, Wire } from './wire.js'
 
 /** What can be waited for: a Connection, or something like a process's `sentinel`. */
@@ -50,52 +52,6 @@ type Direction = 'both' | 'reads' | 'writes'
 /** Where a handle has its port, and what was looked at but not received. */
 const PORT = 3
 const PEEKED = 4
-
-/** What is sent as it is, is told by this from what was packed. */
-const PACKED = '$manyhands:packed'
-
-/** Stands in the place of a message that cannot be read. Also when this end moves on before anybody asks for it. */
-const inPlaceOfUnreadable = (failure: unknown) => [PACKED, { failure }]
-
-/** What was packed, if the message is that. @throws DataCloneError it stands in the place of one that cannot be read */
-function packedIn(message: unknown): Packed | undefined {
-  if (!Array.isArray(message) || message[0] !== PACKED) return undefined
-  const packed = message[1] as Packed | { failure: unknown }
-  if ('failure' in packed) throw unreadable(packed.failure)
-  return packed
-}
-
-/** Waits until there is something to receive, and takes it or leaves it. */
-class Arrival implements Waiter {
-  readonly words: Words
-  readonly index: number
-  seen = 0
-  probing = false
-  message: unknown = NOTHING
-  readonly patience: Patience
-  readonly #attempt: (arrival: Arrival) => boolean
-
-  constructor({ words, index }: Wire, patience: Patience, attempt: (arrival: Arrival) => boolean) {
-    this.words = words
-    this.index = index
-    this.patience = patience
-    this.#attempt = attempt
-  }
-
-  attempt(): Outcome {
-    return this.#attempt(this) ? DONE : WAIT
-  }
-
-  giveUp(): boolean {
-    return false
-  }
-
-  handOver(): unknown {
-    const { message } = this
-    this.message = NOTHING
-    return message
-  }
-}
 
 interface Place {
   wire: Wire
@@ -154,20 +110,10 @@ export class Connection<T = any> {
     if (this.#broken) throw new BrokenPipeError('send: the other end is closed, or its thread has ended')
     if (typeof value !== 'object' || value === null) return this.#post(value, value, transfer)
     const moved: Transferable[] = transfer ? [...transfer] : []
-    const packed = this.#pack(value, moved)
+    const message = wrap(value, moved)
     if (moved.some((item) => pipes.get(item as MessagePort) === this.#wire.words))
       throw new TypeError('send: an end of a Pipe cannot be sent through the same Pipe')
-    const ambiguous = Array.isArray(value) && value[0] === PACKED
-    const message = packed.handles || ambiguous ? [PACKED, packed] : value
     this.#post(message, value, moved.length > 0 ? moved : undefined)
-  }
-
-  #pack(value: object, moved: Transferable[]): Packed {
-    try {
-      return pack(value, moved)
-    } catch (failure) {
-      throw isTooDeep(failure) ? explainCloneFailure(failure, value, 'value') : failure
-    }
   }
 
   #post(message: unknown, value: unknown, transfer: readonly Transferable[] | undefined): void {
@@ -186,7 +132,7 @@ export class Connection<T = any> {
    * signal's reason.
    */
   async recv(options?: WaitOptions): Promise<T> {
-    return this.#open(await this.#next('recv', options))
+    return unwrap(await this.#next('recv', options)) as T
   }
 
   /**
@@ -194,14 +140,14 @@ export class Connection<T = any> {
    * @throws as `recv`. On the main thread prefer `recv`.
    */
   recvSync(timeoutMs?: number): T {
-    return this.#open(this.#nextSync('recvSync', timeoutMs))
+    return unwrap(this.#nextSync('recvSync', timeoutMs)) as T
   }
 
   /** The oldest message as `{ value }`, or `undefined` where there is none now. @throws EOFError and the like, as `recv`. */
   tryRecv(): { value: T } | undefined {
     this.#refuse('tryRecv', 'writes')
     const message = this.#take(this.#suspects)
-    return message === NOTHING ? undefined : { value: this.#open(message) }
+    return message === NOTHING ? undefined : { value: unwrap(message) as T }
   }
 
   /**
@@ -388,16 +334,10 @@ export class Connection<T = any> {
     return true
   }
 
-  #open(message: unknown): T {
-    const packed = packedIn(message)
-    return (packed ? unpack(packed) : message) as T
-  }
-
   #bytes(message: unknown): Uint8Array {
     if (message instanceof Uint8Array) return message
-    const packed = packedIn(message)
+    const found = inspect(contentOf(message), { depth: 0 })
     this.#peeked.unshift(message)
-    const found = inspect(packed ? packed.value : message, { depth: 0 })
     throw new TypeError(`recvBytes: the message is not bytes but ${found}; recv() receives it`)
   }
 
