@@ -13,7 +13,7 @@ import { explainCloneFailure } from '../memory/clone.js'
 import type { Words } from '../memory/atomics.js'
 import { mayAsk } from '../memory/liveness.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../memory/deadline.js'
-import { makeHoldable, onLeave, registerShareable, replacePart } from '../memory/handles.js'
+import { discard, forget, makeHoldable, onLeave, registerShareable, replacePart } from '../memory/handles.js'
 import { AsyncQueue, block } from '../sync/park.js'
 import { Patience } from '../sync/patience.js'
 import { checkList, waitForAny, waitForAnySync } from './any.js'
@@ -52,6 +52,9 @@ type Direction = 'both' | 'reads' | 'writes'
 /** Where a handle has its port, and what was looked at but not received. */
 const PORT = 3
 const PEEKED = 4
+
+/** So many messages take less than a millisecond. */
+const TAKEN_AT_ONCE = 100
 
 interface Place {
   wire: Wire
@@ -107,7 +110,7 @@ export class Connection<T = any> {
     this.#refuse('send', 'reads')
     if (transfer !== undefined && !Array.isArray(transfer))
       throw new TypeError(`transfer must be an array, not ${inspect(transfer)}`)
-    if (this.#broken) throw new BrokenPipeError('send: the other end is closed, or its thread has ended')
+    if (this.#isBroken()) throw new BrokenPipeError('send: the other end is closed, or its thread has ended')
     if (typeof value !== 'object' || value === null) return this.#post(value, value, transfer)
     const moved: Transferable[] = transfer ? [...transfer] : []
     const message = wrap(value, moved)
@@ -183,7 +186,7 @@ export class Connection<T = any> {
   sendBytes(view: ArrayBufferView | ArrayBufferLike, offset?: number, size?: number): void {
     this.#refuse('sendBytes', 'reads')
     const bytes = copyOfBytes(view, offset, size)
-    if (this.#broken) throw new BrokenPipeError('sendBytes: the other end is closed, or its thread has ended')
+    if (this.#isBroken()) throw new BrokenPipeError('sendBytes: the other end is closed, or its thread has ended')
     this.#post(bytes, bytes, [bytes.buffer])
   }
 
@@ -204,6 +207,7 @@ export class Connection<T = any> {
   close(): void {
     if (this.closed) return
     this.#closed = true
+    for (const message of this.#peeked.splice(0)) discard(message)
     this.#wire.close()
     this.#run()
   }
@@ -248,9 +252,10 @@ export class Connection<T = any> {
   }
 
   async #next(use: string, options: WaitOptions | undefined): Promise<unknown> {
-    checkWaitOptions(options)
+    const { timeoutMs } = checkWaitOptions(options)
     this.#refuse(use, 'writes')
     const arrival = this.#arrival()
+    arrival.probing = timeoutMs <= 0 && this.#suspects
     const joined = this.#receivers.join(arrival, options)
     if (!this.#receivers.empty) this.#wire.hear((message) => this.#hear(message), inPlaceOfUnreadable)
     try {
@@ -273,9 +278,9 @@ export class Connection<T = any> {
     const limitMs = checkTimeout(timeoutMs, 'timeoutMs')
     this.#refuse(use, 'writes')
     const arrival = this.#blocking
-    arrival.probing = false
+    arrival.probing = limitMs <= 0 && this.#suspects
     if (block(arrival, limitMs)) return arrival.handOver()
-    throw new TimeoutError(`${use}: no message came within ${limitMs} ms`)
+    throw new TimeoutError(`${use}: no message came within ${Math.max(0, limitMs)} ms`)
   }
 
   #arrival(): Arrival {
@@ -296,13 +301,23 @@ export class Connection<T = any> {
   }
 
   /** Whether nobody will read what is sent. */
-  get #broken(): boolean {
+  #isBroken(): boolean {
     if (this.#wire.broken) return true
-    if (!this.#wire.peerTravels || !mayAsk(this)) return false
-    // The port tells once it is empty. It may have to tell in a blocked thread: what came is taken from it here.
-    const waiting = this.#peeked.length
-    for (let message; (message = this.#wire.take(inPlaceOfUnreadable)) !== NOTHING;) this.#peeked.push(message)
-    if (this.#peeked.length > waiting) this.#run()
+    return this.#wire.peerTravels && mayAsk(this) && this.#isLost()
+  }
+
+  /**
+   * Whether the other end was lost on its way to another thread. The port tells once it is empty, and may have to tell in a
+   * blocked thread: what has come is taken from it here, not all at once.
+   */
+  #isLost(): boolean {
+    const before = this.#peeked.length
+    for (let taken = 0; taken < TAKEN_AT_ONCE; taken++) {
+      const message = this.#wire.take(inPlaceOfUnreadable)
+      if (message === NOTHING) break
+      this.#peeked.push(message)
+    }
+    if (this.#peeked.length > before) this.#run()
     return this.#wire.gone
   }
 
@@ -364,6 +379,7 @@ export class Connection<T = any> {
     // With the port closed by the other end's death, there is still the end of file to pass on.
     const { port, gone } = this.#wire
     replacePart(this, PORT, gone ? null : port)
+    if (gone) forget(this)
     replacePart(this, PEEKED, this.#peeked)
     this.#leaving = true
     this.#wire.leave()
@@ -383,7 +399,9 @@ export function newConnection(words: Words, side: number, direction: Direction, 
   return connection
 }
 
-registerShareable('Connection', ([, , memory, side, direction, port, peeked]) => {
+function rebuild([, , memory, side, direction, port, peeked]: readonly unknown[]): Connection {
   const wire = new Wire(new Int32Array(memory as SharedArrayBuffer), side as number, port as MessagePort | null)
   return new Connection({ wire, direction: direction as Direction, peeked: peeked as unknown[] })
-})
+}
+
+registerShareable('Connection', rebuild, undefined, (handle) => rebuild(handle).close())

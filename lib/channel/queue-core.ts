@@ -1,7 +1,7 @@
 // What the queues have in common, apart from their public faces: the ring with its gates, and those who wait at them.
 //
 // word      field     meaning
-//   0-95              the ring's
+//   0-95, 97, 98, 224  the ring's
 //  96         MAXSIZE   as many messages there may be; 0: any number
 //  99         MAXBYTES  as long a message may be
 // 128-130     GETTERS   gate: opened when a message was put, or the queue shut down

@@ -4,7 +4,6 @@
 //
 // word          field          written by        meaning
 //   0-1         PUT_LOCK       writers           lock word (lib/sync/lock-word.ts) of all of this group
-//   2           TAIL           writers           bytes written, mod 2^32; its store publishes a frame
 //   3           COUNT          writers           frames ever published, mod 2^32
 //   4           COUNTED        writers           the TAIL for which COUNT holds
 //   8 + k       SEEN_HEAD      writers           what is known of HEAD, or the segment's start
@@ -17,7 +16,10 @@
 //  68           READ_SEGMENT   readers           the segment of the last frame that was read, or an older one
 //  69           DROPPED        readers           frames that DROPPED_ALL threw away
 //  70           SEEN_TAIL      readers           what is known of TAIL, from HEAD on; means nothing any more once DROPPED_ALL
-//  96-255       for the queue
+//  97           LAST_SEGMENT   the maker         the last segment that there may be
+//  98           FIRST_LOG2     the maker         size of segment 0
+// 224           TAIL           writers           bytes written, mod 2^32; its store publishes a frame
+//               for the queue: what is left of 96 to 255
 // 256           segments       writers           segment k: FIRST << k bytes, after those before it
 //
 // A frame: { length in bytes, tag | index }, payload, padding to 8 bytes. The index is the frame's number, mod 2^27: more than fit.
@@ -200,7 +202,7 @@ export class Ring {
     poke(this.words, at, length)
     poke(this.words, at + 1, (frame.tag << TAG_SHIFT) | (count & INDEX))
     this.#fill(frame, tail + HEADER_BYTES)
-    store(this.words, TAIL, (tail + size) | 0) // Publishes the frame; pairs with load(TAIL) in #readHeld.
+    store(this.words, TAIL, (tail + size) | 0) // Publishes the frame; pairs with load(TAIL) in #lookAtTail.
     poke(this.words, COUNT, (count + 1) | 0)
     poke(this.words, COUNTED, (tail + size) | 0)
     return MOVED

@@ -127,8 +127,13 @@ export class Threads {
       // A symbol is not cloned: it takes the hand to the balancer, not to the worker.
       const message = Object.assign(there, { [this.#handKey]: hand })
       const placed = this.#pool.run(message, { transferList: [there.leases, there.outcomes] })
-      // Once it has a thread, that tells.
-      placed.catch(() => hand.threadId === undefined && this.#dismiss(hand))
+      placed.catch(() => {
+        if (hand.threadId !== undefined) return // That thread tells.
+        // What was moved with its lease is in there, and would never be missed.
+        there.leases.close()
+        there.outcomes.close()
+        this.#dismiss(hand)
+      })
       this.#meetNewThreads()
     } catch (reason) {
       // A thread cannot even be started.

@@ -22,7 +22,16 @@ interface Varying {
   again(object: object, handle: Handle): void
 }
 
-const kinds = new Map<string, { rebuild: Rebuild; varying: Varying | undefined }>()
+/** What to do about a handle that was received, and that nobody wants any more. By default its ports are closed. */
+type Discard = (handle: Handle) => void
+
+interface Kind {
+  rebuild: Rebuild
+  varying: Varying | undefined
+  discard: Discard | undefined
+}
+
+const kinds = new Map<string, Kind>()
 
 // One object per id and thread: what is received twice is `===`. Weak, so that being known keeps nothing alive.
 const known = new Map<number, WeakRef<object>>()
@@ -36,8 +45,8 @@ let lastNumber = 0
 let anyHere = false
 
 /** Register how objects of a kind are rebuilt. Called once, by the module of the class. */
-export function registerShareable(kind: string, rebuild: Rebuild, varying?: Varying): void {
-  kinds.set(kind, { rebuild, varying })
+export function registerShareable(kind: string, rebuild: Rebuild, varying?: Varying, discard?: Discard): void {
+  kinds.set(kind, { rebuild, varying, discard })
 }
 
 /** Make `object` shareable under a new id. Its class's constructor calls it. */
@@ -133,6 +142,21 @@ function* portsIn(value: unknown, seen: Set<unknown> = new Set()): Generator<Mes
   if (Array.isArray(value) || value instanceof Set) for (const item of value) yield* portsIn(item, seen)
   else if (value instanceof Map) for (const entry of value) yield* portsIn(entry, seen)
   else if (isPlain(value)) for (const item of Object.values(value)) yield* portsIn(item, seen)
+}
+
+/** A message was received, and nobody wants it any more: close the ports that it has brought along. */
+export function discard(message: unknown): void {
+  for (const port of portsIn(message)) port.close()
+  visit(message, ({ [HANDLE]: handle }) => {
+    const ownWay = kinds.get(handle[0])?.discard
+    if (ownWay) ownWay(handle)
+    else for (const part of handle) if (part instanceof MessagePort) part.close()
+  })
+}
+
+/** The object has left this thread without a port by which that shows. What comes back is another object. */
+export function forget(object: object): void {
+  known.delete(idOf(object))
 }
 
 /** The number of a shareable: unique in the process, the same in all threads. */

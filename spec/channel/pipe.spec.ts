@@ -445,6 +445,52 @@ test('tell a blocked sender of an end that was lost on its way, and lose nothing
   }
 })
 
+test('come back from a journey that began when the port was gone, and tell the end of file', async () => {
+  const [a, b] = Pipe()
+  const [x, y] = Pipe()
+  y.close()
+  for (let turns = 0; turns < 100; turns++) await turn() // The port closes.
+  a.send({ x })
+  const { x: back } = (await b.recv()) as { x: Connection }
+  assert.equal([x.closed, back.closed], [true, false])
+  assert.is(await codeOf(() => back.recvSync(1000)), EOF)
+})
+
+test('end with them the ends in messages that came and were not received', async () => {
+  const [a, b] = Pipe()
+  const [x, y] = Pipe()
+  const [v, w] = Pipe()
+  const first = a.recv()
+  b.send(1)
+  await first // From now on it listens, and hears one message that nobody asks for.
+  b.send({ y, deep: [new Map([['w', w]])] })
+  while (!a.pollSync(0)) await turn()
+  await turn()
+  a.close()
+  assert.is(await codeOf(() => x.recvSync(5000)), EOF)
+  assert.is(await codeOf(() => v.recv(5000)), EOF)
+  assert.is(await codeOf(() => x.send(1)), BROKEN)
+})
+
+test('tell who does not wait of a death, too', async () => {
+  const [here, there] = Pipe()
+  const process = start(neverReceives, there)
+  assert.is(await here.recv(), 'here')
+  process.terminate()
+  process.joinSync()
+  const codes = new Set<string>()
+  for (const receive of [() => here.recvSync(0), () => here.recv(0), () => here.recv({ timeout: 0 })]) {
+    let code = TIMEOUT
+    for (let tries = 0; code === TIMEOUT && tries < 1000; tries++) {
+      code = await codeOf(receive)
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1)
+    }
+    codes.add(code)
+  }
+  assert.equal([...codes], [EOF])
+  assert.match((await thrownBy(() => Pipe()[0].recvSync(-5))).message, /no message came within 0 ms/)
+})
+
 test('tell of a peer that was terminated in recvSync: blocked, awaiting and sending', async () => {
   for (const meet of [
     (end: Connection) => end.recvSync(),

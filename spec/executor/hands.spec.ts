@@ -1,4 +1,4 @@
-import { ProcessPoolExecutor, WorkerDiedError } from 'manyhands'
+import { Pipe, ProcessPoolExecutor, WorkerDiedError, type Connection } from 'manyhands'
 import { assert, runProgram, suite, thrownBy } from '../harness.js'
 
 const test = suite('leases that go by lines of their own')
@@ -137,6 +137,17 @@ test('that end just before their worker dies are not what it died of: that is to
   `)
   assert.equal({ code, stdout }, { code: 0, stdout: '1\n' })
   assert.is(stderr.match(/An idle worker died:\nError: nobody looks/g)?.length, 1, stderr)
+})
+
+test('take what was moved with them to the end, where their workers are ended before there is a thread', async () => {
+  const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+  await thrownBy(() => executor.submit(() => process.exit(1)))
+  const [here, there] = Pipe()
+  const future = executor.submit((end: Connection) => end.send(1), there)
+  await executor.terminateWorkers()
+  await thrownBy(() => future)
+  assert.is((await thrownBy(() => here.recv(10_000))).code, 'ERR_MANYHANDS_EOF')
+  await executor.shutdown()
 })
 
 test('wait for a hand that retires, each with its own numbers', async () => {

@@ -98,6 +98,8 @@ const REPLACED: Record<string, string> = {
     export const makeShareable = (object, ...handle) => { object.handle = handle }
     export const makeHoldable = makeShareable
     export const isShareable = () => false
+    export const discard = () => {}
+    export const forget = () => {}
     export const onLeave = (object, leave) => { object.leave = leave }
     export const replacePart = () => {}
     export const pack = (value) => ({ value })
