@@ -22,7 +22,7 @@ interface Varying {
   again(object: object, handle: Handle): void
 }
 
-/** What to do about a handle that was received, and that nobody wants any more. By default its ports are closed. */
+/** What to do about a handle that nobody receives any more. By default its ports are closed. */
 type Discard = (handle: Handle) => void
 
 interface Kind {
@@ -144,7 +144,7 @@ function* portsIn(value: unknown, seen: Set<unknown> = new Set()): Generator<Mes
   else if (isPlain(value)) for (const item of Object.values(value)) yield* portsIn(item, seen)
 }
 
-/** A message was received, and nobody wants it any more: close the ports that it has brought along. */
+/** Nobody receives a message any more, whether it has come or not: close the ports that it brings along. */
 export function discard(message: unknown): void {
   for (const port of portsIn(message)) port.close()
   visit(message, ({ [HANDLE]: handle }) => {

@@ -12,7 +12,7 @@ import { MessageChannel, type Transferable } from 'node:worker_threads'
 import { ProcessError } from '../errors.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../memory/deadline.js'
 import { publish } from '../memory/events.js'
-import { pack } from '../memory/handles.js'
+import { discard, pack } from '../memory/handles.js'
 import { explainCloneFailure } from '../memory/clone.js'
 import { define, refuseDuringImport, type Definition } from '../task/target.js'
 import type { Target } from '../task/task.js'
@@ -113,7 +113,15 @@ export class Process<A extends unknown[] = any[]> {
       throw explainCloneFailure(failure, this.#args, 'args', transfer)
     }
     const { name, daemon } = this
-    this.#running = new Running({ name, daemon, worker, control, mailbox, onEnd: () => alive.delete(this) })
+    this.#running = new Running({
+      name,
+      daemon,
+      worker,
+      control,
+      mailbox,
+      onEnd: () => alive.delete(this),
+      onForestalled: () => args.handles && discard(args.value),
+    })
     alive.add(this)
     publish('process', () => ({ event: 'started', name, pid: worker.threadId }))
     return this

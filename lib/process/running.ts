@@ -48,6 +48,8 @@ interface Started {
   control: Words
   mailbox: MessagePort
   onEnd: () => void
+  /** It was ended before it began: nobody receives its arguments. */
+  onForestalled: () => void
 }
 
 export class Running {
@@ -133,13 +135,14 @@ export class Running {
   }
 
   stop(signal: number, graceMs: number): void {
-    const { worker, control } = this.#started
+    const { worker, control, onForestalled } = this.#started
     if (this.ended) return
     this.#endGrace()
     if (graceMs <= 0) {
       if (this.#stoppedBy) return // Each call of Worker.terminate() adds a listener.
       this.#stoppedBy = signal
       this.#forestalled = forestall(control)
+      if (this.#forestalled) onForestalled()
       void worker.terminate()
       return
     }

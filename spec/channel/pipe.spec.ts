@@ -472,6 +472,24 @@ test('end with them the ends in messages that came and were not received', async
   assert.is(await codeOf(() => x.send(1)), BROKEN)
 })
 
+test('tell a blocked thread of an end that went to a process which was ended before it began', async () => {
+  for (const pauseMs of [0, 5, 40]) {
+    const [here, there] = Pipe()
+    const [x, y] = Pipe()
+    here.send({ y })
+    const process = start(neverReceives, there)
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, pauseMs)
+    process.terminate({ grace: 0 })
+    process.joinSync()
+    const receiveAll = () => {
+      for (;;) assert.is(here.recvSync(10_000), 'here') // If it began after all.
+    }
+    assert.is(await codeOf(receiveAll), EOF)
+    assert.is(await codeOf(() => here.send(1)), BROKEN)
+    assert.is(await codeOf(() => x.recv(10_000)), EOF)
+  }
+})
+
 test('tell who does not wait of a death, too', async () => {
   const [here, there] = Pipe()
   const process = start(neverReceives, there)
