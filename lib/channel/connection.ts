@@ -66,7 +66,7 @@ interface Place {
 export class Connection<T = any> {
   readonly #wire: Wire
   readonly #direction: Direction
-  /** A message that was looked at but not received; its place is in front of the port's. */
+  /** Messages that were taken from the port but not received: those that come next. */
   #peeked: unknown[]
   #closed = false
   #leaving = false

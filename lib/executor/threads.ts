@@ -321,7 +321,7 @@ export class Threads {
     thread.dying = true
     this.#checkBoot(thread, ending)
     this.#threads.delete(id)
-    // Not by `busy`: the end of its last lease may be there, and not be heard yet.
+    // Not before the hand is dismissed: the end of its last lease may be there, and not be heard yet.
     const failed = hand !== undefined && this.#dismiss(hand, ending)
     if (!failed && thread.ready) this.tellOfIdleDeath(ending)
   }

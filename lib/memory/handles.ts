@@ -146,12 +146,22 @@ function* portsIn(value: unknown, seen: Set<unknown> = new Set()): Generator<Mes
 
 /** Nobody receives a message any more, whether it has come or not: close the ports that it brings along. */
 export function discard(message: unknown): void {
-  for (const port of portsIn(message)) port.close()
-  visit(message, ({ [HANDLE]: handle }) => {
-    const ownWay = kinds.get(handle[0])?.discard
-    if (ownWay) ownWay(handle)
-    else for (const part of handle) if (part instanceof MessagePort) part.close()
-  })
+  discarding(message)()
+}
+
+/** What discards a message that is sent now. Who sent it may change and use the value after that. */
+export function discarding(message: unknown): () => void {
+  const ports = [...portsIn(message)]
+  const handles: Handle[] = []
+  visit(message, ({ [HANDLE]: [kind, id, ...parts] }) => void handles.push([kind, id, ...parts]))
+  return () => {
+    for (const handle of handles) {
+      const ownWay = kinds.get(handle[0])?.discard
+      if (ownWay) ownWay(handle)
+      else ports.push(...handle.filter((part) => part instanceof MessagePort))
+    }
+    for (const port of ports) port.close()
+  }
 }
 
 /** The object has left this thread without a port by which that shows. What comes back is another object. */

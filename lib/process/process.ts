@@ -12,7 +12,7 @@ import { MessageChannel, type Transferable } from 'node:worker_threads'
 import { ProcessError } from '../errors.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../memory/deadline.js'
 import { publish } from '../memory/events.js'
-import { discard, pack } from '../memory/handles.js'
+import { discarding, pack } from '../memory/handles.js'
 import { explainCloneFailure } from '../memory/clone.js'
 import { define, refuseDuringImport, type Definition } from '../task/target.js'
 import type { Target } from '../task/task.js'
@@ -120,7 +120,7 @@ export class Process<A extends unknown[] = any[]> {
       control,
       mailbox,
       onEnd: () => alive.delete(this),
-      onForestalled: () => args.handles && discard(args.value),
+      onForestalled: args.handles ? discarding(args.value) : () => {},
     })
     alive.add(this)
     publish('process', () => ({ event: 'started', name, pid: worker.threadId }))

@@ -490,6 +490,18 @@ test('tell a blocked thread of an end that went to a process which was ended bef
   }
 })
 
+test('that a program puts into the arguments of a process after its start are none of that process', async () => {
+  const [, sent] = Pipe()
+  const [kept, other] = Pipe()
+  const args: [Connection] = [sent]
+  const process = new Process({ target: neverReceives, args }).start()
+  args[0] = kept
+  process.terminate({ grace: 0 })
+  await process.join()
+  other.send(1)
+  assert.is(kept.recvSync(1000), 1)
+})
+
 test('tell who does not wait of a death, too', async () => {
   const [here, there] = Pipe()
   const process = start(neverReceives, there)
