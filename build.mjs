@@ -34,4 +34,4 @@ await Promise.all([
     outbase: '.',
   }),
 ])
-copyFileSync('workers/pool-entry.cjs', 'dist/worker-pool-entry.cjs')
+copyFileSync('workers/executor-entry.cjs', 'dist/worker-executor-entry.cjs')

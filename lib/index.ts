@@ -25,7 +25,7 @@ export {
   TimeoutError,
   WorkerDiedError,
 } from './errors.js'
-export type { WaitOptions } from './memory/deadline.js'
+export type { WaitOptions } from './base/wait-options.js'
 export type {
   CallOptions,
   Executor,
@@ -36,14 +36,14 @@ export type {
   ShutdownOptions,
 } from './executor/executor.js'
 export { Future } from './executor/future.js'
-export { InlineExecutor } from './executor/inline.js'
-export type { MapOptions, MapProgress, MapResult } from './executor/map-options.js'
-export { AsyncResult, type Callbacks } from './executor/async-result.js'
-export type { Schedule } from './executor/blocks.js'
-export { Pool, type PoolMapOptions, type PoolOptions } from './executor/pool.js'
-export type { ParallelOptions, Range, ReduceOptions } from './executor/parallel.js'
-export type { ProcessPoolOptions } from './executor/open-pool.js'
-export { ProcessPoolExecutor } from './executor/pool-executor.js'
+export { InlineExecutor } from './executor/inline-executor.js'
+export type { MapOptions, MapProgress, MapResult } from './executor/map/map-options.js'
+export { AsyncResult, type Callbacks } from './pool/async-result.js'
+export type { Schedule } from './executor/range/blocks.js'
+export { Pool, type PoolMapOptions, type PoolOptions } from './pool/pool.js'
+export type { ParallelOptions, Range, ReduceOptions } from './executor/range/range.js'
+export type { ProcessPoolOptions } from './executor/pool-options.js'
+export { ProcessPoolExecutor } from './executor/process-pool-executor.js'
 export {
   ALL_COMPLETED,
   asCompleted,
@@ -53,28 +53,27 @@ export {
   type Completed,
   type ReturnWhen,
   type WaitForOptions,
-} from './executor/waiting.js'
-export { Connection, type Waitable } from './channel/connection.js'
-export { Pipe, type PipeOptions } from './channel/pipe.js'
-export { JoinableQueue, Queue, SimpleQueue, type QueueOptions } from './channel/queue.js'
+} from './executor/wait.js'
+export { Connection, type Waitable } from './pipe/connection.js'
+export { Pipe, type PipeOptions } from './pipe/pipe.js'
+export { JoinableQueue, Queue, SimpleQueue, type QueueOptions } from './queue/queue.js'
 export { Manager, type ManagerOptions } from './manager/manager.js'
-export type { Remote, RemoteDict, RemoteList, RemoteNamespace } from './manager/types.js'
-export { attach } from './memory/handles.js'
-export { currentProcess, parentProcess, type CurrentProcess, type ParentProcess } from './process/current.js'
+export type { Remote, RemoteDict, RemoteList, RemoteNamespace } from './manager/proxy-types.js'
+export { attach } from './transport/shareable.js'
+export { currentProcess, parentProcess, type CurrentProcess, type ParentProcess } from './process/current-process.js'
 export { getLogger, logToStderr, type Logger, type LogLevel } from './process/logging.js'
 export { activeChildren, cpuCount, Process, type ProcessOptions } from './process/process.js'
-export type { Sentinel } from './process/running.js'
-import './task/action.js'
+export type { Sentinel } from './process/child.js'
 export { Barrier, type BarrierOptions } from './sync/barrier.js'
 export { Condition } from './sync/condition.js'
 export { Event } from './sync/event.js'
-export type { Acquirable, Guard } from './sync/guard.js'
+export type { Acquirable, Guard } from './sync/acquirable.js'
 export { Lock, type LockOptions } from './sync/lock.js'
 export { RLock } from './sync/rlock.js'
 export { Array, type ArrayOptions } from './shared/array.js'
 export { Struct, StructArray, type Fields, type RecordOf } from './shared/struct.js'
 export { Value } from './shared/value.js'
-export type { ElementOf, TypeCode, ViewOf } from './memory/typecodes.js'
+export type { ElementOf, TypeCode, ViewOf } from './memory/element-types.js'
 export { RWLock } from './sync/rwlock.js'
 export { BoundedSemaphore, Semaphore } from './sync/semaphore.js'
 export { task, tasksFrom, type ClassTask, type Target, type Task, type TasksOf } from './task/task.js'

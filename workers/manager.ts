@@ -1,11 +1,11 @@
 // The thread of a manager: the objects, and the threads that use them. See lib/manager/host.ts.
 import { MessageChannel, parentPort, threadId, workerData, type MessagePort } from 'node:worker_threads'
-import { connect } from '../lib/manager/connection.js'
+import { connect } from '../lib/manager/client.js'
 import { Host } from '../lib/manager/host.js'
 import '../lib/index.js' // The classes of what is to be rebuilt.
-import type { Identity } from '../lib/process/control.js'
-import { becomeProcess } from '../lib/process/current.js'
-import { postOutputAtOnce } from '../lib/process/output.js'
+import type { Identity } from '../lib/process/control-block.js'
+import { becomeProcess } from '../lib/process/current-process.js'
+import { postOutputAtOnce } from '../lib/thread/output.js'
 
 const { identity, port } = workerData as { identity: Identity; port: MessagePort }
 postOutputAtOnce()

@@ -2,12 +2,12 @@
 // the event loop has nothing left.
 import { parentPort, type MessagePort } from 'node:worker_threads'
 import { store } from '../lib/memory/atomics.js'
-import { unpack } from '../lib/memory/handles.js'
-import { begin, CANCELLED, EXITING, EXIT_CODE, type ProcessMessage } from '../lib/process/control.js'
-import { becomeProcess } from '../lib/process/current.js'
-import { postOutputAtOnce } from '../lib/process/output.js'
-import { encodeFailure } from '../lib/task/failure.js'
-import { inheritLoader } from '../lib/task/loader.js'
+import { unpack } from '../lib/transport/shareable.js'
+import { begin, CANCELLED, EXITING, EXIT_CODE, type ProcessMessage } from '../lib/process/control-block.js'
+import { becomeProcess } from '../lib/process/current-process.js'
+import { postOutputAtOnce } from '../lib/thread/output.js'
+import { encodeFailure } from '../lib/transport/error-codec.js'
+import { inheritLoader } from '../lib/task/tsx-loader.js'
 import { ImportFailure, loadTarget, runTarget } from '../lib/task/target.js'
 
 // Node's exit codes of an uncaught error, and of one in a handler of uncaught errors.
@@ -32,7 +32,7 @@ port.on('message', (message: ProcessMessage) => {
   }
 })
 
-port.postMessage(null) // booted: see lib/process/reserve.ts
+port.postMessage(null) // booted: see lib/process/warm-threads.ts
 
 // With nothing to do by then, this thread is in reserve: load what a task's module is going to need.
 let preloading: Promise<unknown> | undefined

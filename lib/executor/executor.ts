@@ -1,14 +1,14 @@
 // What all executors have in common: their interface, and the options of a call. After Python's concurrent.futures.Executor.
 import { inspect } from 'node:util'
 import type { Transferable } from 'node:worker_threads'
-import { checkSignal, checkTimeout } from '../memory/deadline.js'
+import { checkSignal, checkTimeout } from '../base/wait-options.js'
 import type { Target } from '../task/task.js'
-import { checkFlag, checkOptions } from './checks.js'
+import { checkFlag, checkOptions } from '../base/validate.js'
 import type { Future } from './future.js'
-import type { Input } from './inputs.js'
-import type { MapOptions, MapResult } from './map-options.js'
-import type { ParallelOptions, Range, ReduceOptions } from './parallel.js'
-import { checkTransfer } from './transfer.js'
+import type { Input } from './map/inputs.js'
+import type { MapOptions, MapResult } from './map/map-options.js'
+import type { ParallelOptions, Range, ReduceOptions } from './range/range.js'
+import { checkTransfer } from '../transport/transfer-list.js'
 
 /** Options of what is submitted through `with`. */
 export interface CallOptions {

@@ -9,11 +9,11 @@
 // begins it without a message. FINISHED and CANCELLED are final.
 import { inspect } from 'node:util'
 import { CancelledError, InvalidStateError } from '../errors.js'
-import { checkTimeout, checkWaitOptions, type WaitOptions } from '../memory/deadline.js'
-import { settleWithin } from '../memory/settle.js'
-import { keepShape } from '../memory/shapes.js'
-import { callSafely } from './callback.js'
-import { checkFlag, checkOptions } from './checks.js'
+import { checkTimeout, checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
+import { settleWithin } from '../base/with-timeout.js'
+import { keepShape } from '../base/keep-shape.js'
+import { callSafely } from '../base/safe-callback.js'
+import { checkFlag, checkOptions } from '../base/validate.js'
 
 /** What a future asks of the executor that runs its work. */
 export interface Work {

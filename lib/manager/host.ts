@@ -1,11 +1,11 @@
 // The manager's side: the objects, who holds them, and what is done to them. One Session for each thread that has a way here.
 import { ManagerError } from '../errors.js'
-import { pack, unpack } from '../memory/handles.js'
+import { pack, unpack } from '../transport/shareable.js'
 import { loadTarget, ImportFailure } from '../task/target.js'
-import { ITSELF, Link } from './link.js'
-import { builtIns, type BuiltIn } from './builtins.js'
-import { holders, type Batch } from './remote.js'
-import type { Arguments, Notice, ObjectKind, Request } from './wire.js'
+import { ITSELF, Link } from './rpc.js'
+import { builtIns, type BuiltIn } from './collections.js'
+import { holders, type Batch } from './proxy.js'
+import type { Arguments, Notice, ObjectKind, Request } from './messages.js'
 import type { MessagePort, Transferable } from 'node:worker_threads'
 
 /** An object and what is to be known of it. */

@@ -11,8 +11,8 @@ import { writeSync } from 'node:fs'
 import { format, inspect } from 'node:util'
 import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads'
 import { load, store, type Words } from '../memory/atomics.js'
-import { logEventsBy, type PackageEvent } from '../memory/events.js'
-import { currentProcess } from './current.js'
+import { logEventsBy, type PackageEvent } from '../base/diagnostics.js'
+import { currentProcess } from './current-process.js'
 
 const LEVEL = 0
 const STDERR = 1

@@ -7,8 +7,8 @@
 //                                  dies: a closes ---------> markDead(threadId); store(control, ENDED, 1); notify
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads'
 import { notifyAll, store, type Words } from '../memory/atomics.js'
-import { markDead } from '../memory/liveness.js'
-import { ENDED, type ProcessMessage } from './control.js'
+import { markDead } from '../thread/liveness.js'
+import { ENDED, type ProcessMessage } from './control-block.js'
 
 /** What the reaper is told: whom to watch, and where to tell of its end. */
 export interface Watch {

@@ -1,11 +1,18 @@
 // Array: a run of elements of shared memory, after Python's multiprocessing.Array.
 import { inspect } from 'node:util'
-import { cellsOver, type Cells } from '../memory/cells.js'
-import { makeShareable, registerShareable } from '../memory/handles.js'
-import { bytesOf, typeNameOf, type ElementOf, type TypeCode, type TypeName, type ViewOf } from '../memory/typecodes.js'
+import { cellsOver, type Cells } from '../memory/element-ops.js'
+import { makeShareable, registerShareable } from '../transport/shareable.js'
+import {
+  bytesOf,
+  typeNameOf,
+  type ElementOf,
+  type TypeCode,
+  type TypeName,
+  type ViewOf,
+} from '../memory/element-types.js'
 import type { Lock } from '../sync/lock.js'
 import type { RLock } from '../sync/rlock.js'
-import { lockFor, lockFrom, requireLock, type LockOption } from './locking.js'
+import { lockFor, lockFrom, requireLock, type LockOption } from './lock-option.js'
 
 export interface ArrayOptions extends LockOption {
   /** Shared memory to lay the array on, a Wasm memory's say. @default memory of its own */

@@ -1,12 +1,19 @@
 // Struct: a record of named fields in shared memory. StructArray: many of the same kind, kept column by column, so that each
 // field of all of them is one typed array.
 import { inspect } from 'node:util'
-import { cellsOver, type Cells } from '../memory/cells.js'
-import { makeShareable, makeShareableView, registerShareable } from '../memory/handles.js'
-import { bytesOf, typeNameOf, type ElementOf, type TypeCode, type TypeName, type ViewOf } from '../memory/typecodes.js'
+import { cellsOver, type Cells } from '../memory/element-ops.js'
+import { makeShareable, makeShareableView, registerShareable } from '../transport/shareable.js'
+import {
+  bytesOf,
+  typeNameOf,
+  type ElementOf,
+  type TypeCode,
+  type TypeName,
+  type ViewOf,
+} from '../memory/element-types.js'
 import type { Lock } from '../sync/lock.js'
 import type { RLock } from '../sync/rlock.js'
-import { lockFor, lockFrom, requireLock, type LockOption } from './locking.js'
+import { lockFor, lockFrom, requireLock, type LockOption } from './lock-option.js'
 
 /** The fields of a record: a type code each. */
 export type Fields = Record<string, TypeCode>

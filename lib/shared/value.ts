@@ -1,11 +1,11 @@
 // Value: one element of shared memory, after Python's multiprocessing.Value.
 import { inspect } from 'node:util'
-import { cellsOver, type Cells } from '../memory/cells.js'
-import { makeShareable, registerShareable } from '../memory/handles.js'
-import { bytesOf, typeNameOf, type ElementOf, type TypeCode, type TypeName } from '../memory/typecodes.js'
+import { cellsOver, type Cells } from '../memory/element-ops.js'
+import { makeShareable, registerShareable } from '../transport/shareable.js'
+import { bytesOf, typeNameOf, type ElementOf, type TypeCode, type TypeName } from '../memory/element-types.js'
 import type { Lock } from '../sync/lock.js'
 import type { RLock } from '../sync/rlock.js'
-import { lockFor, lockFrom, requireLock, type LockOption } from './locking.js'
+import { lockFor, lockFrom, requireLock, type LockOption } from './lock-option.js'
 
 /** Where a value lies that exists already. */
 interface Place {

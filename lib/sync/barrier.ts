@@ -16,9 +16,12 @@
 import { inspect } from 'node:util'
 import { BrokenBarrierError } from '../errors.js'
 import { load, peek, poke } from '../memory/atomics.js'
-import { checkTimeout, checkWaitOptions, type WaitOptions } from '../memory/deadline.js'
-import { makeHoldable, registerShareable } from '../memory/handles.js'
-import { mayAsk } from '../memory/liveness.js'
+import { checkTimeout, checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
+import { loadTargetSync } from '../task/load-sync.js'
+import { define, loadTarget, type Definition } from '../task/target.js'
+import type { Target } from '../task/task.js'
+import { makeHoldable, registerShareable } from '../transport/shareable.js'
+import { mayAsk } from '../thread/liveness.js'
 import { ME } from './lock-word.js'
 import { COUNT, EntryWaiter, GRANTED, KIND, Monitor, STATE, WAITING } from './monitor.js'
 import { AsyncQueue, block, DONE, AGAIN, type Outcome } from './park.js'
@@ -151,20 +154,6 @@ class PartyWaiter extends EntryWaiter {
   runs = false
 }
 
-/** How an action gets from the thread that makes a barrier to the one that runs it. Provided by lib/task/action.ts. */
-export interface Actions {
-  /** What of it can be sent. @throws TypeError it cannot. */
-  define(action: unknown): unknown
-  load(definition: unknown): Promise<() => unknown>
-  loadSync(definition: unknown): () => unknown
-}
-
-let actions: Actions | undefined
-
-export function provideActions(provided: Actions): void {
-  actions = provided
-}
-
 export interface BarrierOptions {
   /** A target that one of the parties runs when all are there, before any goes on. If it throws, the barrier is broken, and that party gets what it threw. @default none */
   action?: (() => unknown) | undefined
@@ -175,21 +164,21 @@ export interface BarrierOptions {
 /** Lets a number of parties, across threads, wait for one another. Shareable. */
 export class Barrier {
   readonly #party: Party
-  readonly #action: unknown
+  readonly #action: Definition | undefined
   readonly #timeoutMs: number
 
   /** @param parties how many go on together. @throws RangeError fewer than one */
   constructor(parties: number, options?: BarrierOptions)
   /** @internal */
-  constructor(parties: number, options?: BarrierOptions, memory?: SharedArrayBuffer, action?: unknown)
-  constructor(parties: number, options: BarrierOptions = {}, memory?: SharedArrayBuffer, action?: unknown) {
+  constructor(parties: number, options?: BarrierOptions, memory?: SharedArrayBuffer, action?: Definition)
+  constructor(parties: number, options: BarrierOptions = {}, memory?: SharedArrayBuffer, action?: Definition) {
     if (typeof parties !== 'number') throw new TypeError(`parties must be a number, not ${inspect(parties)}`)
     if (!Number.isInteger(parties) || parties < 1 || parties > 2 ** 16)
       throw new RangeError(`parties must be an integer from 1 to ${2 ** 16}, not ${parties}`)
     if (typeof options !== 'object' || options === null)
       throw new TypeError(`barrier options must be an object, not ${inspect(options)}`)
     this.#timeoutMs = checkTimeout(options.timeout)
-    this.#action = options.action === undefined ? action : actions!.define(options.action)
+    this.#action = options.action === undefined ? action : define(options.action as Target)
     this.#party = new Party(this.#action !== undefined, memory)
     if (memory) return
     poke(this.#party.words, PARTIES, parties)
@@ -210,9 +199,8 @@ export class Barrier {
     if (waiter.runs) {
       let thrown: { reason: unknown } | undefined
       try {
-        await (
-          await actions!.load(this.#action)
-        )()
+        const action = await loadTarget(this.#action!)
+        await action()
       } catch (reason) {
         thrown = { reason }
       }
@@ -229,7 +217,7 @@ export class Barrier {
     if (waiter.runs) {
       let thrown: { reason: unknown } | undefined
       try {
-        if (actions!.loadSync(this.#action)() instanceof Promise)
+        if (loadTargetSync(this.#action!)() instanceof Promise)
           throw new TypeError('the action of a barrier returned a promise, for which waitSync cannot wait')
       } catch (reason) {
         thrown = { reason }
@@ -286,5 +274,10 @@ function late(timeoutMs: number): BrokenBarrierError {
 }
 
 registerShareable('Barrier', ([, , memory, parties, timeout, action]) => {
-  return new Barrier(parties as number, { timeout: timeout as number }, memory as SharedArrayBuffer, action)
+  return new Barrier(
+    parties as number,
+    { timeout: timeout as number },
+    memory as SharedArrayBuffer,
+    action as Definition,
+  )
 })

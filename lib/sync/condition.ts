@@ -9,9 +9,9 @@
 // have notified: those who wait stop waiting, and get OwnerDiedError as those who acquire do, or the lock if it was recovered.
 import { inspect } from 'node:util'
 import { LockError, OwnerDiedError } from '../errors.js'
-import { checkTimeout, checkWaitOptions, type WaitOptions } from '../memory/deadline.js'
-import { attach, makeHoldable, registerShareable } from '../memory/handles.js'
-import { Acquirable, type Guard } from './guard.js'
+import { checkTimeout, checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
+import { attach, makeHoldable, registerShareable } from '../transport/shareable.js'
+import { Acquirable, type Guard } from './acquirable.js'
 import { Lock } from './lock.js'
 import { EntryWaiter, GRANTED, Monitor } from './monitor.js'
 import { AsyncQueue, block, DONE, type Outcome } from './park.js'

@@ -5,8 +5,8 @@
 //
 // Who waited when it was set goes on, also if it is cleared at once after that.
 import { load, peek, poke } from '../memory/atomics.js'
-import { checkTimeout, type WaitOptions } from '../memory/deadline.js'
-import { makeHoldable, registerShareable } from '../memory/handles.js'
+import { checkTimeout, type WaitOptions } from '../base/wait-options.js'
+import { makeHoldable, registerShareable } from '../transport/shareable.js'
 import { EntryWaiter, GRANTED, Monitor, STATE } from './monitor.js'
 import { AsyncQueue, block } from './park.js'
 

@@ -15,8 +15,8 @@
 import { threadId } from 'node:worker_threads'
 import { OwnerDiedError, DeadlockError } from '../errors.js'
 import { add, compareExchange, load, notifyAll, notifyOne, spinWhile, type Words } from '../memory/atomics.js'
-import { publish } from '../memory/events.js'
-import { findDead, isDead, mayAsk } from '../memory/liveness.js'
+import { publish } from '../base/diagnostics.js'
+import { findDead, isDead, mayAsk } from '../thread/liveness.js'
 import { AGAIN, DONE, WAIT, type Outcome, type Waiter } from './park.js'
 
 /** This thread as an owner. */

@@ -3,10 +3,10 @@
 import { inspect } from 'node:util'
 import { LockError } from '../errors.js'
 import { compareExchange, type Words } from '../memory/atomics.js'
-import { checkTimeout, checkWaitOptions, type WaitOptions } from '../memory/deadline.js'
-import { makeHoldable, registerShareable } from '../memory/handles.js'
-import { enrol } from '../memory/liveness.js'
-import { Acquirable } from './guard.js'
+import { checkTimeout, checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
+import { makeHoldable, registerShareable } from '../transport/shareable.js'
+import { enrol } from '../thread/liveness.js'
+import { Acquirable } from './acquirable.js'
 import {
   giveBack,
   LOCK_WORDS,

@@ -26,10 +26,10 @@
 // - Waiters are woken after the mutex is free. If whoever should do that dies first, they look for themselves a slice later.
 // - A slice later they also ask for the dead: `settle` drops their entries, and passes on what they were granted.
 import { notifyAll, peek, poke, type Words } from '../memory/atomics.js'
-import { enrol, findDead, isDead, mayAsk } from '../memory/liveness.js'
+import { enrol, findDead, isDead, mayAsk } from '../thread/liveness.js'
 import { giveBack, LOCK_WORDS, LockWaiter, ME, tryTake } from './lock-word.js'
 import { block, DONE, WAIT, type Outcome, type Waiter } from './park.js'
-import { Patience } from './patience.js'
+import { Patience } from './adaptive-spin.js'
 
 const ENTRIES = LOCK_WORDS
 const TICKET = 3

@@ -10,11 +10,11 @@
 // No sleep is longer than a slice: the thread that was to wake us may have died before it could, or another that died may have
 // swallowed the wake-up. What is lost that way costs a slice, not for ever. Whoever slept through a slice starts `probing`:
 // asks whether those it waits for are dead.
-import { whenAborted } from '../memory/abort.js'
-import { checkWaitOptions, startTimer, type WaitOptions } from '../memory/deadline.js'
+import { whenAborted } from '../base/abort-listeners.js'
+import { checkWaitOptions, startTimer, type WaitOptions } from '../base/wait-options.js'
 import { notifyAll, waitOn, whenChanged, type Words } from '../memory/atomics.js'
-import { beforeLongWait, doChores } from '../memory/liveness.js'
-import type { Patience } from './patience.js'
+import { beforeLongWait, doChores } from '../thread/liveness.js'
+import type { Patience } from './adaptive-spin.js'
 
 /** What a try came to. */
 export type Outcome = typeof DONE | typeof AGAIN | typeof WAIT

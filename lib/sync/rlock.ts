@@ -9,10 +9,10 @@
 // to the guard (DEPTH is GUARDED): nobody else can release it, not even its thread.
 import { LockError, DeadlockError } from '../errors.js'
 import { compareExchange, peek, poke, type Words } from '../memory/atomics.js'
-import { checkTimeout, checkWaitOptions, type WaitOptions } from '../memory/deadline.js'
-import { makeHoldable, registerShareable } from '../memory/handles.js'
-import { enrol } from '../memory/liveness.js'
-import { Acquirable } from './guard.js'
+import { checkTimeout, checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
+import { makeHoldable, registerShareable } from '../transport/shareable.js'
+import { enrol } from '../thread/liveness.js'
+import { Acquirable } from './acquirable.js'
 import {
   giveBack,
   LOCK_WORDS,

@@ -1,9 +1,9 @@
 // From what the caller wants run to what a worker is told, and back to a function in the worker.
 import { inspect } from 'node:util'
 import { BootstrapError } from '../errors.js'
-import { importFrom, type Exports } from './import.js'
-import { inheritLoader } from './loader.js'
-import { adviseOnReferenceError, compileSource, describeSource, type SourceDefinition } from './source.js'
+import { importFrom, type Exports } from './import-module.js'
+import { inheritLoader } from './tsx-loader.js'
+import { adviseOnReferenceError, compileSource, describeSource, type SourceDefinition } from './function-source.js'
 import { definitionOfTask, findExport, findTask, registeredTasks, type ModuleDefinition, type Target } from './task.js'
 
 /** What a worker is told to run. */

@@ -2,7 +2,7 @@
 import { isAbsolute } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { TaskNotFoundError } from '../errors.js'
-import { importFrom, type Exports } from './import.js'
+import { importFrom, type Exports } from './import-module.js'
 
 declare const result: unique symbol
 

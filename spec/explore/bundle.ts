@@ -4,7 +4,7 @@
 import { build, type Plugin } from 'esbuild'
 import { readFile } from 'node:fs/promises'
 import { sep } from 'node:path'
-import type { Slots } from '../../lib/executor/claims.js'
+import type { Slots } from '../../lib/executor/protocol/lease-slots.js'
 import type * as Public from '../../lib/index.js'
 import type * as Internals from '../../lib/internals.js'
 
@@ -83,15 +83,18 @@ const REPLACED: Record<string, string> = {
     export const spinWhile = () => {}
     export const changesWithin = () => false
     export const whenChanged = controller.whenChanged`,
-  'lib/memory/liveness.ts': `
+  'lib/thread/liveness.ts': `
     export const isDead = controller.isDead
     export const findDead = controller.isDead
     export const mayAsk = () => true
     export const enrol = () => {}
     export const beforeLongWait = () => {}
     export const doChores = () => false`,
+  // No barrier that is explored has an action.
+  'lib/task/load-sync.ts': 'export const loadTargetSync = undefined',
+  'lib/task/target.ts': 'export const define = undefined, loadTarget = undefined',
   // Every call makes a new object: what a try that was broken off has left in one must not be seen by the next.
-  'lib/memory/handles.ts': `
+  'lib/transport/shareable.ts': `
     import { portFrom } from 'node:worker_threads'
     const kinds = new Map()
     export const registerShareable = (kind, make) => kinds.set(kind, make)
@@ -145,8 +148,8 @@ const THREADS = `
 
 // How far it has come is in the waiter's fields: they are all that a try may know from before.
 const MANY = `
-  import { encode, keep } from './lib/channel/codec.ts'
-  import { GetWaiter, PutWaiter } from './lib/channel/queue-core.ts'
+  import { encode, keep } from './lib/transport/codec/codec.ts'
+  import { GetWaiter, PutWaiter } from './lib/queue/queue-state.ts'
   export const putMany = ({ core }, values) => {
     const frames = values.map((value) => keep(encode(value)))
     const waiter = new PutWaiter(core, false, () => (waiter.put += core.writeMany(frames, waiter.put)) === frames.length)
@@ -160,8 +163,8 @@ const MANY = `
   }`
 
 const SHARED_SLOTS = `
-  import { newSlotMemory, Slots } from './lib/executor/claims.ts'
-  import { makeShareable, registerShareable } from './lib/memory/handles.ts'
+  import { newSlotMemory, Slots } from './lib/executor/protocol/lease-slots.ts'
+  import { makeShareable, registerShareable } from './lib/transport/shareable.ts'
   export class SharedSlots {
     constructor({ words, numbers } = newSlotMemory(1)) {
       this.slots = new Slots({ words, numbers })
@@ -209,9 +212,9 @@ export async function bundle({ mutant, mutex = 'real' }: { mutant?: Mutant; mute
           contents = replaceOnce(contents, LOCK_GIVE_BACK, 'controller.exit(this.#words); if (false) throw')
         }
         // So small that it is full with the first number, and that all of it is in the states.
-        if (file === 'lib/channel/ring.ts')
+        if (file === 'lib/queue/ring.ts')
           contents = replaceOnce(contents, 'const FIRST_BYTES = 2 ** 16', 'const FIRST_BYTES = 2 ** 4')
-        if (file === 'lib/channel/ring.ts' && mutex !== 'real')
+        if (file === 'lib/queue/ring.ts' && mutex !== 'real')
           contents = replaceOnce(contents, TAKE_END, 'controller.enter(words, at)').replaceAll(
             /giveBack\(words, (\w+)\)/g,
             'controller.exit(words, $1)',
@@ -233,10 +236,10 @@ export async function bundle({ mutant, mutex = 'real' }: { mutant?: Mutant; mute
       contents: ['barrier', 'condition', 'event', 'lock', 'rlock', 'rwlock', 'semaphore']
         .map((name) => `export * from './lib/sync/${name}.ts'`)
         .concat(
-          `export { JoinableQueue, Queue } from './lib/channel/queue.ts'`,
-          `export { Pipe } from './lib/channel/pipe.ts'`,
+          `export { JoinableQueue, Queue } from './lib/queue/queue.ts'`,
+          `export { Pipe } from './lib/pipe/pipe.ts'`,
           `export const leave = (end) => end.leave()`,
-          `export { attach as rebuild } from './lib/memory/handles.ts'`,
+          `export { attach as rebuild } from './lib/transport/shareable.ts'`,
           `import { LockWaiter } from './lib/sync/lock-word.ts'`,
           `import { block } from './lib/sync/park.ts'`,
           `export const awaitLock = ({ handle: [, memory, onOwnerDeath] }) =>

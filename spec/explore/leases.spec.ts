@@ -1,4 +1,4 @@
-// Who runs what of a lease: the protocol of lib/executor/claims.ts, with a death anywhere, and each of its rules broken.
+// Who runs what of a lease: the protocol of lib/executor/protocol/lease-slots.ts, with a death anywhere, and each of its rules broken.
 import { assert, suite } from '../harness.js'
 import { bundle, type Classes, type Mutant } from './bundle.js'
 import { explore, type Scenario, type Thread } from './explorer.js'
@@ -76,37 +76,37 @@ for (const kills of [0, 1])
 const mutants: Mutant[] = [
   {
     name: 'a task is claimed in two steps',
-    file: 'lib/executor/claims.ts',
+    file: 'lib/executor/protocol/lease-slots.ts',
     from: 'const next = add(this.#words, slot * WORDS + CLAIM, 1)',
     to: 'const next = load(this.#words, slot * WORDS + CLAIM); store(this.#words, slot * WORDS + CLAIM, next + 1)',
   },
   {
     name: 'what is left is taken back in two steps',
-    file: 'lib/executor/claims.ts',
+    file: 'lib/executor/protocol/lease-slots.ts',
     from: 'Math.min(exchange(this.#words, slot * WORDS + CLAIM, CLOSED), count)',
     to: 'Math.min(load(this.#words, slot * WORDS + CLAIM) + 0 * store(this.#words, slot * WORDS + CLAIM, CLOSED), count)',
   },
   {
     name: 'taking back only looks',
-    file: 'lib/executor/claims.ts',
+    file: 'lib/executor/protocol/lease-slots.ts',
     from: 'Math.min(exchange(this.#words, slot * WORDS + CLAIM, CLOSED), count)',
     to: 'Math.min(load(this.#words, slot * WORDS + CLAIM), count)',
   },
   {
     name: 'a closed lease looks open',
-    file: 'lib/executor/claims.ts',
+    file: 'lib/executor/protocol/lease-slots.ts',
     from: 'const CLOSED = 2 ** 30',
     to: 'const CLOSED = 0',
   },
   {
     name: 'a task counts as done as it begins',
-    file: 'lib/executor/claims.ts',
+    file: 'lib/executor/protocol/lease-slots.ts',
     from: 'return next < count ? next : -1',
     to: 'if (next < count) store(this.#words, slot * WORDS + DONE, next + 1)\n    return next < count ? next : -1',
   },
   {
     name: 'the outcome is noted after it counts',
-    file: 'lib/executor/claims.ts',
+    file: 'lib/executor/protocol/lease-slots.ts',
     from: 'poke(this.#words, slot * WORDS + TAGS + task, constant < 0 ? NUMBER : FIRST_CONSTANT + constant)',
     to: 'this.finish(slot, task); load(this.#words, slot); poke(this.#words, slot * WORDS + TAGS + task, FIRST_CONSTANT + constant)',
   },

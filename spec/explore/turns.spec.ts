@@ -267,7 +267,7 @@ const mutants: (Mutant & { shownBy: string })[] = [
   },
   {
     name: 'a gate is opened for one of those who await',
-    file: 'lib/channel/gate.ts',
+    file: 'lib/sync/event-count.ts',
     from: '    add(words, at + AWAITED, 1)\n    notifyAll(words, at + AWAITED)',
     to: '    add(words, at + AWAITED, 1)\n    notifyOne(words, at + AWAITED)',
     shownBy: 'Queue: 2 get in one thread, 1 in another, 1 puts three',

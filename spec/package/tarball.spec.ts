@@ -132,7 +132,7 @@ test('does not export its internals', async () => {
 })
 
 test('breaks its executors when a file of its workers cannot be loaded', async () => {
-  const file = join(installed, 'dist', 'worker-pool.js')
+  const file = join(installed, 'dist', 'worker-executor.js')
   const worker = readFileSync(file, 'utf8')
   const program = write(
     'broken.mjs',

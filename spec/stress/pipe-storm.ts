@@ -5,7 +5,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { inspect, isDeepStrictEqual } from 'node:util'
 import { Pipe, Process, task, type Connection } from 'manyhands'
-import { randomFrom, type Random } from '../channel/values.js'
+import { randomFrom, type Random } from '../transport/values.js'
 
 const HANG_MS = 30_000
 

@@ -3,7 +3,7 @@
 // run as the system lets them.
 import { inspect } from 'node:util'
 import { Process, Queue, task } from 'manyhands'
-import { randomFrom, type Random } from '../channel/values.js'
+import { randomFrom, type Random } from '../transport/values.js'
 import { anomalyIn, CALLS, isLinearizable, shown, type Call, type History, type Operation } from './histories.js'
 
 /** The most values that one call puts or gets. */

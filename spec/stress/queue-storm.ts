@@ -4,7 +4,7 @@
 // at most one message is missing for each consumer that was killed (it had it, and died before it could say so).
 import { Worker } from 'node:worker_threads'
 import { Queue } from 'manyhands'
-import { randomFrom } from '../channel/values.js'
+import { randomFrom } from '../transport/values.js'
 
 const MOST = 2 ** 20
 const WORKERS = 512

@@ -3,7 +3,7 @@
 // wake-up that is lost once is seen. Where the one who was killed may not have begun, the storm does its part in its place.
 import { Worker } from 'node:worker_threads'
 import { Barrier, Condition, Event, Lock } from 'manyhands'
-import { randomFrom } from '../channel/values.js'
+import { randomFrom } from '../transport/values.js'
 
 const HANG_MS = 20_000
 const SLOTS = 4096

@@ -4,7 +4,7 @@
 // run as the system lets them.
 import { Worker } from 'node:worker_threads'
 import { Condition, Lock, RLock, RWLock, Semaphore } from 'manyhands'
-import { randomFrom } from '../channel/values.js'
+import { randomFrom } from '../transport/values.js'
 
 const HANG_MS = 20_000
 const THREADS = 4096

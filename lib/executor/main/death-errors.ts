@@ -1,0 +1,38 @@
+// The errors with which jobs end that no task has thrown.
+import type { Transferable } from 'node:worker_threads'
+import { inspect } from 'node:util'
+import { BrokenProcessPool, DataCloneError, WorkerDiedError } from '../../errors.js'
+import { explainCloneFailure } from '../../transport/clone-error.js'
+import { publish } from '../../base/diagnostics.js'
+import type { Job } from './lease.js'
+import type { Ending } from './worker-handle.js'
+
+export function workerDied(threadId: number, { exitcode, reason }: Ending, when: string): WorkerDiedError {
+  publish('task', () => ({ event: 'workerDied', pid: threadId, exitcode }))
+  const message = `the worker (thread ${threadId}) died with exit code ${exitcode} ${when}`
+  return new WorkerDiedError(message, { exitcode, ...(reason !== undefined && { cause: reason }) })
+}
+
+/** Why a thread was never ready. */
+export function bootFailure({ exitcode, reason }: Ending): unknown {
+  return reason ?? new WorkerDiedError(`the thread exited with code ${exitcode}`, { exitcode })
+}
+
+export function brokenPool(what: string, cause: unknown): BrokenProcessPool {
+  const reason = cause instanceof Error ? cause.message : inspect(cause)
+  const message = `the executor is broken: ${what}: ${reason}`
+  publish('task', () => ({ event: 'broken', message, cause }))
+  return new BrokenProcessPool(message, { cause })
+}
+
+/** Why the message of a job alone could not be sent. */
+export function explainUnsent(job: Job, reason: unknown, transfer: Transferable[]): DataCloneError {
+  if (reason instanceof DataCloneError) return reason
+  const { root, value } = job.describe()
+  try {
+    return explainCloneFailure(reason, value, root, transfer)
+  } catch {
+    // It resists being looked at, as a revoked proxy does.
+    return new DataCloneError(`${root} cannot be sent to another thread`, { path: root, cause: reason })
+  }
+}

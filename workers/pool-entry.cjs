@@ -1,8 +1,0 @@
-// What piscina loads in each thread of an executor, copied to dist as it is. Piscina loads files by `require`, which some
-// loaders answer with a second copy of the package; from CommonJS, `import()` gives the one that the tasks' modules import.
-const worker = import('./worker-pool.js')
-
-// A worker that cannot load ends, which breaks its executor. Not by a rejection: piscina would take that for an answer.
-worker.catch((reason) => setImmediate(() => { throw reason })) // prettier-ignore
-
-module.exports = async (line) => (await worker).default(line)
