@@ -1,9 +1,9 @@
 // A worker of an executor: piscina loads this file in each of its threads, and calls the default export once, with the worker's
 // end of its line. By that come leases (lib/executor/main/worker-handle.ts).
 import { threadId, workerData } from 'node:worker_threads'
-import { Slots } from '../lib/executor/protocol/lease-slots.js'
+import { LeaseSlots } from '../lib/executor/protocol/lease-slots.js'
 import { CannotRun, Desk } from '../lib/executor/worker/result-sender.js'
-import type { Lease, LeaseEnd, Line } from '../lib/executor/protocol/messages.js'
+import type { LeaseMessage, LeaseEnd, Line } from '../lib/executor/protocol/messages.js'
 import { performAlone, performBlocks, performCalls, performMap, type Spent } from '../lib/executor/worker/run-lease.js'
 import type { WorkerSetup } from '../lib/executor/main/worker-pool.js'
 import { becomeProcess } from '../lib/process/current-process.js'
@@ -12,7 +12,7 @@ import { encodeFailure } from '../lib/transport/error-codec.js'
 import { ImportFailure, loadTarget, runTarget } from '../lib/task/target.js'
 
 const { slots: memory, creator, initializer, maxTasks } = workerData as WorkerSetup
-const slots = new Slots(memory)
+const slots = new LeaseSlots(memory)
 const worker = becomeProcess({
   name: `PoolWorker-${threadId}`,
   numbers: [...creator.numbers, threadId],
@@ -27,7 +27,7 @@ export default function begin({ leases, outcomes }: Line): void {
   const desk = new Desk(slots, outcomes, () => import('../lib/index.js'))
   const initialized = initialize(desk)
   process.on('exit', () => desk.leave())
-  leases.on('message', async (lease: Lease) => {
+  leases.on('message', async (lease: LeaseMessage) => {
     desk.learn(lease.news)
     leases.postMessage((await initialized) ?? (await runLease(desk, lease)))
   })
@@ -37,7 +37,7 @@ export default function begin({ leases, outcomes }: Line): void {
   void tellReady(desk, initialized)
 }
 
-async function runLease(desk: Desk, lease: Lease): Promise<LeaseEnd> {
+async function runLease(desk: Desk, lease: LeaseMessage): Promise<LeaseEnd> {
   slots.begin(lease.slot)
   worker.watchCancellation(...slots.cancellation(lease.slot))
   try {
@@ -52,7 +52,7 @@ async function runLease(desk: Desk, lease: Lease): Promise<LeaseEnd> {
   }
 }
 
-function perform(desk: Desk, lease: Lease): Promise<Spent> {
+function perform(desk: Desk, lease: LeaseMessage): Promise<Spent> {
   const { assignment } = lease
   switch (assignment.kind) {
     case 'calls':

@@ -4,7 +4,7 @@
 // function within a few milliseconds) the first have a stack of their own, and the rest that of the last of those: a loop's.
 
 /** A stack that is formatted when it is first read. */
-export interface Site {
+export interface CallSite {
   readonly stack: string
 }
 
@@ -15,25 +15,25 @@ const BURST_MS = 5
 
 interface Burst {
   count: number
-  site: Site
+  callSite: CallSite
 }
 
 let bursts = new Map<object, Burst>()
 
 /** The caller's stack, from the caller of `api` on. @param what what is submitted: a burst is one of the same */
-export function siteOf(api: Function, what: object): Site {
+export function captureCallSite(api: Function, what: object): CallSite {
   const burst = bursts.get(what)
-  if (burst && burst.count >= OWN_STACKS) return burst.site
-  const site = { stack: '' }
-  Error.captureStackTrace(site, api)
+  if (burst && burst.count >= OWN_STACKS) return burst.callSite
+  const callSite = { stack: '' }
+  Error.captureStackTrace(callSite, api)
   if (burst) {
     burst.count++
-    burst.site = site
+    burst.callSite = callSite
   } else {
     if (bursts.size === 0) setTimeout(forget, BURST_MS).unref()
-    bursts.set(what, { count: 1, site })
+    bursts.set(what, { count: 1, callSite })
   }
-  return site
+  return callSite
 }
 
 function forget(): void {

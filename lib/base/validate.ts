@@ -1,14 +1,17 @@
-// What callers may write where options stand: objects, flags and counts. What is refused is named, with its value and what is allowed.
+// Checks of what a caller passed. Each error names the argument, the value, and what is allowed.
 import { inspect } from 'node:util'
 
 /**
- * @param what how the options are called in the error: `the options of cancel`
- * @param names those that there are: `{ force, grace }`
- * @throws TypeError
+ * Check an options object. An option that is present with the value `undefined` counts as absent.
+ * @param what what the error calls the options: `the options of cancel`
+ * @param known the names of all options there are
+ * @throws TypeError not an object, or an unknown option
  */
-export function checkOptions(options: unknown, what: string, names: string): void {
+export function checkOptions(options: unknown, what: string, known: readonly string[]): asserts options is object {
   if (typeof options !== 'object' || options === null)
-    throw new TypeError(`${what} must be an object, ${names}, not ${inspect(options)}`)
+    throw new TypeError(`${what} must be an object, { ${known.join(', ')} }, not ${inspect(options)}`)
+  for (const name of Object.keys(options))
+    if (!known.includes(name)) throw new TypeError(`${what} do not include '${name}'; they are { ${known.join(', ')} }`)
 }
 
 /** @throws TypeError */
@@ -17,10 +20,30 @@ export function checkFlag(value: unknown, name: string): boolean {
   return value
 }
 
-/** @throws TypeError, RangeError */
-export function checkCount(value: unknown, name: string): number {
-  if (typeof value !== 'number') throw new TypeError(`${name} must be a number, not ${inspect(value)}`)
-  if (!Number.isInteger(value) || value < 1)
-    throw new RangeError(`${name} must be an integer of 1 or more, not ${value}`)
+/** @throws TypeError */
+export function checkString(value: unknown, name: string): string {
+  if (typeof value !== 'string') throw new TypeError(`${name} must be a string, not ${inspect(value)}`)
   return value
+}
+
+/** @throws TypeError */
+export function checkFunction(value: unknown, name: string): Function {
+  if (typeof value !== 'function') throw new TypeError(`${name} must be a function, not ${inspect(value)}`)
+  return value
+}
+
+/**
+ * Check an integer from `min` to `max`.
+ * @throws TypeError not a number; RangeError not an integer, or outside of the range
+ */
+export function checkInteger(value: unknown, name: string, min = 0, max: number = Infinity): number {
+  if (typeof value !== 'number') throw new TypeError(`${name} must be a number, not ${inspect(value)}`)
+  if (Number.isInteger(value) && value >= min && value <= max) return value
+  const allowed = max === Infinity ? `of ${min} or more` : `from ${min} to ${max}`
+  throw new RangeError(`${name} must be an integer ${allowed}, not ${value}`)
+}
+
+/** Check an integer of 1 or more. @throws TypeError, RangeError */
+export function checkCount(value: unknown, name: string): number {
+  return checkInteger(value, name, 1)
 }

@@ -14,7 +14,7 @@ export type WaitOptions =
     }
 
 /** The longest time that Node's timers take; a longer one is waited for in parts. */
-export const LONGEST_TIMER_MS: number = 2 ** 31 - 1
+export const MAX_TIMER_MS: number = 2 ** 31 - 1
 
 /** Check a time given by a caller. @throws TypeError not a number; RangeError NaN. */
 export function checkTimeout(timeout: unknown, name = 'timeout'): number {
@@ -51,8 +51,7 @@ export function startTimer(
   const endMs = performance.now() + timeoutMs
   const arm = () => {
     const leftMs = endMs - performance.now()
-    timer =
-      leftMs > LONGEST_TIMER_MS ? setTimeout(arm, LONGEST_TIMER_MS) : setTimeout(onTime, Math.ceil(Math.max(leftMs, 0)))
+    timer = leftMs > MAX_TIMER_MS ? setTimeout(arm, MAX_TIMER_MS) : setTimeout(onTime, Math.ceil(Math.max(leftMs, 0)))
     if (!hold) timer.unref()
   }
   arm()

@@ -13,7 +13,7 @@ const waiting = new WeakMap<Promise<unknown>, Set<() => void>>()
  * The timer, which holds the event loop, and the listener are gone when it settles.
  * @param late the error's message. @throws TimeoutError
  */
-export function settleWithin<T>(
+export function withTimeout<T>(
   promise: Promise<T>,
   timeoutMs: number,
   signal?: AbortSignal,

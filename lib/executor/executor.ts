@@ -127,7 +127,7 @@ export interface Executor extends AsyncDisposable {
 
 /** @throws TypeError */
 export function checkShutdown(options: ShutdownOptions): { wait: boolean; cancelFutures: boolean } {
-  checkOptions(options, 'the options of shutdown', '{ wait, cancelFutures }')
+  checkOptions(options, 'the options of shutdown', ['wait', 'cancelFutures'])
   const { wait = true, cancelFutures = false } = options
   return { wait: checkFlag(wait, 'wait'), cancelFutures: checkFlag(cancelFutures, 'cancelFutures') }
 }
@@ -149,7 +149,7 @@ export const PLAIN_CALL: Call = { timeoutMs: Infinity, signal: undefined, priori
  * @throws TypeError, RangeError
  */
 export function extendCall(call: Call, options: CallOptions): Call {
-  checkOptions(options, 'the options of with', '{ timeout, signal, priority, transfer, retries }')
+  checkOptions(options, 'the options of with', ['timeout', 'signal', 'priority', 'transfer', 'retries'])
   const { timeout, priority = call.priority, transfer = call.transfer, retries = call.retries } = options
   if (!Array.isArray(transfer)) throw new TypeError(`transfer must be an array, not ${inspect(transfer)}`)
   if (options.transfer) checkTransfer(transfer)

@@ -7,13 +7,12 @@
 //
 // An executor settles its futures from PENDING: whether the work runs is asked of the work itself (`begun`), since a worker
 // begins it without a message. FINISHED and CANCELLED are final.
-import { inspect } from 'node:util'
 import { CancelledError, InvalidStateError } from '../errors.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
-import { settleWithin } from '../base/with-timeout.js'
+import { withTimeout } from '../base/with-timeout.js'
 import { keepShape } from '../base/keep-shape.js'
 import { callSafely } from '../base/safe-callback.js'
-import { checkFlag, checkOptions } from '../base/validate.js'
+import { checkFlag, checkFunction, checkOptions } from '../base/validate.js'
 
 /** What a future asks of the executor that runs its work. */
 export interface Work {
@@ -87,7 +86,7 @@ export class Future<R = unknown> implements PromiseLike<R> {
   cancel(options?: { force?: false | undefined }): boolean
   cancel(options: { force: true; grace?: number | undefined }): Promise<boolean>
   cancel(options: { force?: boolean | undefined; grace?: number | undefined } = {}): boolean | Promise<boolean> {
-    checkOptions(options, 'the options of cancel', '{ force, grace }')
+    checkOptions(options, 'the options of cancel', ['force', 'grace'])
     const { force = false, grace = 0 } = options
     checkFlag(force, 'force')
     const graceMs = checkTimeout(grace, 'grace')
@@ -130,7 +129,7 @@ export class Future<R = unknown> implements PromiseLike<R> {
    * throws is printed to stderr and ignored.
    */
   addDoneCallback(fn: (future: Future<R>) => unknown): void {
-    if (typeof fn !== 'function') throw new TypeError(`a done callback must be a function, not ${inspect(fn)}`)
+    checkFunction(fn, 'a done callback')
     if (this.done()) this.#call(fn)
     else if (this.#callbacks) this.#callbacks.push(fn)
     else this.#callbacks = [fn]
@@ -220,7 +219,7 @@ export class Future<R = unknown> implements PromiseLike<R> {
   async #settledWithin(options: WaitOptions): Promise<R> {
     const { timeoutMs, signal } = checkWaitOptions(options)
     if (this.done()) return this.#settled()
-    return settleWithin(this.#settled(), timeoutMs, signal, () => `the future was not done within ${timeoutMs} ms`)
+    return withTimeout(this.#settled(), timeoutMs, signal, () => `the future was not done within ${timeoutMs} ms`)
   }
 
   /** What `console.log` shows of it. */

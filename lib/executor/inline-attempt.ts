@@ -1,6 +1,6 @@
 // One attempt at a task in the calling thread. Nobody can end it but itself: it is asked to, by `currentProcess()`.
 import { CancelledError, TimeoutError } from '../errors.js'
-import { settleWithin } from '../base/with-timeout.js'
+import { withTimeout } from '../base/with-timeout.js'
 import { runAsked } from '../process/current-process.js'
 import { isThenable } from './map/map-chunk.js'
 
@@ -43,5 +43,5 @@ export function attempt<R>(perform: () => R | Promise<R>, timeoutMs: number): At
       return inTime(outcome)
     })
   const leftMs = timeoutMs - (performance.now() - sinceMs)
-  return { outcome: settleWithin(ended, leftMs).catch(() => threw(late())), ended, ask }
+  return { outcome: withTimeout(ended, leftMs).catch(() => threw(late())), ended, ask }
 }

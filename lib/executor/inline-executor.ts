@@ -4,7 +4,7 @@
 // which it sees by `currentProcess()`, and may go on.
 import { ShutdownError } from '../errors.js'
 import { whenAborted } from '../base/abort-listeners.js'
-import { settleWithin } from '../base/with-timeout.js'
+import { withTimeout } from '../base/with-timeout.js'
 import { define, refuseDuringImport } from '../task/target.js'
 import type { Target } from '../task/task.js'
 import { attempt, type Attempt, type Outcome } from './inline-attempt.js'
@@ -164,7 +164,7 @@ export class InlineExecutor implements Executor {
     // It cannot be made to end. After its grace, nobody waits for it any more.
     const stop = async (graceMs: number) => {
       latest?.ask()
-      if (latest && graceMs > 0) await settleWithin(latest.ended, graceMs).catch(() => {})
+      if (latest && graceMs > 0) await withTimeout(latest.ended, graceMs).catch(() => {})
       this.#leave(future)
     }
     const future = new Future<R>({ begun: () => true, withdraw: () => false, stop })

@@ -10,7 +10,7 @@ import { explainCloneFailure } from '../transport/clone-error.js'
 import { define } from '../task/target.js'
 import type { Target } from '../task/task.js'
 import { checkCount, checkOptions } from '../base/validate.js'
-import { Dispatcher } from './main/scheduler.js'
+import { Scheduler } from './main/scheduler.js'
 import type { Counts } from './main/job.js'
 
 /** Each worker is a thread with a heap of its own. */
@@ -36,8 +36,8 @@ export interface ProcessPoolOptions<I extends unknown[] = any[]> {
 }
 
 /** What faces of one executor share. */
-export interface Pool {
-  dispatcher: Dispatcher
+export interface PoolState {
+  scheduler: Scheduler
   maxWorkers: number
   batch: boolean
   counts: Counts
@@ -47,8 +47,17 @@ export interface Pool {
   end: () => void
 }
 
-export function openPool(options: ProcessPoolOptions): Pool {
-  checkOptions(options, 'the options of a ProcessPoolExecutor', '{ maxWorkers, initializer, initargs, … }')
+export function openPool(options: ProcessPoolOptions): PoolState {
+  checkOptions(options, 'the options of a ProcessPoolExecutor', [
+    'maxWorkers',
+    'initializer',
+    'initargs',
+    'maxTasksPerChild',
+    'resourceLimits',
+    'env',
+    'idleTimeout',
+    'batch',
+  ])
   const {
     initializer,
     initargs = [],
@@ -65,14 +74,14 @@ export function openPool(options: ProcessPoolOptions): Pool {
   checkThreadOptions({ env, resourceLimits })
   const { name, pid, numbers } = currentProcess()
   let end!: () => void
-  const pool: Pool = {
+  const pool: PoolState = {
     maxWorkers,
     batch: checkBatch(options.batch),
     counts: { completed: 0, failed: 0, cancelled: 0 },
     shutDown: false,
     ended: new Promise((resolve) => (end = resolve)),
-    end: () => void pool.dispatcher.destroy().then(end),
-    dispatcher: new Dispatcher(
+    end: () => void pool.scheduler.destroy().then(end),
+    scheduler: new Scheduler(
       {
         maxWorkers,
         idleTimeout,

@@ -1,5 +1,6 @@
 // ProcessPoolExecutor: futures for tasks that run in a pool of worker threads, after Python's concurrent.futures.
 import { BrokenProcessPool, ShutdownError } from '../errors.js'
+import { fromParts, partsIn } from '../base/parts.js'
 import { pack, unpack } from '../transport/shareable.js'
 import { refuseTooDeep } from '../process/current-process.js'
 import { decodeFailure } from '../transport/error-codec.js'
@@ -27,8 +28,8 @@ import { CallJob, OrderedJob, type JobOptions, type Orders } from './main/job.js
 import type { PackedColumn } from './protocol/messages.js'
 import { Mapping, type ChunkResult } from './map/map.js'
 import { splitMapArguments, type MapOptions, type MapResult } from './map/map-options.js'
-import { openPool, type Pool, type ProcessPoolOptions } from './pool-options.js'
-import type { KnownFunction } from './main/batch-size.js'
+import { openPool, type PoolState, type ProcessPoolOptions } from './pool-options.js'
+import type { FunctionStats } from './main/batch-size.js'
 import {
   checkCombine,
   checkParallel,
@@ -38,7 +39,7 @@ import {
   type Range,
   type ReduceOptions,
 } from './range/range.js'
-import { siteOf, type Site } from '../base/call-site.js'
+import { captureCallSite, type CallSite } from '../base/call-site.js'
 import { checkStillMovable, transferredWith } from '../transport/transfer-list.js'
 
 const SIGTERM = 15
@@ -49,24 +50,26 @@ const CHUNKS_PER_WORKER = 2
 
 /** Runs tasks in a pool of worker threads. */
 export class ProcessPoolExecutor implements Executor {
-  readonly #pool: Pool
+  readonly #pool: PoolState
   readonly #call: Call
   #latest: JobOptions | undefined
 
   /** @throws TypeError, RangeError an option is not what it must be; DataCloneError `initargs` cannot be sent to a worker. */
-  constructor(options?: ProcessPoolOptions)
-  /** @internal */
-  constructor(options: ProcessPoolOptions, face: { pool: Pool; call: Call })
-  constructor(options: ProcessPoolOptions = {}, face?: { pool: Pool; call: Call }) {
-    this.#pool = face?.pool ?? openPool(options)
-    this.#call = face?.call ?? PLAIN_CALL
+  constructor(options: ProcessPoolOptions = {}) {
+    const [pool, call] = (partsIn(options) ?? [openPool(options), PLAIN_CALL]) as [PoolState, Call]
+    this.#pool = pool
+    this.#call = call
   }
 
   submit<A extends unknown[], R>(target: Target<A, R>, ...args: NoInfer<A>): Future<Awaited<R>> {
     const definition = define(target)
     this.#refuse()
-    const { dispatcher } = this.#pool
-    const job = new CallJob(dispatcher.known(definition), args, this.#optionsFor(siteOf(this.submit, definition)))
+    const { scheduler } = this.#pool
+    const job = new CallJob(
+      scheduler.known(definition),
+      args,
+      this.#optionsFor(captureCallSite(this.submit, definition)),
+    )
     return this.#enlist(job)
   }
 
@@ -90,12 +93,12 @@ export class ProcessPoolExecutor implements Executor {
   map<A extends unknown[], R>(target: Target<A, R>, ...inputs: MapArguments<A>): MapResult<Awaited<R>>
   map(target: Target, ...iterablesAndOptions: unknown[]): MapResult<any> {
     const definition = define(target)
-    const submitted = siteOf(this.map, definition)
+    const submitted = captureCallSite(this.map, definition)
     const { inputs, options } = splitMapArguments(iterablesAndOptions)
     this.#refuse()
-    const { dispatcher, maxWorkers } = this.#pool
+    const { scheduler, maxWorkers } = this.#pool
     const { transfer, retries, timeoutMs } = this.#call
-    const fn = dispatcher.known(definition)
+    const fn = scheduler.known(definition)
     // A limit is one of each call: its chunk's, where nobody asked for larger ones.
     const limited = timeoutMs === Infinity ? options : { ...options, chunksize: options.chunksize ?? 1 }
     const columns = new ColumnPacker()
@@ -159,8 +162,8 @@ export class ProcessPoolExecutor implements Executor {
     const { wait, cancelFutures } = checkShutdown(options)
     const pool = this.#pool
     pool.shutDown = true
-    if (cancelFutures) for (const job of pool.dispatcher.waiting()) job.cancel()
-    if (pool.dispatcher.idle) pool.end()
+    if (cancelFutures) for (const job of pool.scheduler.waiting()) job.cancel()
+    if (pool.scheduler.idle) pool.end()
     if (wait) await pool.ended
   }
 
@@ -175,9 +178,9 @@ export class ProcessPoolExecutor implements Executor {
   }
 
   stats(): ExecutorStats {
-    const { dispatcher, maxWorkers, counts } = this.#pool
+    const { scheduler, maxWorkers, counts } = this.#pool
     // First: it takes in what is finished, which counts.
-    const working = dispatcher.stats()
+    const working = scheduler.stats()
     return { maxWorkers, ...counts, ...working }
   }
 
@@ -188,25 +191,25 @@ export class ProcessPoolExecutor implements Executor {
 
   async #endWorkers(exitcode: number): Promise<void> {
     const ended = this.shutdown({ cancelFutures: true })
-    this.#pool.dispatcher.terminate(exitcode)
+    this.#pool.scheduler.terminate(exitcode)
     await ended
   }
 
   #refuse(): void {
-    const { dispatcher, shutDown } = this.#pool
+    const { scheduler, shutDown } = this.#pool
     refuseDuringImport('submit work to an executor')
     refuseTooDeep('submit work to an executor')
-    const { broken } = dispatcher
+    const { broken } = scheduler
     if (broken) throw new BrokenProcessPool(broken.message, { cause: broken.cause })
     if (shutDown) throw new ShutdownError('the executor was shut down and takes no more work')
   }
 
   #compute(range: Range, body: Target, options: ParallelOptions, keep: boolean, caller: Function): Promise<Share[]> {
     const definition = define(body)
-    const submitted = siteOf(caller, definition)
+    const submitted = captureCallSite(caller, definition)
     const { plan, args, signal } = checkParallel(range, this.#pool.maxWorkers, options, this.#call.transfer)
     this.#refuse()
-    const fn = this.#pool.dispatcher.known(definition)
+    const fn = this.#pool.scheduler.known(definition)
     return runParallel({ plan, args, signal }, ({ memory }) =>
       this.#order<Share>(fn, submitted, {
         assign: (moved) => ({
@@ -225,29 +228,29 @@ export class ProcessPoolExecutor implements Executor {
   }
 
   /** Of a burst, all have the same. */
-  #optionsFor(submitted: Site): JobOptions {
+  #optionsFor(submitted: CallSite): JobOptions {
     if (this.#latest?.submitted === submitted) return this.#latest
-    const { dispatcher, counts, batch } = this.#pool
-    return (this.#latest = { dispatcher, counts, batch, call: this.#call, submitted })
+    const { scheduler, counts, batch } = this.#pool
+    return (this.#latest = { scheduler, counts, batch, call: this.#call, submitted })
   }
 
   /** Have a worker follow orders that are no mere call. */
-  #order<R>(fn: KnownFunction, submitted: Site, orders: Orders): Future<R> {
+  #order<R>(fn: FunctionStats, submitted: CallSite, orders: Orders): Future<R> {
     return this.#enlist(new OrderedJob(fn, orders, this.#optionsFor(submitted)))
   }
 
   #enlist<R>(job: CallJob | OrderedJob): Future<R> {
-    if (!job.future.done()) this.#pool.dispatcher.add(job)
+    if (!job.future.done()) this.#pool.scheduler.add(job)
     return job.future as Future<R>
   }
 }
 
 // Outside of the class: one that names itself inside is renamed by the bundler.
-function faceOf(pool: Pool, call: Call): ProcessPoolExecutor {
-  return new ProcessPoolExecutor({}, { pool, call })
+function faceOf(pool: PoolState, call: Call): ProcessPoolExecutor {
+  return new ProcessPoolExecutor(fromParts(pool, call))
 }
 
-function decodeChunk(outcome: JobOutcome, submitted: Site): ChunkResult | undefined {
+function decodeChunk(outcome: JobOutcome, submitted: CallSite): ChunkResult | undefined {
   if (outcome.kind === 'died') return salvageChunk(outcome, submitted)
   if (outcome.kind !== 'mapped' && outcome.kind !== 'left') return undefined
   return {
@@ -257,7 +260,7 @@ function decodeChunk(outcome: JobOutcome, submitted: Site): ChunkResult | undefi
 }
 
 /** Of a worker that could not tell any more, what it had done is lost. What it had not begun is for others. */
-function salvageChunk({ error, item, left }: JobOutcome & { kind: 'died' }, submitted: Site): ChunkResult {
+function salvageChunk({ error, item, left }: JobOutcome & { kind: 'died' }, submitted: CallSite): ChunkResult {
   const { values, failures } = (left && decodeChunk(left, submitted)) ?? { values: [], failures: [] }
   const lost = Array.from({ length: item + 1 - values.length }, (_, i) => [values.length + i, error] as const)
   return { values, failures: [...failures, ...lost], begun: item + 1 }

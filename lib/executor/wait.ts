@@ -2,7 +2,7 @@
 import { inspect } from 'node:util'
 import { TimeoutError } from '../errors.js'
 import { checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
-import { settleWithin } from '../base/with-timeout.js'
+import { withTimeout } from '../base/with-timeout.js'
 import { Future } from './future.js'
 
 /** `wait` returns when any of them is done. */
@@ -49,7 +49,7 @@ export async function wait<F extends Future<any>>(
     })
     for (const future of all) if (!future.done()) future.addDoneCallback(onDone)
     try {
-      await settleWithin(reached, timeoutMs, signal)
+      await withTimeout(reached, timeoutMs, signal)
     } catch (thrown) {
       if (!(thrown instanceof TimeoutError) || thrown === signal?.reason) throw thrown
     } finally {
@@ -110,7 +110,7 @@ export function asCompleted<F extends Future<any>>(
     if (finished.length === 0) {
       const late = () => `${all.size - yielded} (of ${all.size}) futures unfinished`
       const news = new Promise<void>((resolve) => (wake = resolve))
-      await settleWithin(news, endMs - performance.now(), signal, late)
+      await withTimeout(news, endMs - performance.now(), signal, late)
     }
     yielded++
 

@@ -8,7 +8,7 @@ import { inspect } from 'node:util'
 import type { MessagePort, Transferable } from 'node:worker_threads'
 import { DataCloneError } from '../errors.js'
 import { makeShareable, idOf, pack, registerShareable, remember } from '../transport/shareable.js'
-import { siteOf, type Site } from '../base/call-site.js'
+import { captureCallSite, type CallSite } from '../base/call-site.js'
 import { define } from '../task/target.js'
 import { definitionOfTask } from '../task/task.js'
 import { connectionTo, isConnected, newWay, useWay, type Connection } from './client.js'
@@ -144,8 +144,8 @@ function memberOf(remote: object, name: string): unknown {
   const { id, kind, manager, name: managerName } = states.get(remote)!
   const call = (...args: unknown[]): Promise<unknown> => {
     try {
-      const site = siteOf(call, call)
-      return callMethod(connectionTo(manager, managerName), { remote, id, kind, site }, name, args)
+      const callSite = captureCallSite(call, call)
+      return callMethod(connectionTo(manager, managerName), { remote, id, kind, callSite }, name, args)
     } catch (reason) {
       return Promise.reject(reason)
     }
@@ -181,13 +181,13 @@ interface Callee {
   remote: object
   id: number
   kind: ObjectKind
-  site: Site
+  callSite: CallSite
 }
 
 function callMethod(connection: Connection, callee: Callee, name: string, args: unknown[]): Promise<unknown> {
-  const { remote, id, kind, site } = callee
+  const { remote, id, kind, callSite } = callee
   const { link } = connection
-  const from = { described: args, self: remote, site }
+  const from = { described: args, self: remote, callSite }
   let simple = true
   for (const arg of args) if (typeof arg === 'object' ? arg !== null : typeof arg === 'function') simple = false
   if (simple) return link.request({ kind: 'apply', object: id, name, args }, undefined, from)

@@ -19,7 +19,7 @@
 // what contains one is posted at once, with what waited before it.
 import { expose, transferHandlers } from 'comlink'
 import type { MessagePort, Transferable } from 'node:worker_threads'
-import type { Site } from '../base/call-site.js'
+import type { CallSite } from '../base/call-site.js'
 import { decodeFailure, encodeFailure, type Failure } from '../transport/error-codec.js'
 import { explainCloneFailure, unreadable } from '../transport/clone-error.js'
 import { pack, unpack, type Packed } from '../transport/shareable.js'
@@ -64,7 +64,7 @@ export interface Asked {
   /** What a method that returns its own object returns here. */
   self?: object
   /** Where it was made, for errors. */
-  site?: Site
+  callSite?: CallSite
 }
 
 interface Pending {
@@ -271,7 +271,7 @@ export class Link {
   #settleWith(number: number, content: Content): void {
     const pending = this.#settle(number)
     if (!pending) return
-    if (content.kind === 'failed') return pending.reject(decodeFailure(content.failure, pending.asked?.site?.stack))
+    if (content.kind === 'failed') return pending.reject(decodeFailure(content.failure, pending.asked?.callSite?.stack))
     try {
       pending.resolve(unpack(content.packed))
     } catch (failure) {

@@ -11,11 +11,11 @@ import type { MessagePort, Transferable } from 'node:worker_threads'
 import { BrokenPipeError, ConnectionClosedError, EOFError, TimeoutError } from '../errors.js'
 import { explainCloneFailure } from '../transport/clone-error.js'
 import type { Words } from '../memory/atomics.js'
-import { mayAsk } from '../thread/liveness.js'
+import { probeDue } from '../thread/liveness.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
-import { discard, forget, makeHoldable, onLeave, registerShareable, replacePart } from '../transport/shareable.js'
-import { AsyncQueue, block } from '../sync/park.js'
-import { Patience } from '../sync/adaptive-spin.js'
+import { discard, forget, makeOwnable, onLeave, registerShareable, replacePart } from '../transport/shareable.js'
+import { AsyncWaiters, block } from '../sync/park.js'
+import { AdaptiveSpin } from '../sync/adaptive-spin.js'
 import { checkList, waitForAny, waitForAnySync } from './wait-any.js'
 import { Arrival } from './receive-waiter.js'
 import { copyOfBytes } from './byte-view.js'
@@ -70,11 +70,11 @@ export class Connection<T = any> {
   #peeked: unknown[]
   #closed = false
   #leaving = false
-  readonly #receivers = new AsyncQueue({ wake: 'run' })
+  readonly #receivers = new AsyncWaiters({ wake: 'run' })
   /** For those who block. One for all calls: with the last of their kind, V8 drops the code that it has optimized for them. */
   readonly #blocking: Arrival
-  readonly #patience = new Patience()
-  readonly #pollers = new Set<AsyncQueue>()
+  readonly #adaptiveSpin = new AdaptiveSpin()
+  readonly #pollers = new Set<AsyncWaiters>()
 
   /** @internal */
   constructor(place?: Place) {
@@ -161,7 +161,7 @@ export class Connection<T = any> {
     checkWaitOptions(options)
     this.#refuse('poll', 'writes')
     if (this.#ready(this.#suspects)) return true
-    const queue = new AsyncQueue()
+    const queue = new AsyncWaiters()
     this.#pollers.add(queue)
     try {
       return await queue.join(this.#readiness(), options)
@@ -284,7 +284,7 @@ export class Connection<T = any> {
   }
 
   #arrival(): Arrival {
-    return new Arrival(this.#wire, this.#patience, (arrival) => {
+    return new Arrival(this.#wire, this.#adaptiveSpin, (arrival) => {
       this.#refuse('recv', 'writes')
       arrival.seen = this.#wire.seen // Before it is looked for: see wire.ts.
       arrival.message = this.#take(arrival.probing, arrival.seen)
@@ -293,7 +293,7 @@ export class Connection<T = any> {
   }
 
   #readiness(): Arrival {
-    return new Arrival(this.#wire, this.#patience, (arrival) => {
+    return new Arrival(this.#wire, this.#adaptiveSpin, (arrival) => {
       this.#refuse('poll', 'writes')
       arrival.seen = this.#wire.seen
       return this.#ready(arrival.probing, arrival.seen)
@@ -303,7 +303,7 @@ export class Connection<T = any> {
   /** Whether nobody will read what is sent. */
   #isBroken(): boolean {
     if (this.#wire.broken) return true
-    return this.#wire.peerTravels && mayAsk(this) && this.#isLost()
+    return this.#wire.peerTravels && probeDue(this) && this.#isLost()
   }
 
   /**
@@ -323,7 +323,7 @@ export class Connection<T = any> {
 
   /** For those who do not wait: whether it is time to look for the other end's death. */
   get #suspects(): boolean {
-    return this.#wire.broken || mayAsk(this)
+    return this.#wire.broken || probeDue(this)
   }
 
   /** @throws EOFError nothing is there, and nothing will come */
@@ -395,7 +395,7 @@ export class Connection<T = any> {
 /** @internal */
 export function newConnection(words: Words, side: number, direction: Direction, port: MessagePort): Connection {
   const connection = new Connection({ wire: new Wire(words, side, port), direction, peeked: [] })
-  makeHoldable(connection, 'Connection', words.buffer, side, direction, port, [])
+  makeOwnable(connection, 'Connection', words.buffer, side, direction, port, [])
   return connection
 }
 

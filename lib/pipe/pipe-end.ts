@@ -21,7 +21,7 @@ import {
   type Transferable,
 } from 'node:worker_threads'
 import { add, load, notifyAll, or, store, type Words } from '../memory/atomics.js'
-import { enrol, findDead, isDead, mayAsk } from '../thread/liveness.js'
+import { registerThread, probeDead, isDead, probeDue } from '../thread/liveness.js'
 
 const SIDE_WORDS = 64
 const IN = 0
@@ -58,7 +58,7 @@ export class Wire {
     this.index = side * SIDE_WORDS + IN
     this.#peer = (1 - side) * SIDE_WORDS
     this.#gone = port === null
-    enrol()
+    registerThread()
     this.stay()
   }
 
@@ -138,7 +138,9 @@ export class Wire {
   get broken(): boolean {
     if (Wire.closedIn(this.seen) || this.#gone) return true
     const owner = load(this.words, this.#peer + OWNER) - 1
-    return owner >= 0 && owner !== threadId && (isDead(owner) || (this.#unanswered && mayAsk(this) && findDead(owner)))
+    return (
+      owner >= 0 && owner !== threadId && (isDead(owner) || (this.#unanswered && probeDue(this) && probeDead(owner)))
+    )
   }
 
   /** Whether the other end is on its way to another thread. If that dies before it looks, only the port tells: by `gone`. */

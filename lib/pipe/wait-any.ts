@@ -3,7 +3,7 @@
 import { inspect } from 'node:util'
 import { waitOn, type Words } from '../memory/atomics.js'
 import { checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
-import { doChores } from '../thread/liveness.js'
+import { runBlockedHooks } from '../thread/liveness.js'
 
 const FIRST_PAUSE_MS = 0.25
 const LONGEST_PAUSE_MS = 4
@@ -49,7 +49,7 @@ export function waitForAnySync<W>(items: Checked<W>, timeoutMs: number): W[] {
     if (ready.length > 0 || leftMs <= 0) return ready
     pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)
     waitOn(nobodysWord, 0, 0, Math.min(leftMs, pauseMs))
-    doChores()
+    runBlockedHooks()
   }
 }
 

@@ -2,7 +2,7 @@
 import { inspect } from 'node:util'
 import { InvalidStateError, TimeoutError } from '../errors.js'
 import { checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
-import { settleWithin } from '../base/with-timeout.js'
+import { withTimeout } from '../base/with-timeout.js'
 import { callSafely } from '../base/safe-callback.js'
 import { checkOptions } from '../base/validate.js'
 
@@ -15,7 +15,7 @@ export interface Callbacks<R = any> {
 
 /** @throws TypeError */
 export function checkCallbacks(callbacks: Callbacks): void {
-  checkOptions(callbacks, 'the callbacks', '{ callback, errorCallback }')
+  checkOptions(callbacks, 'the callbacks', ['callback', 'errorCallback'])
   const { callback, errorCallback } = callbacks
   for (const [name, fn] of Object.entries({ callback, errorCallback }))
     if (fn !== undefined && typeof fn !== 'function')
@@ -52,7 +52,7 @@ export class AsyncResult<R = unknown> {
   async get(options?: WaitOptions): Promise<R> {
     const { timeoutMs, signal } = checkWaitOptions(options)
     if (this.ready()) return this.#result
-    return settleWithin(this.#result, timeoutMs, signal, () => `the result was not there within ${timeoutMs} ms`)
+    return withTimeout(this.#result, timeoutMs, signal, () => `the result was not there within ${timeoutMs} ms`)
   }
 
   /** Wait until the work has returned or thrown, or the time is over, which is no error. */
@@ -60,7 +60,7 @@ export class AsyncResult<R = unknown> {
     const { timeoutMs, signal } = checkWaitOptions(options)
     if (this.ready()) return
     try {
-      await settleWithin(this.#settled, timeoutMs, signal)
+      await withTimeout(this.#settled, timeoutMs, signal)
     } catch (thrown) {
       if (!(thrown instanceof TimeoutError) || thrown === signal?.reason) throw thrown
     }

@@ -37,7 +37,7 @@ export class Pool {
    * @throws TypeError, RangeError; DataCloneError `initargs` cannot be sent
    */
   constructor(processes?: number, options: PoolOptions = {}) {
-    checkOptions(options, 'the options of a Pool', '{ initializer, initargs, maxTasksPerChild }')
+    checkOptions(options, 'the options of a Pool', ['initializer', 'initargs', 'maxTasksPerChild'])
     const { initializer, initargs, maxTasksPerChild } = options
     const maxWorkers = processes === undefined ? undefined : checkCount(processes, 'processes')
     this.#executor = new ProcessPoolExecutor({ maxWorkers, initializer, initargs, maxTasksPerChild })
@@ -148,15 +148,16 @@ export class Pool {
 
   #mapAll<R>(fn: Target, iterable: Input<unknown>, options: PoolMapOptions<R>): AsyncResult<R[]> {
     this.#refuse()
-    checkOptions(options, 'the options of a map', '{ chunksize, callback, errorCallback }')
-    checkCallbacks(options)
-    const results = this.#executor.map(fn, checkInput(iterable), { chunksize: options.chunksize }) as PromiseLike<R[]>
+    checkOptions(options, 'the options of a map', ['chunksize', 'callback', 'errorCallback'])
+    const { chunksize, callback, errorCallback } = options
+    checkCallbacks({ callback, errorCallback })
+    const results = this.#executor.map(fn, checkInput(iterable), { chunksize }) as PromiseLike<R[]>
     return this.#follow(results, options)
   }
 
   #iterate<R>(fn: Target, iterable: Input<unknown>, options: MapOptions, ordered: boolean): Imap<R> {
     this.#refuse()
-    checkOptions(options, 'the options of imap', '{ chunksize }')
+    checkOptions(options, 'the options of imap', ['chunksize'])
     const { chunksize } = options
     const imap = new Imap<R>(this.#executor.map(fn, checkInput(iterable), { chunksize, ordered }) as AsyncIterable<R>)
     this.#imaps.add(imap)

@@ -8,9 +8,9 @@ import { receiveMessageOnPort, type MessagePort, type Worker } from 'node:worker
 import { TimeoutError } from '../errors.js'
 import { load, notifyAll, store, waitOn, type Words } from '../memory/atomics.js'
 import { publish } from '../base/diagnostics.js'
-import { doChores, onLongWait } from '../thread/liveness.js'
+import { runBlockedHooks, onLongWait } from '../thread/liveness.js'
 import { startTimer } from '../base/wait-options.js'
-import { settleWithin } from '../base/with-timeout.js'
+import { withTimeout } from '../base/with-timeout.js'
 import { decodeFailure, type Failure } from '../transport/error-codec.js'
 import { CANCELLED, ENDED, EXITING, EXIT_CODE, forestall } from './control-block.js'
 import { markEnded, watchForDeath } from './reaper.js'
@@ -101,7 +101,7 @@ export class Running {
     // A pending join holds the program open, also when what it waits for does not.
     if (this.#pendingJoins++ === 0) worker.ref()
     try {
-      await settleWithin(this.#exit, timeoutMs, signal)
+      await withTimeout(this.#exit, timeoutMs, signal)
     } catch (reason) {
       if (!(reason instanceof TimeoutError)) throw reason
     } finally {
@@ -119,7 +119,7 @@ export class Running {
       if (leftMs <= 0) return
       // The timer of a grace period stands still while this thread is blocked.
       const graceMs = this.#grace ? this.#grace.endMs - performance.now() : Infinity
-      const sliceMs = doChores() ? CHORES_SLICE_MS : LONGEST_SLICE_MS
+      const sliceMs = runBlockedHooks() ? CHORES_SLICE_MS : LONGEST_SLICE_MS
       if (graceMs > 0) waitOn(control, ENDED, 0, Math.min(leftMs, graceMs, sliceMs))
       else this.stop(this.#grace!.signal, 0)
     }

@@ -7,6 +7,7 @@
 //
 // The words, and the format with them, reach every thread through the environment data that threads inherit; threads that run
 // already have the words. The format is that of the thread that logs, as it was when the thread was started, or set in it.
+import { checkString } from '../base/validate.js'
 import { writeSync } from 'node:fs'
 import { format, inspect } from 'node:util'
 import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads'
@@ -60,7 +61,7 @@ export class Logger {
    * @default '[%(levelname)s/%(processName)s] %(message)s'
    */
   setFormat(pattern: string): void {
-    if (typeof pattern !== 'string') throw new TypeError(`a format must be a string, not ${inspect(pattern)}`)
+    checkString(pattern, 'a format')
     setEnvironmentData(FORMAT_KEY, pattern)
   }
 

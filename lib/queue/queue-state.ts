@@ -10,10 +10,10 @@
 // 193-195     JOINERS   gate: opened when the last task is done
 import { InvalidStateError, QueueShutDown } from '../errors.js'
 import { load, peek, poke, store, waitOn } from '../memory/atomics.js'
-import { enrol } from '../thread/liveness.js'
+import { registerThread } from '../thread/liveness.js'
 import { decode } from '../transport/codec/codec.js'
-import { GateWaiter, open, openWide } from '../sync/event-count.js'
-import { HEAD, MOVED, RATHER_NOT, Ring, SHUT_DOWN, TAIL, type RingOutcome } from './ring.js'
+import { EventCountWaiter, wakeOne, wakeAll } from '../sync/event-count.js'
+import { HEAD, MOVED, RATHER_NOT, Ring, SHUT_DOWN, TAIL, type RingResult } from './ring.js'
 import type { Frame } from '../transport/codec/frame.js'
 
 const MAXSIZE = 96
@@ -45,7 +45,7 @@ export class QueueCore {
     this.maxsize = words[MAXSIZE]!
     this.maxBytes = words[MAXBYTES]!
     this.examples = [new GetWaiter(this, true, () => true), new PutWaiter(this, true, () => true)]
-    enrol()
+    registerThread()
   }
 
   /** Write a frame, if there is room. @throws QueueShutDown */
@@ -53,9 +53,9 @@ export class QueueCore {
     return this.#written(this.ring.write(frame, this.maxsize))
   }
 
-  #written(outcome: RingOutcome): boolean {
+  #written(outcome: RingResult): boolean {
     if (outcome === MOVED) {
-      open(this.ring.words, GETTERS)
+      wakeOne(this.ring.words, GETTERS)
       return true
     }
     if (outcome === SHUT_DOWN) throw shutDown('put')
@@ -84,7 +84,7 @@ export class QueueCore {
     const { ring } = this
     const outcome = ring.read()
     if (outcome === MOVED) {
-      open(ring.words, PUTTERS)
+      wakeOne(ring.words, PUTTERS)
       return true
     }
     if (outcome === SHUT_DOWN) throw shutDown('get')
@@ -102,7 +102,7 @@ export class QueueCore {
     const { ring } = this
     let written = 0
     const outcome = ring.writeMany(frames, from, this.maxsize, () => written++)
-    if (written > 0) openWide(ring.words, GETTERS)
+    if (written > 0) wakeAll(ring.words, GETTERS)
     else if (outcome === SHUT_DOWN) throw shutDown('put')
     return written
   }
@@ -122,7 +122,7 @@ export class QueueCore {
       }
       return true
     })
-    if (outcome === MOVED) openWide(ring.words, PUTTERS)
+    if (outcome === MOVED) wakeAll(ring.words, PUTTERS)
     if (outcome === SHUT_DOWN) throw shutDown('get')
     if (failure !== undefined) throw failure
     return values
@@ -141,9 +141,9 @@ export class QueueCore {
   shutDown(immediate: boolean): void {
     const { ring } = this
     ring.shut(immediate)
-    openWide(ring.words, GETTERS)
-    openWide(ring.words, PUTTERS)
-    openWide(ring.words, JOINERS)
+    wakeAll(ring.words, GETTERS)
+    wakeAll(ring.words, PUTTERS)
+    wakeAll(ring.words, JOINERS)
   }
 
   /** @throws InvalidStateError */
@@ -154,7 +154,7 @@ export class QueueCore {
       if (written === finished) throw new InvalidStateError(`taskDone() for none of the ${written} tasks that were put`)
       store(ring.words, FINISHED, (finished + 1) | 0)
     })
-    openWide(ring.words, JOINERS)
+    wakeAll(ring.words, JOINERS)
   }
 
   /** Whether every task that was put is done. */
@@ -167,7 +167,7 @@ export class QueueCore {
 const shutDown = (what: string) => new QueueShutDown(`${what} of a queue that is shut down`)
 
 /** Waits for a message. */
-export class GetWaiter extends GateWaiter {
+export class GetWaiter extends EventCountWaiter {
   readonly #core: QueueCore
   readonly #take: () => boolean
   constructor(core: QueueCore, blocking: boolean, take: () => boolean) {
@@ -179,12 +179,12 @@ export class GetWaiter extends GateWaiter {
     return this.#take()
   }
   override passOn(): void {
-    if (!this.#core.isEmpty()) open(this.words, GETTERS)
+    if (!this.#core.isEmpty()) wakeOne(this.words, GETTERS)
   }
 }
 
 /** Waits for room. */
-export class PutWaiter extends GateWaiter {
+export class PutWaiter extends EventCountWaiter {
   readonly #put: () => boolean
   constructor(core: QueueCore, blocking: boolean, put: () => boolean) {
     super(core.ring.words, PUTTERS, HEAD, blocking)
@@ -194,12 +194,12 @@ export class PutWaiter extends GateWaiter {
     return this.#put()
   }
   override passOn(): void {
-    open(this.words, PUTTERS)
+    wakeOne(this.words, PUTTERS)
   }
 }
 
 /** Waits for all tasks to be done. */
-export class JoinWaiter extends GateWaiter {
+export class JoinWaiter extends EventCountWaiter {
   readonly #isFinished: () => boolean
   constructor(core: QueueCore, blocking: boolean, isFinished: () => boolean) {
     super(core.ring.words, JOINERS, FINISHED, blocking)

@@ -3,8 +3,8 @@
 import { inspect } from 'node:util'
 import { QueueClosedError, QueueEmpty, QueueFull, QueueShutDown } from '../errors.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
-import { makeHoldable, registerShareable } from '../transport/shareable.js'
-import { AsyncQueue, block } from '../sync/park.js'
+import { makeOwnable, registerShareable } from '../transport/shareable.js'
+import { AsyncWaiters, block } from '../sync/park.js'
 import { encode, keep } from '../transport/codec/codec.js'
 import { GetWaiter, JoinWaiter, PutWaiter, QueueCore } from './queue-state.js'
 import { MOST_BYTES } from './ring.js'
@@ -29,8 +29,8 @@ export interface QueueOptions {
  */
 export class Queue<T = unknown> {
   readonly #core: QueueCore
-  readonly #getters = new AsyncQueue()
-  readonly #putters = new AsyncQueue()
+  readonly #getters = new AsyncWaiters()
+  readonly #putters = new AsyncWaiters()
   #closed = false
 
   /**
@@ -47,7 +47,7 @@ export class Queue<T = unknown> {
     checkInteger(maxsize, 'maxsize', 0, 2 ** 31 - 1)
     checkInteger(maxBytes, 'maxBytes', 1, MOST_BYTES)
     this.#core = new QueueCore(maxsize, maxBytes, memory)
-    if (!memory) makeHoldable(this, kindOf(this), this.#core.ring.memory)
+    if (!memory) makeOwnable(this, kindOf(this), this.#core.ring.memory)
   }
 
   /**
@@ -260,7 +260,7 @@ export class Queue<T = unknown> {
 
 /** A Queue whose messages are tasks: whoever got one says when it is done, and `join` waits for all. After Python's JoinableQueue. */
 export class JoinableQueue<T = unknown> extends Queue<T> {
-  readonly #joiners = new AsyncQueue()
+  readonly #joiners = new AsyncWaiters()
 
   /** One of the tasks got is done. @throws InvalidStateError (ERR_MANYHANDS_INVALID_STATE) more often than tasks were put. */
   taskDone(): void {

@@ -36,7 +36,7 @@
 // read nothing: another reads the frame. GOT and READ_SEGMENT may lag behind HEAD then: the next reader sets them right.
 import type { Frame } from '../transport/codec/frame.js'
 import { compareExchange, load, peek, poke, store, type Words } from '../memory/atomics.js'
-import { giveBack, LockWaiter, ME } from '../sync/lock-word.js'
+import { release, LockWaiter, ME } from '../sync/lock-word.js'
 import { block } from '../sync/park.js'
 
 const PUT_LOCK = 0
@@ -76,7 +76,7 @@ const SHUT = 1
 const DROPPED_ALL = 2
 
 /** What a try to write or to read came to. */
-export type RingOutcome =
+export type RingResult =
   typeof MOVED | typeof NO_ROOM | typeof TOO_MANY | typeof NOTHING | typeof SHUT_DOWN | typeof RATHER_NOT
 /** A frame was written, or read. */
 export const MOVED = 0
@@ -151,18 +151,18 @@ export class Ring {
    * @param most as many unread frames there may be; 0: any number
    * @param mayGrow false: rather not beyond CALM_BYTES
    */
-  write(frame: Frame, most: number, mayGrow = true): RingOutcome {
+  write(frame: Frame, most: number, mayGrow = true): RingResult {
     const { words } = this
     take(words, PUT_LOCK)
     try {
       return this.#writeHeld(frame, most, mayGrow)
     } finally {
-      giveBack(words, PUT_LOCK)
+      release(words, PUT_LOCK)
     }
   }
 
   /** Write frames from `from` on, as many as there is room for: what the last try came to. `wrote` is called for each. */
-  writeMany(frames: readonly Frame[], from: number, most: number, wrote: () => void): RingOutcome {
+  writeMany(frames: readonly Frame[], from: number, most: number, wrote: () => void): RingResult {
     const { words } = this
     take(words, PUT_LOCK)
     try {
@@ -173,11 +173,11 @@ export class Ring {
       }
       return MOVED
     } finally {
-      giveBack(words, PUT_LOCK)
+      release(words, PUT_LOCK)
     }
   }
 
-  #writeHeld(frame: Frame, most: number, mayGrow: boolean): RingOutcome {
+  #writeHeld(frame: Frame, most: number, mayGrow: boolean): RingResult {
     const { words } = this
     if (peek(words, STATE) !== OPEN) return SHUT_DOWN
     const tail = peek(words, TAIL)
@@ -284,7 +284,7 @@ export class Ring {
   }
 
   /** Read the oldest frame into `tag`, `length`, and `inbox` or `large`. */
-  read(): RingOutcome {
+  read(): RingResult {
     const { words } = this
     take(words, GET_LOCK)
     try {
@@ -294,7 +294,7 @@ export class Ring {
       this.#take(head, this.#frameAt(head))
       return MOVED
     } finally {
-      giveBack(words, GET_LOCK)
+      release(words, GET_LOCK)
     }
   }
 
@@ -302,7 +302,7 @@ export class Ring {
    * Read up to `max` frames, and of a megabyte no more; `got` is called for each, with the lock held, and says whether it takes
    * it: one that it does not take is the last. None is taken before all are read.
    */
-  readMany(max: number, got: () => boolean): RingOutcome {
+  readMany(max: number, got: () => boolean): RingResult {
     const { words } = this
     take(words, GET_LOCK)
     try {
@@ -322,12 +322,12 @@ export class Ring {
       this.#advance(head, index)
       return MOVED
     } finally {
-      giveBack(words, GET_LOCK)
+      release(words, GET_LOCK)
     }
   }
 
   /** Why no frame can be read; 0: one can. */
-  #nothingAt(head: number): RingOutcome {
+  #nothingAt(head: number): RingResult {
     const { words } = this
     if (head === peek(words, SEEN_TAIL) && head === this.#lookAtTail()) {
       if (load(words, STATE) === OPEN) return NOTHING
@@ -421,7 +421,7 @@ export class Ring {
       }
       return (count - peek(words, GOT)) | 0
     } finally {
-      giveBack(words, GET_LOCK)
+      release(words, GET_LOCK)
     }
   }
 
@@ -434,7 +434,7 @@ export class Ring {
       const unread = this.#unreadExactly()
       return use(unread, (peek(words, COUNT) - peek(words, DROPPED)) | 0)
     } finally {
-      giveBack(words, PUT_LOCK)
+      release(words, PUT_LOCK)
     }
   }
 
@@ -447,7 +447,7 @@ export class Ring {
       if (peek(words, STATE) < (drop ? DROPPED_ALL : SHUT)) store(words, STATE, drop ? DROPPED_ALL : SHUT)
       if (drop) this.#unreadExactly()
     } finally {
-      giveBack(words, PUT_LOCK)
+      release(words, PUT_LOCK)
     }
   }
 }

@@ -8,12 +8,12 @@ const LOOK_MS = 0.05
 const MOST_SKIPPED = 64
 
 /** What those who wait at one place have learnt of looking. */
-export class Patience {
+export class AdaptiveSpin {
   #skipped = 1
   #toSkip = 0
 
   /** Whether the word has changed within a moment. `false` says nothing. */
-  pays(words: Words, index: number, seen: number): boolean {
+  spin(words: Words, index: number, seen: number): boolean {
     if (this.#toSkip > 0) {
       this.#toSkip--
       return false

@@ -20,11 +20,11 @@ import { checkTimeout, checkWaitOptions, type WaitOptions } from '../base/wait-o
 import { loadTargetSync } from '../task/load-sync.js'
 import { define, loadTarget, type Definition } from '../task/target.js'
 import type { Target } from '../task/task.js'
-import { makeHoldable, registerShareable } from '../transport/shareable.js'
-import { mayAsk } from '../thread/liveness.js'
+import { makeOwnable, registerShareable } from '../transport/shareable.js'
+import { probeDue } from '../thread/liveness.js'
 import { ME } from './lock-word.js'
 import { COUNT, EntryWaiter, GRANTED, KIND, Monitor, STATE, WAITING } from './monitor.js'
-import { AsyncQueue, block, DONE, AGAIN, type Outcome } from './park.js'
+import { AsyncWaiters, block, DONE, AGAIN, type TryResult } from './park.js'
 
 const PARTIES = STATE
 const GENERATION = STATE + 1
@@ -55,7 +55,7 @@ class Party extends Monitor {
       return false
     }
     if (waiter.count < peek(words, PARTIES) - 1) return false
-    if (mayAsk(this)) {
+    if (probeDue(this)) {
       this.settle(true)
       if (peek(words, BROKEN) === 1) throw new BrokenBarrierError('a party died while it waited')
     }
@@ -90,7 +90,7 @@ class Party extends Monitor {
     }
   }
 
-  override finish(waiter: EntryWaiter): Outcome {
+  override finish(waiter: EntryWaiter): TryResult {
     const count = peek(this.words, waiter.index + COUNT)
     this.remove(waiter.index)
     if (count === FAILED) throw new BrokenBarrierError('the barrier was broken while this party waited')
@@ -183,7 +183,7 @@ export class Barrier {
     if (memory) return
     poke(this.#party.words, PARTIES, parties)
     poke(this.#party.words, BROKEN_PARTY, -1)
-    makeHoldable(this, 'Barrier', this.#party.memory, parties, this.#timeoutMs, this.#action)
+    makeOwnable(this, 'Barrier', this.#party.memory, parties, this.#timeoutMs, this.#action)
   }
 
   /**
@@ -195,7 +195,7 @@ export class Barrier {
   async wait(options: WaitOptions = this.#timeoutMs): Promise<number> {
     const { timeoutMs = this.#timeoutMs, signal } = this.#checked(options)
     const waiter = new PartyWaiter(this.#party, false)
-    if (!(await new AsyncQueue().join(waiter, { timeout: timeoutMs, signal }))) throw late(timeoutMs)
+    if (!(await new AsyncWaiters().join(waiter, { timeout: timeoutMs, signal }))) throw late(timeoutMs)
     if (waiter.runs) {
       let thrown: { reason: unknown } | undefined
       try {
@@ -263,7 +263,7 @@ export class Barrier {
 
   get broken(): boolean {
     return this.#party.exclusively(() => {
-      this.#party.settle(mayAsk(this.#party))
+      this.#party.settle(probeDue(this.#party))
       return load(this.#party.words, BROKEN) === 1
     })
   }

@@ -10,11 +10,11 @@
 import { inspect } from 'node:util'
 import { LockError, OwnerDiedError } from '../errors.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
-import { attach, makeHoldable, registerShareable } from '../transport/shareable.js'
+import { attach, makeOwnable, registerShareable } from '../transport/shareable.js'
 import { Acquirable, type Guard } from './acquirable.js'
 import { Lock } from './lock.js'
 import { EntryWaiter, GRANTED, Monitor } from './monitor.js'
-import { AsyncQueue, block, DONE, type Outcome } from './park.js'
+import { AsyncWaiters, block, DONE, type TryResult } from './park.js'
 import { RLock } from './rlock.js'
 
 class NotifiedWaiter extends EntryWaiter {
@@ -44,7 +44,7 @@ class Waiters extends Monitor {
     }
   }
 
-  override finish(waiter: NotifiedWaiter): Outcome {
+  override finish(waiter: NotifiedWaiter): TryResult {
     waiter.notified = true
     return DONE
   }
@@ -82,7 +82,7 @@ export class Condition extends Acquirable {
       throw new TypeError(`the lock of a Condition must be a Lock or an RLock, not ${inspect(lock)}`)
     this.#lock = lock
     this.#waiters = new Waiters(lock, memory)
-    if (!memory) makeHoldable(this, 'Condition', this.#waiters.memory, lock)
+    if (!memory) makeOwnable(this, 'Condition', this.#waiters.memory, lock)
   }
 
   /**
@@ -94,7 +94,7 @@ export class Condition extends Acquirable {
   async wait(options?: WaitOptions): Promise<boolean> {
     checkWaitOptions(options).signal?.throwIfAborted()
     const { waiter, depth } = this.#beginWait(false)
-    const { notified, reason } = await new AsyncQueue().join(waiter, options).then(
+    const { notified, reason } = await new AsyncWaiters().join(waiter, options).then(
       (notified) => ({ notified, reason: undefined }),
       (reason: unknown) => ({ notified: true, reason }),
     )

@@ -2,14 +2,14 @@
 // while nobody waits. An event count, after Dmitry Vyukov.
 //
 // word     field    meaning
-//  at      WAITING  BLOCKED, AWAITED: somebody may sleep on the word of that name. Set before the last look, cleared by `open`
+//  at      WAITING  BLOCKED, AWAITED: somebody may sleep on the word of that name. Set before the last look, cleared by `wakeOne`
 //  at + 1  BLOCKED  changed when the gate is opened; those sleep on it who block their thread
 //  at + 2  AWAITED  the same, for those who await: a pending waitAsync would absorb the wake-ups of those who block
 //
 // Invariant: whoever sleeps has loaded the word, then set its mark, then looked again and found nothing. A change that this look
 // did not see finds the mark.
 import { add, compareExchange, load, notifyAll, notifyOne, peek, spinWhile, type Words } from '../memory/atomics.js'
-import { DONE, WAIT, type Outcome, type Waiter } from './park.js'
+import { DONE, WAIT, type TryResult, type Waiter } from './park.js'
 
 /** Sleeping and being woken costs both sides 8 µs: worth as much looking, which a lock's waiter does for a tenth of it. */
 const SPIN_ROUNDS = 150
@@ -18,16 +18,16 @@ const BLOCKED = 1
 const AWAITED = 2
 
 /** Wake one of those who block, and all who await. They look for themselves. */
-export function open(words: Words, at: number): void {
-  if (load(words, at) !== 0) openSlowly(words, at, false)
+export function wakeOne(words: Words, at: number): void {
+  if (load(words, at) !== 0) wakeSlowly(words, at, false)
 }
 
 /** Wake everybody. */
-export function openWide(words: Words, at: number): void {
-  if (load(words, at) !== 0) openSlowly(words, at, true)
+export function wakeAll(words: Words, at: number): void {
+  if (load(words, at) !== 0) wakeSlowly(words, at, true)
 }
 
-function openSlowly(words: Words, at: number, wide: boolean): void {
+function wakeSlowly(words: Words, at: number, wide: boolean): void {
   let marks = load(words, at)
   for (let seen; (seen = compareExchange(words, at, marks, 0)) !== marks;) marks = seen
   if (marks & BLOCKED) {
@@ -42,7 +42,7 @@ function openSlowly(words: Words, at: number, wide: boolean): void {
 }
 
 /** Somebody who looks, and waits at a gate as long as there is nothing. */
-export abstract class GateWaiter implements Waiter {
+export abstract class EventCountWaiter implements Waiter {
   readonly words: Words
   readonly gate: number
   readonly index: number
@@ -67,7 +67,7 @@ export abstract class GateWaiter implements Waiter {
   /** There may be more for another who waits. */
   abstract passOn(): void
 
-  attempt(): Outcome {
+  attempt(): TryResult {
     const { words, gate, index } = this
     if (this.blocking && !this.spun && this.#spin()) return DONE
     this.seen = load(words, index)
@@ -92,7 +92,7 @@ export abstract class GateWaiter implements Waiter {
   }
 
   giveUp(): boolean {
-    return false // Its mark stays, and costs the next `open` a wake-up for nobody.
+    return false // Its mark stays, and costs the next `wakeOne` a wake-up for nobody.
   }
 }
 

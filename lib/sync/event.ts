@@ -6,9 +6,9 @@
 // Who waited when it was set goes on, also if it is cleared at once after that.
 import { load, peek, poke } from '../memory/atomics.js'
 import { checkTimeout, type WaitOptions } from '../base/wait-options.js'
-import { makeHoldable, registerShareable } from '../transport/shareable.js'
+import { makeOwnable, registerShareable } from '../transport/shareable.js'
 import { EntryWaiter, GRANTED, Monitor, STATE } from './monitor.js'
-import { AsyncQueue, block } from './park.js'
+import { AsyncWaiters, block } from './park.js'
 
 const FLAG = STATE
 
@@ -43,7 +43,7 @@ export class Event {
   constructor(memory?: SharedArrayBuffer)
   constructor(memory?: SharedArrayBuffer) {
     this.#flag = new Flag(memory)
-    if (!memory) makeHoldable(this, 'Event', this.#flag.memory)
+    if (!memory) makeOwnable(this, 'Event', this.#flag.memory)
   }
 
   isSet(): boolean {
@@ -62,7 +62,7 @@ export class Event {
 
   /** Wait until it is set. @returns false: the time was over before */
   wait(options?: WaitOptions): Promise<boolean> {
-    return new AsyncQueue().join(new EntryWaiter(this.#flag, false), options)
+    return new AsyncWaiters().join(new EntryWaiter(this.#flag, false), options)
   }
 
   /**

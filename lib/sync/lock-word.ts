@@ -16,8 +16,8 @@ import { threadId } from 'node:worker_threads'
 import { OwnerDiedError, DeadlockError } from '../errors.js'
 import { add, compareExchange, load, notifyAll, notifyOne, spinWhile, type Words } from '../memory/atomics.js'
 import { publish } from '../base/diagnostics.js'
-import { findDead, isDead, mayAsk } from '../thread/liveness.js'
-import { AGAIN, DONE, WAIT, type Outcome, type Waiter } from './park.js'
+import { probeDead, isDead, probeDue } from '../thread/liveness.js'
+import { AGAIN, DONE, WAIT, type TryResult, type Waiter } from './park.js'
 
 /** This thread as an owner. */
 export const ME: number = threadId + 1
@@ -59,7 +59,7 @@ export class LockWaiter implements Waiter {
   }
 
   /** @throws OwnerDiedError, DeadlockError */
-  attempt(): Outcome {
+  attempt(): TryResult {
     const { words, at, blocking } = this
     // Not after the lock: a release between the two would go unnoticed.
     const turns = blocking ? 0 : load(words, at + TURNS)
@@ -88,7 +88,7 @@ export class LockWaiter implements Waiter {
   }
 
   #inherits(owner: number): boolean {
-    if (!(this.probing ? findDead(owner - 1) : isDead(owner - 1))) return false
+    if (!(this.probing ? probeDead(owner - 1) : isDead(owner - 1))) return false
     if (this.onOwnerDeath === 'handOver') return true
     throw ownerDied(owner)
   }
@@ -104,16 +104,16 @@ export function ownerDied(owner: number): OwnerDiedError {
 /** @throws OwnerDiedError the owner is dead. `find`: ask the system. */
 export function refuseAbandoned(words: Words, at: number, find: boolean): void {
   const owner = ownerOf(words, at)
-  if (owner !== 0 && owner !== ME && (find ? findDead(owner - 1) : isDead(owner - 1))) throw ownerDied(owner)
+  if (owner !== 0 && owner !== ME && (find ? probeDead(owner - 1) : isDead(owner - 1))) throw ownerDied(owner)
 }
 
 /** Take the lock if that needs no waiting. @throws OwnerDiedError */
-export function tryTake(words: Words, at: number, onOwnerDeath: OnOwnerDeath): boolean {
+export function tryAcquire(words: Words, at: number, onOwnerDeath: OnOwnerDeath): boolean {
   for (;;) {
     const word = load(words, at)
     const owner = word & OWNER
     if (owner !== 0) {
-      if (owner === ME || !(mayAsk(owner) ? findDead(owner - 1) : isDead(owner - 1))) return false
+      if (owner === ME || !(probeDue(owner) ? probeDead(owner - 1) : isDead(owner - 1))) return false
       if (onOwnerDeath === 'report') throw ownerDied(owner)
     }
     if (compareExchange(words, at, word, (word & ~OWNER) | ME) === word) return true
@@ -121,11 +121,11 @@ export function tryTake(words: Words, at: number, onOwnerDeath: OnOwnerDeath): b
 }
 
 /** Take the lock of an owner who is dead. Whether it was one. */
-export function takeOver(words: Words, at: number): boolean {
+export function recover(words: Words, at: number): boolean {
   for (;;) {
     const word = load(words, at)
     const owner = word & OWNER
-    if (owner === 0 || !findDead(owner - 1)) return false
+    if (owner === 0 || !probeDead(owner - 1)) return false
     if (compareExchange(words, at, word, (word & ~OWNER) | ME) !== word) continue
     publish('lock', () => ({ event: 'recovered' }))
     return true
@@ -133,15 +133,15 @@ export function takeOver(words: Words, at: number): boolean {
 }
 
 /** Release the lock, whoever of the living holds it, and wake the next. Whether anybody held it. */
-export function giveBack(words: Words, at: number): boolean {
-  return compareExchange(words, at, ME, 0) === ME || giveBackSlowly(words, at)
+export function release(words: Words, at: number): boolean {
+  return compareExchange(words, at, ME, 0) === ME || releaseSlowly(words, at)
 }
 
-function giveBackSlowly(words: Words, at: number): boolean {
+function releaseSlowly(words: Words, at: number): boolean {
   for (;;) {
     const word = load(words, at)
     const owner = word & OWNER
-    if (owner === 0 || (owner !== ME && findDead(owner - 1))) return false
+    if (owner === 0 || (owner !== ME && probeDead(owner - 1))) return false
     if (compareExchange(words, at, word, 0) !== word) continue
     if (word & CONTENDED) notifyOne(words, at)
     if (word & AWAITED) {

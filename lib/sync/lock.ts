@@ -4,21 +4,21 @@ import { inspect } from 'node:util'
 import { LockError } from '../errors.js'
 import { compareExchange, type Words } from '../memory/atomics.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
-import { makeHoldable, registerShareable } from '../transport/shareable.js'
-import { enrol } from '../thread/liveness.js'
+import { makeOwnable, registerShareable } from '../transport/shareable.js'
+import { registerThread } from '../thread/liveness.js'
 import { Acquirable } from './acquirable.js'
 import {
-  giveBack,
+  release,
   LOCK_WORDS,
   LockWaiter,
   ME,
   ownerOf,
   refuseAbandoned,
-  takeOver,
-  tryTake,
+  recover,
+  tryAcquire,
   type OnOwnerDeath,
 } from './lock-word.js'
-import { AsyncQueue, block } from './park.js'
+import { AsyncWaiters, block } from './park.js'
 
 export interface LockOptions {
   /**
@@ -43,7 +43,7 @@ export function checkOnOwnerDeath(options: LockOptions): OnOwnerDeath {
 export class Lock extends Acquirable {
   readonly #words: Words
   readonly #onOwnerDeath: OnOwnerDeath
-  readonly #queue = new AsyncQueue()
+  readonly #queue = new AsyncWaiters()
 
   constructor(options?: LockOptions)
   /** @internal */
@@ -52,8 +52,8 @@ export class Lock extends Acquirable {
     super()
     this.#onOwnerDeath = checkOnOwnerDeath(options)
     this.#words = new Int32Array(memory ?? new SharedArrayBuffer(LOCK_WORDS * Int32Array.BYTES_PER_ELEMENT))
-    enrol()
-    if (!memory) makeHoldable(this, 'Lock', this.#words.buffer, this.#onOwnerDeath)
+    registerThread()
+    if (!memory) makeOwnable(this, 'Lock', this.#words.buffer, this.#onOwnerDeath)
   }
 
   override acquireSync(timeoutMs?: number): boolean {
@@ -67,7 +67,7 @@ export class Lock extends Acquirable {
   }
 
   override tryAcquire(): boolean {
-    return tryTake(this.#words, 0, this.#onOwnerDeath)
+    return tryAcquire(this.#words, 0, this.#onOwnerDeath)
   }
 
   override acquire(options?: WaitOptions): Promise<boolean> {
@@ -75,7 +75,7 @@ export class Lock extends Acquirable {
   }
 
   override release(): void {
-    if (!giveBack(this.#words, 0)) throw new LockError('release of a lock that nobody holds')
+    if (!release(this.#words, 0)) throw new LockError('release of a lock that nobody holds')
     if (!this.#queue.empty) this.#queue.run()
   }
 
@@ -107,7 +107,7 @@ export class Lock extends Acquirable {
    * @throws LockError (ERR_MANYHANDS_LOCK) it is not such a lock.
    */
   recoverSync(): void {
-    if (!takeOver(this.#words, 0)) throw new LockError('recover of a lock whose holder has not died')
+    if (!recover(this.#words, 0)) throw new LockError('recover of a lock whose holder has not died')
   }
 
   /** As `recoverSync`. */

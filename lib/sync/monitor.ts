@@ -26,10 +26,10 @@
 // - Waiters are woken after the mutex is free. If whoever should do that dies first, they look for themselves a slice later.
 // - A slice later they also ask for the dead: `settle` drops their entries, and passes on what they were granted.
 import { notifyAll, peek, poke, type Words } from '../memory/atomics.js'
-import { enrol, findDead, isDead, mayAsk } from '../thread/liveness.js'
-import { giveBack, LOCK_WORDS, LockWaiter, ME, tryTake } from './lock-word.js'
-import { block, DONE, WAIT, type Outcome, type Waiter } from './park.js'
-import { Patience } from './adaptive-spin.js'
+import { registerThread, probeDead, isDead, probeDue } from '../thread/liveness.js'
+import { release, LOCK_WORDS, LockWaiter, ME, tryAcquire } from './lock-word.js'
+import { block, DONE, WAIT, type TryResult, type Waiter } from './park.js'
+import { AdaptiveSpin } from './adaptive-spin.js'
 
 const ENTRIES = LOCK_WORDS
 const TICKET = 3
@@ -60,14 +60,14 @@ export abstract class Monitor {
   /** Growable: the views are of fixed length, which are fast, and renewed when it has grown. */
   readonly memory: SharedArrayBuffer
   words: Words
-  readonly patience: Patience = new Patience()
+  readonly adaptiveSpin: AdaptiveSpin = new AdaptiveSpin()
   /** Entries to be woken when the mutex is free. */
   #toWake: number[] = []
 
   constructor(memory?: SharedArrayBuffer) {
     this.memory = memory ?? new SharedArrayBuffer(bytesFor(FEW), { maxByteLength: bytesFor(MOST) })
     this.words = this.#view()
-    enrol()
+    registerThread()
   }
 
   // What a policy says. All is called with the mutex held.
@@ -89,28 +89,28 @@ export abstract class Monitor {
   /** A waiter was nudged, and found that another had been faster. */
   missed(_entry: number): void {}
   /** What becomes of a waiter that was granted what it wanted. By default it has it, and its entry is removed. May throw. */
-  finish(waiter: EntryWaiter): Outcome {
+  finish(waiter: EntryWaiter): TryResult {
     this.remove(waiter.index)
     return DONE
   }
 
   /** Run `section` with the mutex held, then wake whom it granted something. */
   exclusively<T>(section: () => T): T {
-    if (!tryTake(this.words, 0, 'handOver')) block(new LockWaiter(this.words, 0, true, 'handOver'), Infinity)
+    if (!tryAcquire(this.words, 0, 'handOver')) block(new LockWaiter(this.words, 0, true, 'handOver'), Infinity)
     try {
       // Not after the log: a change to an entry that this thread does not see yet would be lost.
       if (this.#end() > this.words.length) this.words = this.#view()
       if (peek(this.words, LOGGED) > 0) this.#replay()
       return section()
     } finally {
-      giveBack(this.words, 0)
+      release(this.words, 0)
       if (this.#toWake.length > 0) this.#wake()
     }
   }
 
   /** Take it without waiting. */
   tryNow(waiter: EntryWaiter): boolean {
-    return this.exclusively(() => this.take(waiter) || this.#settleAndTake(waiter, mayAsk(this)))
+    return this.exclusively(() => this.take(waiter) || this.#settleAndTake(waiter, probeDue(this)))
   }
 
   #settleAndTake(waiter: EntryWaiter, find: boolean): boolean {
@@ -121,7 +121,7 @@ export abstract class Monitor {
   }
 
   /** @internal One try of a waiter. */
-  attempt(waiter: EntryWaiter): Outcome {
+  attempt(waiter: EntryWaiter): TryResult {
     return this.exclusively(() => {
       if (waiter.index < 0) {
         if (this.take(waiter)) return DONE
@@ -233,7 +233,7 @@ export abstract class Monitor {
   /** Whether the entry's owner has ended. */
   isOrphan(entry: number, find: boolean): boolean {
     const owner = this.ownerOf(entry)
-    return owner !== ME && (find ? findDead(owner - 1) : isDead(owner - 1))
+    return owner !== ME && (find ? probeDead(owner - 1) : isDead(owner - 1))
   }
 
   /** Make an entry. Its status comes last: until then it is nobody's. @throws RangeError there are too many */
@@ -334,8 +334,8 @@ export class EntryWaiter implements Waiter {
     this.count = count
   }
 
-  get patience(): Patience {
-    return this.#monitor.patience
+  get adaptiveSpin(): AdaptiveSpin {
+    return this.#monitor.adaptiveSpin
   }
 
   sleepOn(words: Words, entry: number): void {
@@ -344,7 +344,7 @@ export class EntryWaiter implements Waiter {
     this.seen = WAITING | ME
   }
 
-  attempt(): Outcome {
+  attempt(): TryResult {
     return this.#monitor.attempt(this)
   }
 

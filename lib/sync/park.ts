@@ -13,11 +13,11 @@
 import { whenAborted } from '../base/abort-listeners.js'
 import { checkWaitOptions, startTimer, type WaitOptions } from '../base/wait-options.js'
 import { notifyAll, waitOn, whenChanged, type Words } from '../memory/atomics.js'
-import { beforeLongWait, doChores } from '../thread/liveness.js'
-import type { Patience } from './adaptive-spin.js'
+import { runLongWaitHooks, runBlockedHooks } from '../thread/liveness.js'
+import type { AdaptiveSpin } from './adaptive-spin.js'
 
 /** What a try came to. */
-export type Outcome = typeof DONE | typeof AGAIN | typeof WAIT
+export type TryResult = typeof DONE | typeof AGAIN | typeof WAIT
 export const DONE = 0
 /** Something changed under it: try again at once. */
 export const AGAIN = 1
@@ -30,10 +30,10 @@ export interface Waiter {
   readonly index: number
   readonly seen: number
   /** Who blocks looks for a moment before it sleeps, if this is given. */
-  readonly patience?: Patience
+  readonly adaptiveSpin?: AdaptiveSpin
   /** Has waited for longer than a wake-up takes. Set by who drives it. */
   probing: boolean
-  attempt(): Outcome
+  attempt(): TryResult
   /** Out of time: leave no trace. Whether it had got what it wanted just before. */
   giveUp(): boolean
 }
@@ -52,11 +52,11 @@ export function block(waiter: Waiter, timeoutMs: number): boolean {
     // Not before the try: who was woken and then gives up because it is late has swallowed a wake-up that others wait for.
     const leftMs = endMs === Infinity ? Infinity : endMs - performance.now()
     if (leftMs <= 0) return waiter.giveUp()
-    if (waiter.patience?.pays(waiter.words, waiter.index, waiter.seen)) continue
+    if (waiter.adaptiveSpin?.spin(waiter.words, waiter.index, waiter.seen)) continue
     if (waitOn(waiter.words, waiter.index, waiter.seen, Math.min(leftMs, sliceMs)) === 'timed-out') {
-      if (!waiter.probing) beforeLongWait()
+      if (!waiter.probing) runLongWaitHooks()
       waiter.probing = true
-      if (!doChores()) sliceMs = Math.min(2 * sliceMs, LONGEST_SLICE_MS)
+      if (!runBlockedHooks()) sliceMs = Math.min(2 * sliceMs, LONGEST_SLICE_MS)
     }
   }
 }
@@ -72,7 +72,7 @@ interface Pending {
  * Those of this thread who await the same word, in the order of their coming. At most one `waitAsync` is armed for them all: one
  * that is abandoned cannot be cancelled, and would absorb wake-ups.
  */
-export class AsyncQueue {
+export class AsyncWaiters {
   #pending: Pending[] = []
   #armed = false
   #running = false
@@ -202,11 +202,11 @@ export class AsyncQueue {
 
 // A pending waitAsync does not hold the event loop, so one timer does, as long as anybody waits in this thread. It is also the
 // slice of those who await: on each tick they try again.
-const waiting = new Set<AsyncQueue>()
+const waiting = new Set<AsyncWaiters>()
 let timer: NodeJS.Timeout | undefined
 let sliceMs = FIRST_SLICE_MS
 
-function keepAlive(queue: AsyncQueue): void {
+function keepAlive(queue: AsyncWaiters): void {
   if (waiting.size === 0) sliceMs = FIRST_SLICE_MS
   waiting.add(queue)
   timer ??= setTimeout(tick, sliceMs)

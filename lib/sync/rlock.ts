@@ -10,22 +10,22 @@
 import { LockError, DeadlockError } from '../errors.js'
 import { compareExchange, peek, poke, type Words } from '../memory/atomics.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
-import { makeHoldable, registerShareable } from '../transport/shareable.js'
-import { enrol } from '../thread/liveness.js'
+import { makeOwnable, registerShareable } from '../transport/shareable.js'
+import { registerThread } from '../thread/liveness.js'
 import { Acquirable } from './acquirable.js'
 import {
-  giveBack,
+  release,
   LOCK_WORDS,
   LockWaiter,
   ME,
   ownerOf,
   refuseAbandoned,
-  takeOver,
-  tryTake,
+  recover,
+  tryAcquire,
   type OnOwnerDeath,
 } from './lock-word.js'
 import { checkOnOwnerDeath, type LockOptions } from './lock.js'
-import { AsyncQueue, block, DONE, type Outcome } from './park.js'
+import { AsyncWaiters, block, DONE, type TryResult } from './park.js'
 
 const DEPTH = LOCK_WORDS
 const WORDS = LOCK_WORDS + 1
@@ -36,7 +36,7 @@ const GUARDED = -2
 export class RLock extends Acquirable {
   readonly #words: Words
   readonly #onOwnerDeath: OnOwnerDeath
-  readonly #queue = new AsyncQueue()
+  readonly #queue = new AsyncWaiters()
 
   constructor(options?: LockOptions)
   /** @internal */
@@ -45,8 +45,8 @@ export class RLock extends Acquirable {
     super()
     this.#onOwnerDeath = checkOnOwnerDeath(options)
     this.#words = new Int32Array(memory ?? new SharedArrayBuffer(WORDS * Int32Array.BYTES_PER_ELEMENT))
-    enrol()
-    if (!memory) makeHoldable(this, 'RLock', this.#words.buffer, this.#onOwnerDeath)
+    registerThread()
+    if (!memory) makeOwnable(this, 'RLock', this.#words.buffer, this.#onOwnerDeath)
   }
 
   override acquireSync(timeoutMs?: number): boolean {
@@ -68,7 +68,7 @@ export class RLock extends Acquirable {
   }
 
   #acquireSlowly(timeoutMs = Infinity): boolean {
-    if (timeoutMs <= 0) return tryTake(this.#words, 0, this.#onOwnerDeath)
+    if (timeoutMs <= 0) return tryAcquire(this.#words, 0, this.#onOwnerDeath)
     return block(new LockWaiter(this.#words, 0, true, this.#onOwnerDeath), timeoutMs)
   }
 
@@ -93,7 +93,7 @@ export class RLock extends Acquirable {
 
   #free(): void {
     poke(this.#words, DEPTH, 0)
-    giveBack(this.#words, 0)
+    release(this.#words, 0)
     if (!this.#queue.empty) this.#queue.run()
   }
 
@@ -138,7 +138,7 @@ export class RLock extends Acquirable {
   }
 
   #recover(depth: number): void {
-    if (!takeOver(this.#words, 0)) throw new LockError('recover of an RLock whose holder has not died')
+    if (!recover(this.#words, 0)) throw new LockError('recover of an RLock whose holder has not died')
     poke(this.#words, DEPTH, depth)
   }
 }
@@ -149,7 +149,7 @@ class AsyncOwner extends LockWaiter {
     super(words, 0, false, onOwnerDeath)
   }
 
-  override attempt(): Outcome {
+  override attempt(): TryResult {
     const outcome = super.attempt()
     if (outcome === DONE) poke(this.words, DEPTH, ASYNC)
     return outcome

@@ -14,13 +14,13 @@
 import { DeadlockError, LockError } from '../errors.js'
 import { peek, poke } from '../memory/atomics.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
-import { makeHoldable, registerShareable } from '../transport/shareable.js'
-import { findDead, isDead } from '../thread/liveness.js'
+import { makeOwnable, registerShareable } from '../transport/shareable.js'
+import { probeDead, isDead } from '../thread/liveness.js'
 import { Acquirable } from './acquirable.js'
 import { ME, ownerDied, type OnOwnerDeath } from './lock-word.js'
 import { checkOnOwnerDeath, type LockOptions } from './lock.js'
 import { EntryWaiter, GRANTED, HOLDING, KIND, Monitor, STATE, WAITING } from './monitor.js'
-import { AsyncQueue, block } from './park.js'
+import { AsyncWaiters, block } from './park.js'
 
 const WRITER = STATE
 const READ = 0
@@ -148,7 +148,7 @@ class Access extends Monitor {
 
   #isWriterDead(find: boolean): boolean {
     const { writer } = this
-    return writer !== 0 && writer !== ME && (find ? findDead(writer - 1) : isDead(writer - 1))
+    return writer !== 0 && writer !== ME && (find ? probeDead(writer - 1) : isDead(writer - 1))
   }
 }
 
@@ -170,7 +170,7 @@ class Face extends Acquirable {
   }
 
   override acquire(options?: WaitOptions): Promise<boolean> {
-    return new AsyncQueue().join(new EntryWaiter(this.#access, false, this.#kind), options)
+    return new AsyncWaiters().join(new EntryWaiter(this.#access, false, this.#kind), options)
   }
 
   override release(): void {
@@ -220,7 +220,7 @@ export class RWLock {
     this.write = new Face(access, WRITE)
     // Structured clone copies what is enumerable, and must find nothing but the handle.
     for (const face of ['read', 'write']) Object.defineProperty(this, face, { enumerable: false, writable: false })
-    if (!memory) makeHoldable(this, 'RWLock', access.memory, onOwnerDeath)
+    if (!memory) makeOwnable(this, 'RWLock', access.memory, onOwnerDeath)
   }
 }
 

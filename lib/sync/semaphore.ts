@@ -16,12 +16,12 @@ import { inspect } from 'node:util'
 import { LockError } from '../errors.js'
 import { load, peek, poke } from '../memory/atomics.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
-import { makeHoldable, registerShareable } from '../transport/shareable.js'
+import { makeOwnable, registerShareable } from '../transport/shareable.js'
 import { Acquirable } from './acquirable.js'
 import { ME, ownerDied, type OnOwnerDeath } from './lock-word.js'
 import { checkOnOwnerDeath, type LockOptions } from './lock.js'
 import { COUNT, EntryWaiter, GRANTED, HOLDING, KIND, Monitor, STATE, WAITING } from './monitor.js'
-import { AsyncQueue, block, DONE, type Outcome } from './park.js'
+import { AsyncWaiters, block, DONE, type TryResult } from './park.js'
 
 const FREE = STATE
 const INITIAL = STATE + 1
@@ -96,7 +96,7 @@ class Permits extends Monitor {
     poke(this.words, entry + KIND, OVERTAKEN)
   }
 
-  override finish(waiter: EntryWaiter): Outcome {
+  override finish(waiter: EntryWaiter): TryResult {
     this.commit(waiter.index, 0, ...this.#chargeMe())
     return DONE
   }
@@ -175,7 +175,7 @@ export class Semaphore extends Acquirable {
     poke(words, FREE, value)
     poke(words, INITIAL, value)
     poke(words, BOUNDED, bounded ? 1 : 0)
-    makeHoldable(this, bounded ? 'BoundedSemaphore' : 'Semaphore', this.#permits.memory, onOwnerDeath)
+    makeOwnable(this, bounded ? 'BoundedSemaphore' : 'Semaphore', this.#permits.memory, onOwnerDeath)
   }
 
   override acquireSync(timeoutMs?: number): boolean {
@@ -185,7 +185,7 @@ export class Semaphore extends Acquirable {
   }
 
   override acquire(options?: WaitOptions): Promise<boolean> {
-    return new AsyncQueue().join(new EntryWaiter(this.#permits, false), options)
+    return new AsyncWaiters().join(new EntryWaiter(this.#permits, false), options)
   }
 
   /**

@@ -48,17 +48,17 @@ const own: Words = (() => {
 const tables: Words[] = [own]
 
 /** This thread's table, as a part of the handle of what a thread may die holding. */
-export const census: { readonly census: SharedArrayBuffer } = { census: own.buffer }
+export const threadTable: { readonly threadTable: SharedArrayBuffer } = { threadTable: own.buffer }
 
 /** A handle was received. If a table is a part of it, those are in there who may die holding the object. */
-export function joinCensus(part: unknown): void {
-  if (typeof part !== 'object' || part === null || !('census' in part)) return
-  const table: Words = new Int32Array(part.census as SharedArrayBuffer)
+export function joinThreadTable(part: unknown): void {
+  if (typeof part !== 'object' || part === null || !('threadTable' in part)) return
+  const table: Words = new Int32Array(part.threadTable as SharedArrayBuffer)
   const id = peek(table, CENSUS_ID)
   if (tables.some((known) => peek(known, CENSUS_ID) === id)) return
   tables.push(table)
   enrolled = false
-  enrol()
+  registerThread()
 }
 
 /** Say that a thread has ended. Only for those who saw its JavaScript stopped. */
@@ -77,7 +77,7 @@ export function isDead(threadId: number): boolean {
 let enrolled = false
 
 /** Note which thread of the system this thread is. Whoever might have to be found dead calls it, before that. */
-export function enrol(): void {
+export function registerThread(): void {
   if (enrolled || ownId >= ID_LIMIT) return
   enrolled = true
   const self = ask('thread-self')
@@ -89,7 +89,7 @@ export function enrol(): void {
 }
 
 /** Whether the thread has ended, asking the system where nobody has seen the end yet. Some 20 µs: for those who have waited. */
-export function findDead(threadId: number): boolean {
+export function probeDead(threadId: number): boolean {
   if (isDead(threadId)) return true
   if (threadId >= ID_LIMIT) return false
   const table = tables.find((one) => load(one, ENROLLED + 2 * threadId) > 0)
@@ -110,20 +110,20 @@ export function onLongWait(watch: () => void): () => void {
 }
 
 /** This thread is about to block for long. */
-export function beforeLongWait(): void {
+export function runLongWaitHooks(): void {
   if (watches.size > 0 && typeof ask('thread-self') === 'string') for (const watch of watches) watch()
 }
 
 const chores = new Set<() => void>()
 
 /** Have `chore` done every few milliseconds while this thread blocks: its event loop does nothing then. Returns what undoes it. */
-export function whileBlocked(chore: () => void): () => void {
+export function onBlocked(chore: () => void): () => void {
   chores.add(chore)
   return () => void chores.delete(chore)
 }
 
 /** Do what the event loop does not. Whether there is more to be done in a few milliseconds. */
-export function doChores(): boolean {
+export function runBlockedHooks(): boolean {
   for (const chore of chores) chore()
   return chores.size > 0
 }
@@ -136,7 +136,7 @@ let askedAbout: unknown
  * Whether it is time to ask the system again: for those who look again and again without waiting.
  * @param about what they look at: asking about one must not keep another from being asked about
  */
-export function mayAsk(about?: unknown): boolean {
+export function probeDue(about?: unknown): boolean {
   const nowMs = performance.now()
   if (about === askedAbout && nowMs - askedMs < ASK_EVERY_MS) return false
   askedAbout = about

@@ -5,7 +5,7 @@
 // A handle is { [HANDLE]: [kind, id, ...parts] }: the kind names the class, the id the object (unique in the process), the
 // parts are what the class rebuilds itself from: SharedArrayBuffers, numbers, strings, MessagePorts.
 import { MessagePort, threadId } from 'node:worker_threads'
-import { census, joinCensus } from '../thread/liveness.js'
+import { threadTable, joinThreadTable } from '../thread/liveness.js'
 
 const HANDLE = '$manyhands'
 
@@ -55,8 +55,8 @@ export function makeShareable(object: object, kind: string, ...parts: unknown[])
 }
 
 /** As `makeShareable`, for what a thread may die holding: who receives it must learn where deaths are told. */
-export function makeHoldable(object: object, kind: string, ...parts: unknown[]): void {
-  makeShareable(object, kind, ...parts, census)
+export function makeOwnable(object: object, kind: string, ...parts: unknown[]): void {
+  makeShareable(object, kind, ...parts, threadTable)
 }
 
 /**
@@ -228,7 +228,7 @@ function rebuild(found: HandleObject): object {
   if (here && handle.every((part, i) => !(part instanceof MessagePort) || part === here[HANDLE][i])) return here
   const registered = kinds.get(kind)
   if (!registered) throw new TypeError(`this thread has no class for the shareable kind '${kind}'`)
-  for (const part of handle) joinCensus(part)
+  for (const part of handle) joinThreadTable(part)
   const object = registered.rebuild(handle)
   if (!Object.hasOwn(object, HANDLE)) remember(object, handle)
   return object

@@ -4,7 +4,7 @@
 import { build, type Plugin } from 'esbuild'
 import { readFile } from 'node:fs/promises'
 import { sep } from 'node:path'
-import type { Slots } from '../../lib/executor/protocol/lease-slots.js'
+import type { LeaseSlots } from '../../lib/executor/protocol/lease-slots.js'
 import type * as Public from '../../lib/index.js'
 import type * as Internals from '../../lib/internals.js'
 
@@ -67,7 +67,7 @@ export type Classes = Pick<
     /** An end leaves the thread that made it. */
     leave(end: object): void
     /** The slots of an executor with one worker, as something that threads can share. */
-    SharedSlots: new () => { readonly slots: Slots }
+    SharedSlots: new () => { readonly slots: LeaseSlots }
   }
 
 export interface Bundle {
@@ -85,11 +85,11 @@ const REPLACED: Record<string, string> = {
     export const whenChanged = controller.whenChanged`,
   'lib/thread/liveness.ts': `
     export const isDead = controller.isDead
-    export const findDead = controller.isDead
-    export const mayAsk = () => true
-    export const enrol = () => {}
-    export const beforeLongWait = () => {}
-    export const doChores = () => false`,
+    export const probeDead = controller.isDead
+    export const probeDue = () => true
+    export const registerThread = () => {}
+    export const runLongWaitHooks = () => {}
+    export const runBlockedHooks = () => false`,
   // No barrier that is explored has an action.
   'lib/task/load-sync.ts': 'export const loadTargetSync = undefined',
   'lib/task/target.ts': 'export const define = undefined, loadTarget = undefined',
@@ -99,7 +99,7 @@ const REPLACED: Record<string, string> = {
     const kinds = new Map()
     export const registerShareable = (kind, make) => kinds.set(kind, make)
     export const makeShareable = (object, ...handle) => { object.handle = handle }
-    export const makeHoldable = makeShareable
+    export const makeOwnable = makeShareable
     export const isShareable = () => false
     export const discard = () => {}
     export const forget = () => {}
@@ -163,22 +163,23 @@ const MANY = `
   }`
 
 const SHARED_SLOTS = `
-  import { newSlotMemory, Slots } from './lib/executor/protocol/lease-slots.ts'
+  import { newSlotMemory, LeaseSlots } from './lib/executor/protocol/lease-slots.ts'
   import { makeShareable, registerShareable } from './lib/transport/shareable.ts'
   export class SharedSlots {
     constructor({ words, numbers } = newSlotMemory(1)) {
-      this.slots = new Slots({ words, numbers })
-      makeShareable(this, 'Slots', words, numbers)
+      this.slots = new LeaseSlots({ words, numbers })
+      makeShareable(this, 'LeaseSlots', words, numbers)
     }
   }
-  registerShareable('Slots', ([, , words, numbers]) => new SharedSlots({ words, numbers }))`
+  registerShareable('LeaseSlots', ([, , words, numbers]) => new SharedSlots({ words, numbers }))`
 
-const TAKE = "if (!tryTake(this.words, 0, 'handOver')) block(new LockWaiter(this.words, 0, true, 'handOver'), Infinity)"
+const TAKE =
+  "if (!tryAcquire(this.words, 0, 'handOver')) block(new LockWaiter(this.words, 0, true, 'handOver'), Infinity)"
 const TAKE_END =
   "if (compareExchange(words, at, 0, ME) !== 0) block(new LockWaiter(words, at, true, 'handOver'), Infinity)"
-const GIVE_BACK = 'giveBack(this.words, 0)'
+const GIVE_BACK = 'release(this.words, 0)'
 const LOCK_TAKE = 'return compareExchange(this.#words, 0, 0, ME) === 0 || this.#acquireSlowly(timeoutMs)'
-const LOCK_GIVE_BACK = 'if (!giveBack(this.#words, 0)) throw'
+const LOCK_GIVE_BACK = 'if (!release(this.#words, 0)) throw'
 
 export type Mutex = 'real' | 'granted' | 'lock granted'
 
@@ -216,7 +217,7 @@ export async function bundle({ mutant, mutex = 'real' }: { mutant?: Mutant; mute
           contents = replaceOnce(contents, 'const FIRST_BYTES = 2 ** 16', 'const FIRST_BYTES = 2 ** 4')
         if (file === 'lib/queue/ring.ts' && mutex !== 'real')
           contents = replaceOnce(contents, TAKE_END, 'controller.enter(words, at)').replaceAll(
-            /giveBack\(words, (\w+)\)/g,
+            /release\(words, (\w+)\)/g,
             'controller.exit(words, $1)',
           )
         if (file === 'lib/sync/monitor.ts' && mutex !== 'real') {

@@ -680,7 +680,7 @@ function copy(state: State): State {
 }
 
 /** Kinds whose memory is not that of a monitor. */
-const NO_MONITOR = new Set(['Lock', 'RLock', 'Queue', 'JoinableQueue', 'Slots', 'Connection', 'Port'])
+const NO_MONITOR = new Set(['Lock', 'RLock', 'Queue', 'JoinableQueue', 'LeaseSlots', 'Connection', 'Port'])
 
 let scratch = new Int32Array(0)
 

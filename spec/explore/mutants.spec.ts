@@ -38,7 +38,7 @@ const mutants: (Mutant & { shownBy: string })[] = [
   {
     name: 'the owner is not asked for when it is dead: waking the sleepers does not help while the word says HELD',
     file: 'lib/sync/lock-word.ts',
-    from: 'if (!(this.probing ? findDead(owner - 1) : isDead(owner - 1))) return false',
+    from: 'if (!(this.probing ? probeDead(owner - 1) : isDead(owner - 1))) return false',
     to: 'return false',
     shownBy: 'Lock: 3 threads, 1 death',
   },
@@ -52,7 +52,7 @@ const mutants: (Mutant & { shownBy: string })[] = [
   {
     name: 'a dead lock is released as if it were held',
     file: 'lib/sync/lock-word.ts',
-    from: '|| (owner !== ME && findDead(owner - 1))',
+    from: '|| (owner !== ME && probeDead(owner - 1))',
     to: '|| owner === ME',
     shownBy: 'Lock: 3 threads',
   },
@@ -242,7 +242,7 @@ const mutants: (Mutant & { shownBy: string })[] = [
   {
     name: 'who shuts a queue down wakes nobody',
     file: 'lib/queue/queue-state.ts',
-    from: 'ring.shut(immediate)\n    openWide(ring.words, GETTERS)',
+    from: 'ring.shut(immediate)\n    wakeAll(ring.words, GETTERS)',
     to: 'ring.shut(immediate)',
     shownBy: 'Queue: 1 puts one and shuts down, 1 drains it',
   },
@@ -271,22 +271,22 @@ const mutants: (Mutant & { shownBy: string })[] = [
   {
     name: 'who shuts a queue down leaves those asleep who put',
     file: 'lib/queue/queue-state.ts',
-    from: 'openWide(ring.words, GETTERS)\n    openWide(ring.words, PUTTERS)',
-    to: 'openWide(ring.words, GETTERS)',
+    from: 'wakeAll(ring.words, GETTERS)\n    wakeAll(ring.words, PUTTERS)',
+    to: 'wakeAll(ring.words, GETTERS)',
     shownBy: 'Queue(1): 2 put into the full one, 1 shuts down at once',
   },
   {
     name: 'who shuts a queue down wakes one of those that get',
     file: 'lib/queue/queue-state.ts',
-    from: 'ring.shut(immediate)\n    openWide(ring.words, GETTERS)',
+    from: 'ring.shut(immediate)\n    wakeAll(ring.words, GETTERS)',
     to: 'ring.shut(immediate)\n    open(ring.words, GETTERS)',
     shownBy: 'Queue: 2 get, 1 shuts down at once',
   },
   {
     name: 'who shuts a queue down leaves those asleep who join',
     file: 'lib/queue/queue-state.ts',
-    from: 'openWide(ring.words, PUTTERS)\n    openWide(ring.words, JOINERS)',
-    to: 'openWide(ring.words, PUTTERS)',
+    from: 'wakeAll(ring.words, PUTTERS)\n    wakeAll(ring.words, JOINERS)',
+    to: 'wakeAll(ring.words, PUTTERS)',
     shownBy: 'JoinableQueue: 1 works, 1 shuts down at once, 1 joins',
   },
   {
@@ -299,7 +299,7 @@ const mutants: (Mutant & { shownBy: string })[] = [
   {
     name: 'the last task that is done wakes nobody',
     file: 'lib/queue/queue-state.ts',
-    from: '    })\n    openWide(ring.words, JOINERS)',
+    from: '    })\n    wakeAll(ring.words, JOINERS)',
     to: '    })',
     shownBy: 'JoinableQueue: 2 work, 1 joins',
   },
@@ -313,14 +313,14 @@ const mutants: (Mutant & { shownBy: string })[] = [
   {
     name: 'who puts many tells nobody of the first ones',
     file: 'lib/queue/queue-state.ts',
-    from: 'if (written > 0) openWide(ring.words, GETTERS)',
-    to: 'if (written === frames.length) openWide(ring.words, GETTERS)',
+    from: 'if (written > 0) wakeAll(ring.words, GETTERS)',
+    to: 'if (written === frames.length) wakeAll(ring.words, GETTERS)',
     shownBy: 'Queue(2): 1 puts three at once, 1 gets many',
   },
   {
     name: 'who gets many makes room for nobody',
     file: 'lib/queue/queue-state.ts',
-    from: 'if (outcome === MOVED) openWide(ring.words, PUTTERS)',
+    from: 'if (outcome === MOVED) wakeAll(ring.words, PUTTERS)',
     to: '',
     shownBy: 'Queue(2): 1 puts three at once, 1 gets many',
   },

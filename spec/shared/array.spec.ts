@@ -2,7 +2,7 @@ import { Array as SharedArray, attach, Process, ProcessPoolExecutor, RLock } fro
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { assert, suite, thrownBy } from '../harness.js'
-import { addManyTo, giveBack } from './shared.tasks.js'
+import { addManyTo, release } from './shared.tasks.js'
 
 const test = suite('Array')
 
@@ -117,7 +117,7 @@ test('has a lock of its own, which arrives with it', async () => {
   await using executor = new ProcessPoolExecutor({ maxWorkers: 1 })
   const array = new SharedArray('i', [1])
   assert.instance(array.getLock(), RLock)
-  const back = (await executor.submit(giveBack, array)) as typeof array
+  const back = (await executor.submit(release, array)) as typeof array
   assert.is(back, array)
   const obj = array.getObj()
   obj.set(0, 5)

@@ -41,7 +41,7 @@ export const sameTwice = task(
   },
 )
 
-export const giveBack = task(import.meta.url, function giveBack<T>(thing: T): T {
+export const release = task(import.meta.url, function release<T>(thing: T): T {
   return thing
 })
 

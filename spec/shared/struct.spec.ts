@@ -1,6 +1,6 @@
 import { Process, ProcessPoolExecutor, RLock, Struct, StructArray } from 'manyhands'
 import { assert, suite, thrownBy } from '../harness.js'
-import { giveBack, moveAll, setFields } from './shared.tasks.js'
+import { release, moveAll, setFields } from './shared.tasks.js'
 
 const test = suite('Struct and StructArray')
 
@@ -48,7 +48,7 @@ test('has a lock, and comes back as itself', async () => {
   await using executor = new ProcessPoolExecutor({ maxWorkers: 1 })
   const point = new Struct({ x: 'd' })
   assert.instance(point.getLock(), RLock)
-  assert.is(await executor.submit(giveBack, point), point)
+  assert.is(await executor.submit(release, point), point)
   assert.is((await thrownBy(() => new Struct({ x: 'd' }, {}, { lock: false }).getLock())).code, 'ERR_MANYHANDS_LOCK')
 })
 
@@ -69,7 +69,7 @@ test('keeps many records column by column, and gives live views of each', async 
 test('sends a view of one record on', async () => {
   await using executor = new ProcessPoolExecutor({ maxWorkers: 1 })
   const points = new StructArray({ x: 'd', id: 'i' }, 3)
-  const back = (await executor.submit(giveBack, points.get(2))) as ReturnType<typeof points.get>
+  const back = (await executor.submit(release, points.get(2))) as ReturnType<typeof points.get>
   back.x = 4
   assert.equal([...points.column('x')], [0, 0, 4])
 })

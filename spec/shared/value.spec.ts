@@ -1,6 +1,6 @@
 import { Lock, Process, ProcessPoolExecutor, RLock, Value, type ManyhandsError } from 'manyhands'
 import { assert, suite, thrownBy } from '../harness.js'
-import { addMany, addManyBig, casMany, giveBack, incrementLocked, sameTwice } from './shared.tasks.js'
+import { addMany, addManyBig, casMany, release, incrementLocked, sameTwice } from './shared.tasks.js'
 
 const test = suite('Value')
 
@@ -187,7 +187,7 @@ test('arrives as one object however often it is sent, and comes back as itself',
   await using executor = new ProcessPoolExecutor({ maxWorkers: 1 })
   const value = new Value('i', 5)
   assert.equal(await executor.submit(sameTwice, value, { deep: new Map([['x', [value]]]) }), [true, true, 5])
-  assert.is(await executor.submit(giveBack, value), value)
+  assert.is(await executor.submit(release, value), value)
 })
 
 test.run()

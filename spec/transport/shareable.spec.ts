@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { MessageChannel, receiveMessageOnPort, Worker, type MessagePort } from 'node:worker_threads'
 import { assert, suite, thrownBy } from '../harness.js'
 import { ended, replyOf } from '../process/replies.js'
-import { addToAll, Cell, compare, giveBack, throwCell, useWire, Wire } from './shareable.tasks.js'
+import { addToAll, Cell, compare, release, throwCell, useWire, Wire } from './shareable.tasks.js'
 
 const test = suite('shareable objects by their handles')
 
@@ -60,7 +60,7 @@ test('received twice in one thread, are the same object', async () => {
 
 test('back in the thread that made them, are the object itself', async () => {
   const cell = new Cell()
-  const { given, made } = attach(await replyOf(giveBack, [cell])) as { given: Cell[]; made: Cell }
+  const { given, made } = attach(await replyOf(release, [cell])) as { given: Cell[]; made: Cell }
   assert.is(given[0], cell)
   assert.is(cell.value, 5)
   assert.instance(made, Cell)

@@ -59,7 +59,7 @@ export const compare: Task<[MessagePort, Cell, { again: Cell }, MessagePort]> = 
   },
 )
 
-export const giveBack: Task<[MessagePort, Cell]> = task(import.meta.url, function giveBack(port, cell) {
+export const release: Task<[MessagePort, Cell]> = task(import.meta.url, function release(port, cell) {
   cell.add(5)
   port.postMessage({ given: [cell], made: new Cell() })
 })

@@ -9,12 +9,12 @@ const LEASE_MS = 1
 const WEIGHT = 0.3
 
 /** A function that an executor runs. */
-export class KnownFunction {
+export class FunctionStats {
   /** Its number among the executor's functions, by which workers know it. */
   readonly number: number
   readonly definition: Definition
   /** How many of it make a lease. */
-  perLease = 1
+  batchSize = 1
   #averageMs: number | undefined
 
   constructor(number: number, definition: Definition) {
@@ -33,19 +33,19 @@ export class KnownFunction {
     this.#averageMs = this.#averageMs === undefined ? ms : this.#averageMs + WEIGHT * (ms - this.#averageMs)
     const wanted = Math.max(1, Math.floor(LEASE_MS / this.#averageMs))
     // At most twice as many as before: few measurements say little.
-    this.perLease = Math.min(wanted, 2 * this.perLease, MOST_TASKS)
+    this.batchSize = Math.min(wanted, 2 * this.batchSize, MOST_TASKS)
   }
 }
 
 /** The functions that an executor has been given, each once. */
-export class KnownFunctions {
-  readonly #byDefinition = new WeakMap<Definition, KnownFunction>()
-  readonly #byNumber: WeakRef<KnownFunction>[] = []
+export class FunctionRegistry {
+  readonly #byDefinition = new WeakMap<Definition, FunctionStats>()
+  readonly #byNumber: WeakRef<FunctionStats>[] = []
 
-  of(definition: Definition): KnownFunction {
+  of(definition: Definition): FunctionStats {
     let known = this.#byDefinition.get(definition)
     if (!known) {
-      known = new KnownFunction(this.#byNumber.length, definition)
+      known = new FunctionStats(this.#byNumber.length, definition)
       this.#byNumber.push(new WeakRef(known))
       this.#byDefinition.set(definition, known)
     }

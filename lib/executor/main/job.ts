@@ -5,13 +5,13 @@ import { whenAborted } from '../../base/abort-listeners.js'
 import { pack, unpack } from '../../transport/shareable.js'
 import { keepShape } from '../../base/keep-shape.js'
 import { decodeFailure } from '../../transport/error-codec.js'
-import type { Dispatcher } from './scheduler.js'
+import type { Scheduler } from './scheduler.js'
 import { PLAIN_CALL, type Call } from '../executor.js'
-import type { Flight, Job, JobOutcome } from './lease.js'
+import type { Lease, Job, JobOutcome } from './lease.js'
 import { Future, type Work } from '../future.js'
-import type { Assignment } from '../protocol/messages.js'
-import type { KnownFunction } from './batch-size.js'
-import type { Site } from '../../base/call-site.js'
+import type { LeaseBody } from '../protocol/messages.js'
+import type { FunctionStats } from './batch-size.js'
+import type { CallSite } from '../../base/call-site.js'
 import { checkStillMovable } from '../../transport/transfer-list.js'
 
 /** Of all faces of one executor. */
@@ -22,28 +22,28 @@ export interface Counts {
 }
 
 export interface JobOptions {
-  dispatcher: Dispatcher
+  scheduler: Scheduler
   counts: Counts
   call: Call
   /** Whether calls may share leases. */
   batch: boolean
   /** The submitter's stack. */
-  submitted: Site
+  submitted: CallSite
 }
 
 /** A job and its future. The job is the future's work. */
 abstract class FutureJob implements Job, Work {
   readonly future: Future
-  readonly fn: KnownFunction
+  readonly fn: FunctionStats
   alone: boolean
   queued = false
   over = false
-  flight: Flight | undefined = undefined
+  lease: Lease | undefined = undefined
   task = 0
   protected readonly options: JobOptions
   #retries: number
 
-  constructor(fn: KnownFunction, options: JobOptions, alone: boolean, retries: number = options.call.retries) {
+  constructor(fn: FunctionStats, options: JobOptions, alone: boolean, retries: number = options.call.retries) {
     const { call } = options
     this.fn = fn
     this.options = options
@@ -67,21 +67,21 @@ abstract class FutureJob implements Job, Work {
   }
 
   abstract readonly args: readonly unknown[] | undefined
-  abstract assign(transfer: Transferable[]): Assignment
+  abstract assign(transfer: Transferable[]): LeaseBody
   abstract describe(): { root: string; value: unknown }
   /** What the future's result is, from an outcome that is no failure. */
   protected abstract decode(outcome: JobOutcome): unknown
 
   begun(): boolean {
-    return this.flight?.runs(this.task) ?? false
+    return this.lease?.runs(this.task) ?? false
   }
 
   withdraw(): boolean {
-    return this.options.dispatcher.withdraw(this)
+    return this.options.scheduler.withdraw(this)
   }
 
   stop(graceMs: number): Promise<void> {
-    return this.options.dispatcher.stop(this, graceMs)
+    return this.options.scheduler.stop(this, graceMs)
   }
 
   cancel(): void {
@@ -91,7 +91,7 @@ abstract class FutureJob implements Job, Work {
   settle(outcome: JobOutcome): void {
     if (this.future.done()) return
     if (outcome.kind === 'plain') return this.future.setResult(outcome.value)
-    if (this.#retries > 0 && mayRetry(outcome) && !this.options.dispatcher.terminated) return this.#retry()
+    if (this.#retries > 0 && mayRetry(outcome) && !this.options.scheduler.terminated) return this.#retry()
     let result: unknown
     try {
       if (outcome.kind === 'failed' || (outcome.kind === 'died' && !this.salvages)) throw outcome.error
@@ -111,8 +111,8 @@ abstract class FutureJob implements Job, Work {
   #retry(): void {
     this.#retries--
     this.over = false
-    this.flight = undefined
-    this.options.dispatcher.add(this)
+    this.lease = undefined
+    this.options.scheduler.add(this)
   }
 
   #watch(signal: AbortSignal): void {
@@ -136,13 +136,13 @@ function mayRetry(outcome: JobOutcome): boolean {
 export class CallJob extends FutureJob {
   readonly args: readonly unknown[]
 
-  constructor(fn: KnownFunction, args: readonly unknown[], options: JobOptions) {
+  constructor(fn: FunctionStats, args: readonly unknown[], options: JobOptions) {
     const { timeoutMs, signal, transfer } = options.call
     super(fn, options, !options.batch || timeoutMs !== Infinity || signal !== undefined || transfer.length > 0)
     this.args = args
   }
 
-  assign(transfer: Transferable[]): Assignment {
+  assign(transfer: Transferable[]): LeaseBody {
     const { transfer: moved } = this.options.call
     checkStillMovable(moved)
     transfer.push(...moved)
@@ -160,7 +160,7 @@ export class CallJob extends FutureJob {
 
 /** What distinguishes one kind of job from another. */
 export interface Orders {
-  assign(transfer: Transferable[]): Assignment
+  assign(transfer: Transferable[]): LeaseBody
   describe(): { root: string; value: unknown }
   /** The future's result. */
   decode(outcome: JobOutcome): unknown
@@ -178,7 +178,7 @@ export class OrderedJob extends FutureJob {
   protected readonly decode: Orders['decode']
   readonly #salvages: boolean
 
-  constructor(fn: KnownFunction, orders: Orders, options: JobOptions) {
+  constructor(fn: FunctionStats, orders: Orders, options: JobOptions) {
     super(fn, options, true, orders.retries)
     this.assign = orders.assign
     this.describe = orders.describe
@@ -192,4 +192,4 @@ export class OrderedJob extends FutureJob {
 }
 
 const example = { call: PLAIN_CALL } as JobOptions
-keepShape(new CallJob({} as KnownFunction, [], example))
+keepShape(new CallJob({} as FunctionStats, [], example))

@@ -7,9 +7,9 @@
 // claimed grows until the lease is closed. In the end told == claimed: by outcomes, or by the death of the worker.
 import type { Transferable } from 'node:worker_threads'
 import { keepShape } from '../../base/keep-shape.js'
-import { newSlotMemory, Slots } from '../protocol/lease-slots.js'
-import type { Assignment, Outcome } from '../protocol/messages.js'
-import type { KnownFunction } from './batch-size.js'
+import { newSlotMemory, LeaseSlots } from '../protocol/lease-slots.js'
+import type { LeaseBody, TaskResult } from '../protocol/messages.js'
+import type { FunctionStats } from './batch-size.js'
 import type { Queued } from './priority-queue.js'
 
 /** Work to be done by one worker: a task of a lease. */
@@ -17,7 +17,7 @@ export interface Job extends Queued {
   /** Milliseconds from its beginning after which its worker is stopped. Infinity: never. */
   readonly timeoutMs: number
   /** What it calls. */
-  readonly fn: KnownFunction
+  readonly fn: FunctionStats
   /** The arguments of its call, if it may share a lease with others. */
   readonly args: readonly unknown[] | undefined
   /** Whether it must have a lease of its own. */
@@ -25,10 +25,10 @@ export interface Job extends Queued {
   /** Settled, or withdrawn: what a worker may still do for it is of no interest. */
   over: boolean
   /** Where it is with a worker, and its place there. */
-  flight: Flight | undefined
+  lease: Lease | undefined
   task: number
   /** For those alone: made when a worker is free: what it clones, it clones then. Ports and the like are added to `transfer`. */
-  assign(transfer: Transferable[]): Assignment
+  assign(transfer: Transferable[]): LeaseBody
   /** What the assignment's data is called in errors, and the data itself. */
   describe(): { root: string; value: unknown }
   /** Called exactly once, unless the job is withdrawn before. */
@@ -38,14 +38,14 @@ export interface Job extends Queued {
 }
 
 export type JobOutcome =
-  | Outcome
+  | TaskResult
   /** It returned what needs no unpacking. */
   | { kind: 'plain'; value: unknown }
   | { kind: 'failed'; error: Error }
   /** Its worker died of it; of a map's chunk: at which item, and what was done of it, if the worker could still tell. */
-  | { kind: 'died'; error: Error; item: number; left: (Outcome & { kind: 'left' }) | undefined }
+  | { kind: 'died'; error: Error; item: number; left: (TaskResult & { kind: 'left' }) | undefined }
 
-export class Flight {
+export class Lease {
   readonly slot: number
   readonly jobs: readonly Job[]
   /** The thread that the lease was sent to. */
@@ -58,7 +58,7 @@ export class Flight {
   stopTimer: NodeJS.Timeout | undefined
   /** Whether something was moved to the worker with it: it cannot go to another. */
   moved = false
-  readonly #slots: Slots
+  readonly #slots: LeaseSlots
   readonly #settle: (job: Job, outcome: JobOutcome) => void
   #posted: Map<number, JobOutcome> | undefined
   /** Behind the last task whose outcome came by a message: they come in order. */
@@ -70,20 +70,20 @@ export class Flight {
   #onLanding: (() => void) | undefined
   #landing: Promise<void> | undefined
 
-  constructor(slots: Slots, slot: number, jobs: readonly Job[], settle: (job: Job, outcome: JobOutcome) => void) {
+  constructor(slots: LeaseSlots, slot: number, jobs: readonly Job[], settle: (job: Job, outcome: JobOutcome) => void) {
     this.#slots = slots
     this.#settle = settle
     this.slot = slot
     this.jobs = jobs
     slots.reset(slot)
     for (const [task, job] of jobs.entries()) {
-      job.flight = this
+      job.lease = this
       job.task = task
     }
   }
 
   /** The functions that its tasks call. */
-  get functions(): Set<KnownFunction> {
+  get functions(): Set<FunctionStats> {
     return new Set(this.jobs.map(({ fn }) => fn))
   }
 
@@ -112,7 +112,7 @@ export class Flight {
    */
   count(): { running: number; queued: number } {
     const { claimed } = this
-    const waits = (job: Job) => job.flight === this && !job.over
+    const waits = (job: Job) => job.lease === this && !job.over
     return {
       running: this.jobs.slice(this.#told, claimed).filter(({ over }) => !over).length,
       queued: this.jobs.slice(claimed).filter(waits).length,
@@ -127,13 +127,13 @@ export class Flight {
   /** See to it that the worker claims no more. @returns those that it has not */
   takeBack(): Job[] {
     this.#closed ??= this.#slots.takeBack(this.slot, this.jobs.length)
-    const back = this.jobs.slice(this.#closed).filter(({ flight }) => flight === this)
-    for (const job of back) job.flight = undefined
+    const back = this.jobs.slice(this.#closed).filter(({ lease }) => lease === this)
+    for (const job of back) job.lease = undefined
     return back
   }
 
   /** An outcome came by a message. */
-  hear(task: number, outcome: Outcome): void {
+  hear(task: number, outcome: TaskResult): void {
     this.#keep(task, outcome)
   }
 
@@ -181,8 +181,8 @@ export class Flight {
 
   #tell(outcome: JobOutcome): void {
     const job = this.jobs[this.#told++]!
-    // One that is run again has left this flight.
-    if (job.over || job.flight !== this) return
+    // One that is run again has left this lease.
+    if (job.over || job.lease !== this) return
     job.over = true
     this.#settle(job, outcome)
   }
@@ -200,4 +200,4 @@ export class Flight {
   }
 }
 
-keepShape(new Flight(new Slots(newSlotMemory(1)), 0, [], () => {}))
+keepShape(new Lease(new LeaseSlots(newSlotMemory(1)), 0, [], () => {}))

@@ -5,7 +5,7 @@ import { pack } from '../../transport/shareable.js'
 import { haveObjectsInCommon } from './shared-objects.js'
 import { MOST_TASKS } from '../protocol/lease-slots.js'
 import type { Job } from './lease.js'
-import type { Assignment } from '../protocol/messages.js'
+import type { LeaseBody } from '../protocol/messages.js'
 import type { PriorityQueue } from './priority-queue.js'
 
 /** Take the next job out of the queue, and as many of those behind it as make a lease. */
@@ -15,7 +15,7 @@ export function nextLease(queue: PriorityQueue<Job>, workers: number): Job[] {
   // How much of a lease its jobs fill. A little more than 1 is 1: thirds do not add up exactly.
   let filled = 0
   for (let job; (job = queue.peek());) {
-    filled += 1 / job.fn.perLease
+    filled += 1 / job.fn.batchSize
     if (jobs.length > 0 && (job.alone || filled > 1.001 || jobs.length >= most)) break
     jobs.push(queue.shift()!)
     if (job.alone) break
@@ -24,7 +24,7 @@ export function nextLease(queue: PriorityQueue<Job>, workers: number): Job[] {
 }
 
 /** What its jobs are, for a worker. @throws whatever keeps it from being made: then each of the jobs must go alone */
-export function compose(jobs: readonly Job[], transfer: Transferable[]): Assignment {
+export function compose(jobs: readonly Job[], transfer: Transferable[]): LeaseBody {
   const [first] = jobs
   if (jobs.length === 1) return first!.assign(transfer)
   const targets = targetsOf(jobs)

@@ -1,27 +1,27 @@
-// The dispatcher: which jobs go to a worker when, and what becomes of jobs whose worker dies. It knows jobs and leases, not
+// The scheduler: which jobs go to a worker when, and what becomes of jobs whose worker dies. It knows jobs and leases, not
 // futures or users' functions.
 //
-//   queue (by priority, FIFO) ──> in flight: at most one lease per worker ──> outcomes, or the worker's death
+//   queue (by priority, FIFO) ──> out: at most one lease per worker ──> outcomes, or the worker's death
 //     ^                                                │
 //     └── not begun: taken back from behind a slow one, by whoever wants to stop, or as the worker died
 import type { Transferable } from 'node:worker_threads'
 import { BrokenProcessPool, TimeoutError } from '../../errors.js'
 import { unreadable } from '../../transport/clone-error.js'
-import { LONGEST_TIMER_MS } from '../../base/wait-options.js'
-import { whileBlocked } from '../../thread/liveness.js'
+import { MAX_TIMER_MS } from '../../base/wait-options.js'
+import { onBlocked } from '../../thread/liveness.js'
 import { systemTimeout } from '../../base/timer.js'
 import { decodeFailure } from '../../transport/error-codec.js'
 import type { Definition } from '../../task/target.js'
-import { clock, newSlotMemory, Slots } from '../protocol/lease-slots.js'
+import { clock, newSlotMemory, LeaseSlots } from '../protocol/lease-slots.js'
 import { compose, nextLease } from './pack-lease.js'
 import { bootFailure, brokenPool, explainUnsent, workerDied } from './death-errors.js'
 import type { ExecutorStats } from '../executor.js'
-import { Flight, type Job, type JobOutcome } from './lease.js'
+import { Lease, type Job, type JobOutcome } from './lease.js'
 import { ThreadEnded } from './worker-handle.js'
 import type { LeaseEnd } from '../protocol/messages.js'
-import { KnownFunctions, type KnownFunction } from './batch-size.js'
+import { FunctionRegistry, type FunctionStats } from './batch-size.js'
 import { PriorityQueue } from './priority-queue.js'
-import { Threads, type ThreadsOptions } from './worker-pool.js'
+import { WorkerPool, type WorkerPoolOptions } from './worker-pool.js'
 
 /** How often somebody looks after leases that are out: what is finished in them waits so long at most, and half as long again. */
 const TICK_MS = 2
@@ -29,17 +29,17 @@ const TICK_MS = 2
 /** A worker that has told all, but not that its lease is over, is not waited for after so many ticks. */
 const LINGERING = 5
 
-export type DispatcherStats = Pick<ExecutorStats, 'workers' | 'queued' | 'running' | 'workersLost'>
+export type SchedulerStats = Pick<ExecutorStats, 'workers' | 'queued' | 'running' | 'workersLost'>
 
-export class Dispatcher {
-  readonly #threads: Threads
-  readonly #slots: Slots
+export class Scheduler {
+  readonly #threads: WorkerPool
+  readonly #slots: LeaseSlots
   readonly #maxWorkers: number
   readonly #freeSlots: number[]
-  readonly #functions = new KnownFunctions()
+  readonly #functions = new FunctionRegistry()
   readonly #queue = new PriorityQueue<Job>()
-  readonly #flights = new Set<Flight>()
-  readonly #bySlot: (Flight | undefined)[] = []
+  readonly #flights = new Set<Lease>()
+  readonly #bySlot: (Lease | undefined)[] = []
   readonly #onIdle: () => void
   #ticking = false
   /** Until nothing is out any more: what is done while this thread is blocked. */
@@ -49,26 +49,26 @@ export class Dispatcher {
   #terminated = false
   #workersLost = 0
 
-  /** @param onIdle nothing is queued or in flight any more */
+  /** @param onIdle nothing is queued or out any more */
   constructor(
-    options: Omit<ThreadsOptions, 'onOutcome' | 'onUnreadable' | 'onBootFailure' | 'setup'> & {
-      setup: Omit<ThreadsOptions['setup'], 'slots'>
+    options: Omit<WorkerPoolOptions, 'onOutcome' | 'onUnreadable' | 'onBootFailure' | 'setup'> & {
+      setup: Omit<WorkerPoolOptions['setup'], 'slots'>
     },
     onIdle: () => void,
   ) {
     const { maxWorkers, setup } = options
     const slots = newSlotMemory(maxWorkers)
-    this.#slots = new Slots(slots)
+    this.#slots = new LeaseSlots(slots)
     this.#maxWorkers = maxWorkers
     this.#freeSlots = Array.from({ length: maxWorkers }, (_, slot) => slot)
     this.#onIdle = onIdle
-    this.#threads = new Threads({
+    this.#threads = new WorkerPool({
       ...options,
       setup: { ...setup, slots },
       onOutcome: (slot, task, outcome) => this.#bySlot[slot]?.hear(task, outcome),
       onUnreadable: (threadId, failure) => {
-        for (const flight of this.#flights)
-          if (flight.taker === threadId) flight.hearUnreadable(unreadable(failure, 'result'))
+        for (const lease of this.#flights)
+          if (lease.taker === threadId) lease.hearUnreadable(unreadable(failure, 'result'))
       },
       onBootFailure: (ending) => this.#break('a worker thread ended before it was ready', bootFailure(ending)),
     })
@@ -88,7 +88,7 @@ export class Dispatcher {
   }
 
   /** What this executor knows of a function. */
-  known(definition: Definition): KnownFunction {
+  known(definition: Definition): FunctionStats {
     return this.#functions.of(definition)
   }
 
@@ -99,9 +99,9 @@ export class Dispatcher {
 
   /** Take a job back before a worker begins it. @returns whether that succeeded */
   withdraw(job: Job): boolean {
-    const { flight } = job
-    if (job.over || (flight && job.task < flight.claimed)) return false
-    if (flight) this.#takeBack(flight)
+    const { lease } = job
+    if (job.over || (lease && job.task < lease.claimed)) return false
+    if (lease) this.#takeBack(lease)
     job.over = this.#queue.delete(job)
     this.#dispatch()
     this.#checkIdle()
@@ -110,11 +110,11 @@ export class Dispatcher {
 
   /** Stop a job that may have been begun; whatever comes of it is dropped. Resolves when it no longer runs. */
   async stop(job: Job, graceMs: number): Promise<void> {
-    const { flight } = job
-    if (!flight) return
+    const { lease } = job
+    if (!lease) return
     job.over = true
-    this.#stopRunning(flight, job, graceMs)
-    await flight.landed
+    this.#stopRunning(lease, job, graceMs)
+    await lease.landed
   }
 
   /** All that no worker has begun, as far as anybody knows. */
@@ -133,11 +133,11 @@ export class Dispatcher {
     return this.#threads.destroy()
   }
 
-  stats(): DispatcherStats {
-    for (const flight of this.#flights) this.#collect(flight)
+  stats(): SchedulerStats {
+    for (const lease of this.#flights) this.#collect(lease)
     let [queued, running] = [this.#queue.size, 0]
-    for (const flight of this.#flights) {
-      const there = flight.count()
+    for (const lease of this.#flights) {
+      const there = lease.count()
       running += there.running
       queued += there.queued
     }
@@ -149,79 +149,79 @@ export class Dispatcher {
       if (this.#queue.size <= this.#finishing) return
       const jobs = nextLease(this.#queue, this.#maxWorkers)
       if (jobs.length === 0) return
-      const flight = new Flight(this.#slots, this.#freeSlots.pop()!, jobs, this.#settle)
-      this.#flights.add(flight)
-      this.#bySlot[flight.slot] = flight
-      this.#launch(flight)
+      const lease = new Lease(this.#slots, this.#freeSlots.pop()!, jobs, this.#settle)
+      this.#flights.add(lease)
+      this.#bySlot[lease.slot] = lease
+      this.#launch(lease)
     }
   }
 
   /** Workers that are free in a moment, if no other is: for as many jobs as that no thread need be started. */
   get #finishing(): number {
     let finishing = 0
-    for (const flight of this.#flights) if (flight.told && flight.lingers < LINGERING) finishing++
+    for (const lease of this.#flights) if (lease.told && lease.lingers < LINGERING) finishing++
     return finishing > 0 && this.#threads.idle > 0 ? 0 : finishing
   }
 
-  #launch(flight: Flight): void {
-    if (flight.jobs[0]!.timeoutMs !== Infinity) this.#watchTimeout(flight)
+  #launch(lease: Lease): void {
+    if (lease.jobs[0]!.timeoutMs !== Infinity) this.#watchTimeout(lease)
     this.#watchOver()
-    const { slot, jobs } = flight
+    const { slot, jobs } = lease
     const transfer: Transferable[] = []
     this.#threads.run({
       makeLease: () => {
-        if (flight.closed) throw new ThreadEnded()
+        if (lease.closed) throw new ThreadEnded()
         const assignment = compose(jobs, transfer)
-        flight.moved = transfer.length > 0
+        lease.moved = transfer.length > 0
         return { slot, count: jobs.length, assignment, news: [] }
       },
       transfer,
-      functions: flight.functions,
+      functions: lease.functions,
       onTaken: (threadId) => {
-        flight.taker = threadId
+        lease.taker = threadId
       },
       onEnd: (end) => {
-        this.#onEnd(flight, end)
-        this.#land(flight)
+        this.#onEnd(lease, end)
+        this.#land(lease)
       },
       // Not within the submission that fails.
       onFailure: (reason) =>
         queueMicrotask(() => {
-          if (reason instanceof ThreadEnded) this.#onThreadEnd(flight, reason)
-          else this.#onUnsent(flight, reason, transfer)
-          this.#land(flight)
+          if (reason instanceof ThreadEnded) this.#onThreadEnd(lease, reason)
+          else this.#onUnsent(lease, reason, transfer)
+          this.#land(lease)
         }),
     })
   }
 
-  #onEnd(flight: Flight, end: LeaseEnd): void {
-    if (end.kind === 'unread') return this.#onUnsent(flight, decodeFailure(end.failure), [])
+  #onEnd(lease: Lease, end: LeaseEnd): void {
+    if (end.kind === 'unread') return this.#onUnsent(lease, decodeFailure(end.failure), [])
     if (end.kind === 'broken') return this.#break(end.what, decodeFailure(end.failure))
     this.#functions.measure(end.spent)
-    this.#collect(flight)
+    this.#collect(lease)
   }
 
   /** Its message could not be made. The one that is to blame is found by sending them one by one. */
-  #onUnsent(flight: Flight, reason: unknown, transfer: Transferable[]): void {
-    const { jobs } = flight
+  #onUnsent(lease: Lease, reason: unknown, transfer: Transferable[]): void {
+    const { jobs } = lease
     const [job] = jobs
     if (jobs.length > 1) {
       for (const each of jobs) each.alone = true
-      return this.#takeBack(flight)
+      return this.#takeBack(lease)
     }
-    flight.takeBack()
+    lease.takeBack()
     if (job!.over) return
     job!.over = true
     job!.settle({ kind: 'failed', error: explainUnsent(job!, reason, transfer) })
   }
 
-  #onThreadEnd(flight: Flight, { ending }: ThreadEnded): void {
-    const { taker, moved } = flight
-    if (!ending || taker === undefined) return this.#takeBack(flight)
+  #onThreadEnd(lease: Lease, { ending }: ThreadEnded): void {
+    const { taker, moved } = lease
+    if (!ending || taker === undefined) return this.#takeBack(lease)
     const died = (when: string) => workerDied(taker, ending, when)
-    const unbegun = flight.takeBack()
-    this.#collect(flight)
-    if (flight.bury(() => died('while it ran this task'))) this.#workersLost++
+    const unbegun = lease.takeBack()
+    this.#collect(lease)
+    if (lease.bury(() => died('while it ran this task'))) this.#workersLost++
     else if (!moved) this.#threads.tellOfIdleDeath(ending)
     if (!moved) return this.#putBack(unbegun)
     for (const job of unbegun) {
@@ -231,24 +231,24 @@ export class Dispatcher {
     }
   }
 
-  #land(flight: Flight): void {
-    this.#flights.delete(flight)
-    this.#bySlot[flight.slot] = undefined
-    this.#freeSlots.push(flight.slot)
-    flight.land()
+  #land(lease: Lease): void {
+    this.#flights.delete(lease)
+    this.#bySlot[lease.slot] = undefined
+    this.#freeSlots.push(lease.slot)
+    lease.land()
     this.#dispatch()
     this.#checkIdle()
   }
 
-  #collect(flight: Flight): void {
-    const { taker } = flight
-    flight.collect(() => {
+  #collect(lease: Lease): void {
+    const { taker } = lease
+    lease.collect(() => {
       if (taker !== undefined) this.#threads.hear(taker)
     })
   }
 
-  #takeBack(flight: Flight): void {
-    this.#putBack(flight.takeBack())
+  #takeBack(lease: Lease): void {
+    this.#putBack(lease.takeBack())
   }
 
   #putBack(jobs: readonly Job[]): void {
@@ -259,7 +259,7 @@ export class Dispatcher {
   #watchOver(): void {
     if (this.#ticking) return
     this.#ticking = true
-    this.#endChore ??= whileBlocked(() => this.#goOn())
+    this.#endChore ??= onBlocked(() => this.#goOn())
     systemTimeout(() => this.#tick(), TICK_MS)
   }
 
@@ -291,46 +291,46 @@ export class Dispatcher {
 
   #lookAfter(): void {
     const { idle } = this.#threads
-    for (const flight of this.#flights) {
-      if (flight.told) flight.lingers++
-      this.#collect(flight)
-      const { claimed, seen } = flight
-      flight.seen = claimed
-      if (flight.open === 0 || flight.moved || seen < 0) continue
+    for (const lease of this.#flights) {
+      if (lease.told) lease.lingers++
+      this.#collect(lease)
+      const { claimed, seen } = lease
+      lease.seen = claimed
+      if (lease.open === 0 || lease.moved || seen < 0) continue
       // Behind a slow one, or in the hands of one of which another could take some. Not: where no worker has begun, because it
       // boots, and no other is free; all would be sent again as soon as it is there.
       const stuck = claimed > 0 && claimed === seen
-      if (stuck || (idle > 0 && this.#queue.size === 0)) this.#takeBack(flight)
+      if (stuck || (idle > 0 && this.#queue.size === 0)) this.#takeBack(lease)
     }
     this.#dispatch()
   }
 
-  #watchTimeout(flight: Flight): void {
-    const [job] = flight.jobs
+  #watchTimeout(lease: Lease): void {
+    const [job] = lease.jobs
     const { timeoutMs } = job!
-    const leftMs = flight.claimed > 0 ? this.#slots.begunAt(flight.slot) + timeoutMs - clock() : timeoutMs
+    const leftMs = lease.claimed > 0 ? this.#slots.begunAt(lease.slot) + timeoutMs - clock() : timeoutMs
     if (leftMs > 0) {
-      flight.stopTimer = setTimeout(() => this.#watchTimeout(flight), Math.min(Math.ceil(leftMs), LONGEST_TIMER_MS))
+      lease.stopTimer = setTimeout(() => this.#watchTimeout(lease), Math.min(Math.ceil(leftMs), MAX_TIMER_MS))
       return
     }
     if (job!.over) return
     job!.over = true
-    this.#stopRunning(flight, job!, 0)
+    this.#stopRunning(lease, job!, 0)
     job!.settle({ kind: 'failed', error: new TimeoutError(`the task ran for more than ${timeoutMs} ms`) })
   }
 
   /** Its neighbours that have not begun go to others. */
-  #stopRunning(flight: Flight, job: Job, graceMs: number): void {
-    this.#takeBack(flight)
+  #stopRunning(lease: Lease, job: Job, graceMs: number): void {
+    this.#takeBack(lease)
     this.#dispatch()
-    if (!flight.runs(job.task)) return
+    if (!lease.runs(job.task)) return
     const end = () => {
-      if (flight.taker !== undefined && flight.runs(job.task)) this.#threads.terminate(flight.taker, -15)
+      if (lease.taker !== undefined && lease.runs(job.task)) this.#threads.terminate(lease.taker, -15)
     }
-    clearTimeout(flight.stopTimer)
+    clearTimeout(lease.stopTimer)
     if (graceMs <= 0) return end()
-    this.#slots.askToStop(flight.slot)
-    if (graceMs !== Infinity) flight.stopTimer = setTimeout(end, Math.min(graceMs, LONGEST_TIMER_MS))
+    this.#slots.askToStop(lease.slot)
+    if (graceMs !== Infinity) lease.stopTimer = setTimeout(end, Math.min(graceMs, MAX_TIMER_MS))
   }
 
   #break(what: string, cause: unknown): void {

@@ -6,8 +6,8 @@
 //
 // A hand may be given a lease before it has a thread: the line keeps it.
 import { MessageChannel, receiveMessageOnPort, type Transferable } from 'node:worker_threads'
-import type { Lease, LeaseEnd, Line, WorkerMessage } from '../protocol/messages.js'
-import type { KnownFunction } from './batch-size.js'
+import type { LeaseMessage, LeaseEnd, Line, WorkerMessage } from '../protocol/messages.js'
+import type { FunctionStats } from './batch-size.js'
 
 /** A lease for whichever hand is free. */
 export interface Errand {
@@ -15,10 +15,10 @@ export interface Errand {
    * Called as it is given to a hand: what it clones, it clones then. What is moved with it is added to `transfer`.
    * @throws ThreadEnded it is not wanted any more; or whatever keeps it from being made
    */
-  makeLease: () => Lease
+  makeLease: () => LeaseMessage
   transfer: readonly Transferable[]
   /** The functions that its tasks call. The worker is told of those that are new to it. */
-  functions: Iterable<KnownFunction>
+  functions: Iterable<FunctionStats>
   /** Called once it is known which thread has it, before anything of it is told. */
   onTaken: (threadId: number) => void
   onEnd: (end: LeaseEnd) => void
@@ -42,7 +42,7 @@ export class ThreadEnded {
   }
 }
 
-export class Hand {
+export class WorkerHandle {
   /** Once it has one. */
   threadId: number | undefined
   /** Since when it has nothing to do. */
@@ -54,7 +54,7 @@ export class Hand {
   #errand: Errand | undefined
 
   /** @param onFree called when an errand is done */
-  constructor(line: Line, onFree: (hand: Hand) => void) {
+  constructor(line: Line, onFree: (hand: WorkerHandle) => void) {
     this.#line = line
     this.#onFree = () => onFree(this)
     line.leases.on('message', (end: LeaseEnd) => this.#finish(end))

@@ -9,14 +9,14 @@ import { inspect } from 'node:util'
 import { fileURLToPath } from 'node:url'
 import type { ResourceLimits, Worker } from 'node:worker_threads'
 import type { Piscina } from 'piscina'
-import { LONGEST_TIMER_MS } from '../../base/wait-options.js'
+import { MAX_TIMER_MS } from '../../base/wait-options.js'
 import type { Packed } from '../../transport/shareable.js'
 import { systemTimeout } from '../../base/timer.js'
 import type { Identity } from '../../process/control-block.js'
 import type { Definition } from '../../task/target.js'
 import type { SlotMemory } from '../protocol/lease-slots.js'
-import { Hand, newLine, ThreadEnded, type Ending, type Errand } from './worker-handle.js'
-import type { Outcome } from '../protocol/messages.js'
+import { WorkerHandle, newLine, ThreadEnded, type Ending, type Errand } from './worker-handle.js'
+import type { TaskResult } from '../protocol/messages.js'
 
 /** What each worker of an executor is told as it boots. */
 export interface WorkerSetup {
@@ -27,14 +27,14 @@ export interface WorkerSetup {
   maxTasks: number
 }
 
-export interface ThreadsOptions {
+export interface WorkerPoolOptions {
   setup: WorkerSetup
   maxWorkers: number
   idleTimeout: number
   env: NodeJS.ProcessEnv | undefined
   resourceLimits: ResourceLimits | undefined
   /** An outcome that a worker has posted. */
-  onOutcome: (slot: number, task: number, outcome: Outcome) => void
+  onOutcome: (slot: number, task: number, outcome: TaskResult) => void
   /** The next outcome of the thread cannot be read here. */
   onUnreadable: (threadId: number, failure: unknown) => void
   /** A thread ended before it was ready for its first task: the next would, too. */
@@ -44,7 +44,7 @@ export interface ThreadsOptions {
 interface Thread {
   readonly id: number
   readonly worker: Worker
-  hand: Hand | undefined
+  hand: WorkerHandle | undefined
   /** Has said that it could run a task. */
   ready: boolean
   /** An uncaught error was heard, or it was ended here: it takes no more. */
@@ -58,13 +58,13 @@ interface Thread {
   exited: Promise<void>
 }
 
-export class Threads {
-  readonly #options: ThreadsOptions
+export class WorkerPool {
+  readonly #options: WorkerPoolOptions
   /** Those that have not exited, by thread id. */
   readonly #threads = new Map<number, Thread>()
-  readonly #hands = new Set<Hand>()
+  readonly #hands = new Set<WorkerHandle>()
   /** Hands without an errand, the one that has rested longest first. The last is the next to work: others may retire. */
-  #resting: Hand[] = []
+  #resting: WorkerHandle[] = []
   /** Errands for which every hand is busy, or dying. */
   #waiting: Errand[] = []
   #retiring: NodeJS.Timeout | undefined
@@ -73,7 +73,7 @@ export class Threads {
   #handKey!: symbol
   #ended: Promise<void> | undefined
 
-  constructor(options: ThreadsOptions) {
+  constructor(options: WorkerPoolOptions) {
     this.#options = options
   }
 
@@ -107,20 +107,20 @@ export class Threads {
     }
   }
 
-  #free(): Hand | undefined {
+  #free(): WorkerHandle | undefined {
     for (let hand; (hand = this.#resting.pop());) if (this.#mayWork(hand)) return hand
     return undefined
   }
 
-  #mayWork({ threadId }: Hand): boolean {
+  #mayWork({ threadId }: WorkerHandle): boolean {
     return threadId === undefined || this.#threads.get(threadId)?.dying === false
   }
 
   /** Have piscina give a hand a thread. @returns undefined: there are as many as there may be */
-  #hire(): Hand | undefined {
+  #hire(): WorkerHandle | undefined {
     if (this.#hands.size >= this.#options.maxWorkers) return undefined
     const { here, there } = newLine()
-    const hand = new Hand(here, () => this.#onFree(hand))
+    const hand = new WorkerHandle(here, () => this.#onFree(hand))
     this.#hands.add(hand)
     try {
       this.#pool ??= this.#open()
@@ -145,7 +145,7 @@ export class Threads {
   }
 
   /** Choose the thread of a new hand. */
-  #choose(hand: Hand, workers: readonly { id: number }[]): number {
+  #choose(hand: WorkerHandle, workers: readonly { id: number }[]): number {
     this.#meetNewThreads()
     const chosen = workers.findIndex(({ id }) => {
       const thread = this.#threads.get(id)
@@ -159,7 +159,7 @@ export class Threads {
     return chosen
   }
 
-  #onFree(hand: Hand): void {
+  #onFree(hand: WorkerHandle): void {
     if (!this.#mayWork(hand)) return
     hand.restsSinceMs = performance.now()
     this.#resting.push(hand)
@@ -168,7 +168,7 @@ export class Threads {
   }
 
   /** @returns whether an errand failed of that */
-  #dismiss(hand: Hand, ending?: Ending): boolean {
+  #dismiss(hand: WorkerHandle, ending?: Ending): boolean {
     const failed = hand.end(ending)
     this.#hands.delete(hand)
     this.#resting = this.#resting.filter((other) => other !== hand)
@@ -183,7 +183,7 @@ export class Threads {
     if (idleTimeout === Infinity || this.#retiring || !idlest) return
     const leftMs = idlest.restsSinceMs + idleTimeout - performance.now()
     const retire = () => this.#retireIdle()
-    this.#retiring = systemTimeout(retire, Math.min(Math.max(Math.ceil(leftMs), 1), LONGEST_TIMER_MS)).unref()
+    this.#retiring = systemTimeout(retire, Math.min(Math.max(Math.ceil(leftMs), 1), MAX_TIMER_MS)).unref()
   }
 
   #retireIdle(): void {
@@ -272,7 +272,7 @@ export class Threads {
       recordTiming: false,
       workerData: setup,
       loadBalancer: (task, workers) => {
-        const chosen = this.#choose((task as unknown as Record<symbol, Hand>)[this.#handKey]!, workers)
+        const chosen = this.#choose((task as unknown as Record<symbol, WorkerHandle>)[this.#handKey]!, workers)
         return chosen < 0 ? null : workers[chosen]!
       },
       ...(env && { env }),

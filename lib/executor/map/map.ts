@@ -7,7 +7,7 @@ import { inspect } from 'node:util'
 import { DataCloneError } from '../../errors.js'
 import { checkSignal, checkTimeout } from '../../base/wait-options.js'
 import { whenAborted } from '../../base/abort-listeners.js'
-import { settleWithin } from '../../base/with-timeout.js'
+import { withTimeout } from '../../base/with-timeout.js'
 import { callSafely } from '../../base/safe-callback.js'
 import { checkFlag } from '../../base/validate.js'
 import { ChunkPlan } from './chunk-plan.js'
@@ -86,7 +86,7 @@ export class Mapping<R> implements MapResult<R> {
         void this.#readOn()
       },
       onLeave: () => this.#close(),
-      patience: (news) => settleWithin(news, endMs - performance.now(), undefined, late),
+      patience: (news) => withTimeout(news, endMs - performance.now(), undefined, late),
     })
     this.#options = options
     this.#runner = runner

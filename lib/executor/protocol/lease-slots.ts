@@ -51,7 +51,7 @@ export function newSlotMemory(count: number): SlotMemory {
 }
 
 /** The slots of an executor's leases. */
-export class Slots {
+export class LeaseSlots {
   readonly #words: Words
   /** Per slot: when its first task was begun, and the numbers that tasks returned. */
   readonly #numbers: Float64Array<SharedArrayBuffer>

@@ -15,7 +15,7 @@ export interface PackedColumn extends Packed {
 }
 
 /** What a worker is told to do. */
-export type Assignment =
+export type LeaseBody =
   /** Calls, a task each, of the functions with these numbers (one number: all of the same). */
   | { kind: 'calls'; targets: number | readonly number[]; args: Packed; arity: number }
   /** Call the target once per item. Stops at the first failure, unless `settled`; a call that throws is tried again `retries` times. */
@@ -34,11 +34,11 @@ export type Assignment =
 // The arguments of `calls` lie one behind the other, `arity` for each; where `arity` is -1, there is an array for each: as such, or
 // as the words of a tree.
 
-export interface Lease {
+export interface LeaseMessage {
   slot: number
   /** How many tasks it has. */
   count: number
-  assignment: Assignment
+  assignment: LeaseBody
   /** Functions that this worker was not told of before, by the numbers that it will know them by. */
   news: [number: number, definition: Definition][]
 }
@@ -53,7 +53,7 @@ export type LeaseEnd =
   | { kind: 'broken'; what: string; failure: Failure }
 
 /** What became of a task. */
-export type Outcome =
+export type TaskResult =
   | { kind: 'returned'; value: Packed }
   /** The values of a map, and what was thrown in place of some: `[index, failure]`. */
   | { kind: 'mapped'; values: PackedColumn; failures: [number, Failure][] }
@@ -72,4 +72,4 @@ export interface Line {
 }
 
 /** A worker's own messages to the executor. `task` is a task's place in the lease that has the slot. */
-export type WorkerMessage = { kind: 'ready' } | { kind: 'outcome'; slot: number; task: number; outcome: Outcome }
+export type WorkerMessage = { kind: 'ready' } | { kind: 'outcome'; slot: number; task: number; outcome: TaskResult }

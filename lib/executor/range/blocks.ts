@@ -86,7 +86,7 @@ function shares({ start, end, grain, workers }: Plan): number[] {
 }
 
 /** The word by which threads claim blocks. */
-export class Claims {
+export class BlockCounter {
   readonly memory: SharedArrayBuffer
   readonly #words: Words
 
@@ -122,7 +122,7 @@ export interface Share {
  */
 export async function computeBlocks(
   plan: Plan,
-  claims: Claims,
+  claims: BlockCounter,
   body: (start: number, end: number) => unknown,
   keep: boolean,
 ): Promise<Share> {

@@ -5,7 +5,7 @@ import { inspect } from 'node:util'
 import { CancelledError } from '../../errors.js'
 import { whenAborted } from '../../base/abort-listeners.js'
 import { checkSignal } from '../../base/wait-options.js'
-import { Blocks, Claims, MOST_BLOCKS, type Plan, type Schedule, type Share } from './blocks.js'
+import { Blocks, BlockCounter, MOST_BLOCKS, type Plan, type Schedule, type Share } from './blocks.js'
 import { checkCount, checkOptions } from '../../base/validate.js'
 import type { Future } from '../future.js'
 import { isThenable } from '../map/map-chunk.js'
@@ -54,7 +54,7 @@ export function checkParallel(
 ): Order {
   if (transfer.length > 0) throw new TypeError('a range has several workers: nothing can be transferred to all of them')
   const { start, end } = checkRange(range)
-  checkOptions(options, 'the options of a range', '{ args, schedule, grain, signal }')
+  checkOptions(options, 'the options of a range', ['args', 'schedule', 'grain', 'signal', 'initial'])
   const { args = [], schedule = 'dynamic' } = options
   if (!Array.isArray(args)) throw new TypeError(`args must be an array, not ${inspect(args)}`)
   if (!SCHEDULES.includes(schedule))
@@ -94,12 +94,15 @@ export function checkCombine(combine: unknown): void {
  * @returns what the workers did, in any order
  * @throws what the first block that failed threw; WorkerDiedError; the signal's reason
  */
-export function runParallel({ plan, signal }: Order, launch: (claims: Claims) => Future<Share>): Promise<Share[]> {
+export function runParallel(
+  { plan, signal }: Order,
+  launch: (claims: BlockCounter) => Future<Share>,
+): Promise<Share[]> {
   const { count } = new Blocks(plan)
   if (signal?.aborted) return Promise.reject(signal.reason)
   if (count === 0) return Promise.resolve([])
   return new Promise((resolve, reject) => {
-    const claims = new Claims()
+    const claims = new BlockCounter()
     const futures: Future<Share>[] = []
     const shares: Share[] = []
     let blocksLeft = count

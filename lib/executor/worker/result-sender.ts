@@ -5,9 +5,9 @@ import { explainCloneFailure, isCloneable } from '../../transport/clone-error.js
 import { encodeFailure, type Failure } from '../../transport/error-codec.js'
 import { ImportFailure, loadTarget, type Definition } from '../../task/target.js'
 import type { Share } from '../range/blocks.js'
-import type { Slots } from '../protocol/lease-slots.js'
+import type { LeaseSlots } from '../protocol/lease-slots.js'
 import { ColumnPacker, type SentColumn } from '../../transport/column.js'
-import type { Lease, LeaseEnd, Outcome, WorkerMessage } from '../protocol/messages.js'
+import type { LeaseMessage, LeaseEnd, TaskResult, WorkerMessage } from '../protocol/messages.js'
 
 /** A function that a worker was told of. */
 interface Told {
@@ -34,7 +34,7 @@ export class CannotRun {
 }
 
 export class Desk {
-  readonly slots: Slots
+  readonly slots: LeaseSlots
   readonly #port: MessagePort
   readonly #loadClasses: () => Promise<unknown>
   readonly #columns = new ColumnPacker()
@@ -46,13 +46,13 @@ export class Desk {
    * @param port the worker's own; the parent port belongs to the tasks, one of which may close it, or post on it
    * @param loadClasses imports the classes of whatever can be shared
    */
-  constructor(slots: Slots, port: MessagePort, loadClasses: () => Promise<unknown>) {
+  constructor(slots: LeaseSlots, port: MessagePort, loadClasses: () => Promise<unknown>) {
     this.slots = slots
     this.#port = port
     this.#loadClasses = loadClasses
   }
 
-  learn(news: Lease['news']): void {
+  learn(news: LeaseMessage['news']): void {
     for (const [number, definition] of news) this.#functions.set(number, { definition, fn: undefined })
   }
 
@@ -89,13 +89,13 @@ export class Desk {
     this.#finish(slot, task)
   }
 
-  deliverOutcome(slot: number, task: number, outcome: Outcome): void {
+  deliverOutcome(slot: number, task: number, outcome: TaskResult): void {
     this.#postSomehow(slot, task, outcome)
     this.#finish(slot, task)
   }
 
   /** Until the next call: if the thread ends, leave behind for a task what this gives. */
-  onEnd(slot: number, task: number, left?: () => Outcome & { kind: 'left' }): void {
+  onEnd(slot: number, task: number, left?: () => TaskResult & { kind: 'left' }): void {
     this.#leave = left && (() => this.#postSomehow(slot, task, left()))
   }
 
@@ -108,7 +108,7 @@ export class Desk {
     this.#port.postMessage(message, transfer)
   }
 
-  #postSomehow(slot: number, task: number, outcome: Outcome): void {
+  #postSomehow(slot: number, task: number, outcome: TaskResult): void {
     const failure = this.#tryToPost(slot, task, outcome)
     if (!failure) return
     if (outcome.kind !== 'mapped' && outcome.kind !== 'left') return this.#post(slot, task, { kind: 'threw', failure })
@@ -118,7 +118,7 @@ export class Desk {
   }
 
   /** @returns why it cannot be cloned, if it cannot */
-  #tryToPost(slot: number, task: number, outcome: Outcome): Failure | undefined {
+  #tryToPost(slot: number, task: number, outcome: TaskResult): Failure | undefined {
     const packed = packedIn(outcome)
     const transfer: Transferable[] = []
     try {
@@ -142,7 +142,7 @@ export class Desk {
     if (!Array.isArray(column.value)) transfer.push(column.value.buffer)
   }
 
-  #post(slot: number, task: number, outcome: Outcome, transfer: readonly Transferable[] = []): void {
+  #post(slot: number, task: number, outcome: TaskResult, transfer: readonly Transferable[] = []): void {
     this.post({ kind: 'outcome', slot, task, outcome }, transfer)
   }
 
@@ -152,19 +152,19 @@ export class Desk {
   }
 }
 
-function packedIn(outcome: Outcome): Packed | undefined {
+function packedIn(outcome: TaskResult): Packed | undefined {
   if ('values' in outcome) return outcome.values
   return outcome.kind === 'returned' ? outcome.value : outcome.kind === 'computed' ? outcome.share : undefined
 }
 
 /** Of all that a message has, what one call returned. */
-function toBlame(outcome: Outcome): unknown {
+function toBlame(outcome: TaskResult): unknown {
   if (outcome.kind !== 'computed') return packedIn(outcome)?.value
   const { parts } = outcome.share.value as Share
   return parts.find((part) => !isCloneable(part))
 }
 
-function withoutUncloneable({ values: { value }, failures }: Outcome & { kind: 'mapped' | 'left' }): {
+function withoutUncloneable({ values: { value }, failures }: TaskResult & { kind: 'mapped' | 'left' }): {
   values: { value: unknown[]; handles: boolean }
   failures: [number, Failure][]
 } {

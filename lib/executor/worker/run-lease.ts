@@ -2,10 +2,10 @@
 import { unpack } from '../../transport/shareable.js'
 import { encodeFailure, type Failure } from '../../transport/error-codec.js'
 import { advise } from '../../task/target.js'
-import { Claims, computeBlocks } from '../range/blocks.js'
+import { BlockCounter, computeBlocks } from '../range/blocks.js'
 import { unpackColumn, type SentColumn } from '../../transport/column.js'
 import { CannotRun, type Desk } from './result-sender.js'
-import type { Assignment, Lease, Outcome } from '../protocol/messages.js'
+import type { LeaseBody, LeaseMessage, TaskResult } from '../protocol/messages.js'
 import { isThenable, mapItems, type Mapped, type MapWatch } from '../map/map-chunk.js'
 
 /** As in LeaseEnd: number of a function, calls, milliseconds, and so on. */
@@ -14,8 +14,8 @@ export type Spent = number[]
 /** Run calls until the last is done, or the rest was taken back. @param goOn called after each: whether to claim another */
 export async function performCalls(
   desk: Desk,
-  { slot, count }: Lease,
-  { targets, args: { value, handles }, arity }: Assignment & { kind: 'calls' },
+  { slot, count }: LeaseMessage,
+  { targets, args: { value, handles }, arity }: LeaseBody & { kind: 'calls' },
   goOn: () => boolean,
 ): Promise<Spent> {
   const spent: Spent = []
@@ -55,8 +55,8 @@ export async function performCalls(
 /** Run what is the only task of its lease. @param perform gives the outcome, and what the calls took */
 export async function performAlone(
   desk: Desk,
-  { slot }: Lease,
-  perform: () => Promise<{ outcome: Outcome; spent: Spent }>,
+  { slot }: LeaseMessage,
+  perform: () => Promise<{ outcome: TaskResult; spent: Spent }>,
   onTask: () => void,
 ): Promise<Spent> {
   if (desk.slots.claim(slot, 1) < 0) return []
@@ -76,9 +76,9 @@ export async function performAlone(
 /** Map a chunk. */
 export async function performMap(
   desk: Desk,
-  { slot }: Lease,
-  { target, items, arity, spread, settled, retries }: Assignment & { kind: 'map' },
-): Promise<{ outcome: Outcome; spent: Spent }> {
+  { slot }: LeaseMessage,
+  { target, items, arity, spread, settled, retries }: LeaseBody & { kind: 'map' },
+): Promise<{ outcome: TaskResult; spent: Spent }> {
   const fn = await desk.load(target)
   const { definition } = desk.told(target)
   const chunk = { items: unpackColumn((await desk.rebuild(items)) as SentColumn), arity, spread }
@@ -101,19 +101,19 @@ export async function performMap(
   return { outcome: { kind: 'mapped', ...columnOf(mapped) }, spent }
 }
 
-function columnOf({ values, failures }: Mapped<Failure>): Pick<Outcome & { kind: 'mapped' }, 'values' | 'failures'> {
+function columnOf({ values, failures }: Mapped<Failure>): Pick<TaskResult & { kind: 'mapped' }, 'values' | 'failures'> {
   return { values: { value: values, handles: false }, failures }
 }
 
 /** Compute blocks of a range until none is left. Says nothing of the pace: it took what others left. */
 export async function performBlocks(
   desk: Desk,
-  { target, args: packed, plan, claims, keep }: Assignment & { kind: 'blocks' },
-): Promise<{ outcome: Outcome; spent: Spent }> {
+  { target, args: packed, plan, claims, keep }: LeaseBody & { kind: 'blocks' },
+): Promise<{ outcome: TaskResult; spent: Spent }> {
   const fn = await desk.load(target)
   const args = (await desk.rebuild(packed)) as unknown[]
   try {
-    const share = await computeBlocks(plan, new Claims(claims), (start, end) => fn(start, end, ...args), keep)
+    const share = await computeBlocks(plan, new BlockCounter(claims), (start, end) => fn(start, end, ...args), keep)
     return { outcome: { kind: 'computed', share: { value: share, handles: false } }, spent: [] }
   } catch (thrown) {
     advise(desk.told(target).definition, thrown)
