@@ -26,15 +26,8 @@ export {
   WorkerDiedError,
 } from './errors.js'
 export type { WaitOptions } from './base/wait-options.js'
-export type {
-  CallOptions,
-  Executor,
-  ExecutorStats,
-  MapArguments,
-  SettledArguments,
-  SettledOptions,
-  ShutdownOptions,
-} from './executor/executor.js'
+export type { CallOptions, ExecutorStats, ShutdownOptions } from './executor/call-options.js'
+export type { Executor, MapArguments, SettledArguments, SettledOptions } from './executor/executor.js'
 export { Future } from './executor/future.js'
 export { InlineExecutor } from './executor/inline-executor.js'
 export type { MapOptions, MapProgress, MapResult } from './executor/map/map-options.js'

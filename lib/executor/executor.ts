@@ -1,58 +1,25 @@
-// What all executors have in common: their interface, and the options of a call. After Python's concurrent.futures.Executor.
-import { inspect } from 'node:util'
-import type { Transferable } from 'node:worker_threads'
-import { checkSignal, checkTimeout } from '../base/wait-options.js'
+// What all executors have in common: their interface, and the base class that implements of it what does not depend on where
+// tasks run. After Python's concurrent.futures.Executor.
+import { captureCallSite, type CallSite } from '../base/call-site.js'
+import { define, type Definition } from '../task/target.js'
 import type { Target } from '../task/task.js'
-import { checkFlag, checkOptions } from '../base/validate.js'
+import { extendCall, type Call, type CallOptions, type ExecutorStats, type ShutdownOptions } from './call-options.js'
 import type { Future } from './future.js'
 import type { Input } from './map/inputs.js'
-import type { MapOptions, MapResult } from './map/map-options.js'
-import type { ParallelOptions, Range, ReduceOptions } from './range/range.js'
-import { checkTransfer } from '../transport/transfer-list.js'
-
-/** Options of what is submitted through `with`. */
-export interface CallOptions {
-  /**
-   * Milliseconds from the task's beginning (importing its module included) after which it is stopped: TimeoutError. Of a map, each
-   * item is a task or, with `chunksize`, each chunk. @default Infinity
-   */
-  timeout?: number | undefined
-  /** Aborting it fails the task with the signal's reason, and stops it if it runs. */
-  signal?: AbortSignal | undefined
-  /** The greater goes first; among equals, the first come first. @default 0 */
-  priority?: number | undefined
-  /** What of the arguments is moved, not cloned: `ArrayBuffer`s, `MessagePort`s, streams. It can be moved once. @default [] */
-  transfer?: readonly Transferable[] | undefined
-  /**
-   * How often a task is run again that threw, took too long, or died with its worker. Not together with `transfer`: what was moved
-   * is gone after the first time. @default 0: nothing runs twice
-   */
-  retries?: number | undefined
-}
-
-export interface ShutdownOptions {
-  /** Whether the promise waits for all work to be done and all workers to have ended. @default true */
-  wait?: boolean | undefined
-  /** Cancel what has not begun. @default false */
-  cancelFutures?: boolean | undefined
-}
-
-export interface ExecutorStats {
-  /** Workers that exist at this moment. */
-  workers: number
-  maxWorkers: number
-  /** Tasks that wait for a worker. */
-  queued: number
-  /** Tasks that a worker has begun. */
-  running: number
-  /** Tasks that returned. */
-  completed: number
-  /** Tasks that threw, or whose worker died. */
-  failed: number
-  cancelled: number
-  /** Workers that died, or were stopped, while they had a task. */
-  workersLost: number
-}
+import { Mapping, type ChunkResult } from './map/map.js'
+import type { Chunk } from './map/map-chunk.js'
+import { splitMapArguments, type MapOptions, type MapResult } from './map/map-options.js'
+import type { Share } from './range/blocks.js'
+import {
+  checkCombine,
+  checkParallel,
+  combineParts,
+  runParallel,
+  type ParallelOptions,
+  type Range,
+  type RangeTask,
+  type ReduceOptions,
+} from './range/range.js'
 
 /** An entry of a `map` with `settled: true`. */
 export type SettledOptions = MapOptions & { settled: true }
@@ -125,47 +92,125 @@ export interface Executor extends AsyncDisposable {
   stats(): ExecutorStats
 }
 
-/** @throws TypeError */
-export function checkShutdown(options: ShutdownOptions): { wait: boolean; cancelFutures: boolean } {
-  checkOptions(options, 'the options of shutdown', ['wait', 'cancelFutures'])
-  const { wait = true, cancelFutures = false } = options
-  return { wait: checkFlag(wait, 'wait'), cancelFutures: checkFlag(cancelFutures, 'cancelFutures') }
+/** A function that was submitted: with which options, and from where. */
+export interface Submission {
+  target: Target
+  definition: Definition
+  call: Call
+  callSite: CallSite
 }
-
-/** The options of a call, checked and complete. */
-export interface Call {
-  timeoutMs: number
-  signal: AbortSignal | undefined
-  priority: number
-  transfer: readonly Transferable[]
-  retries: number
-}
-
-/** A call without options. */
-export const PLAIN_CALL: Call = { timeoutMs: Infinity, signal: undefined, priority: 0, transfer: [], retries: 0 }
 
 /**
- * What `with` adds to the options of a call: the shorter time limit counts, each of the signals aborts, and the others replace.
- * @throws TypeError, RangeError
+ * An executor but for what runs its tasks. Face: the executor that `with` gives.
+ *
+ * Subclasses run a call, a chunk of a map and, where their workers share memory with this thread, a range.
  */
-export function extendCall(call: Call, options: CallOptions): Call {
-  checkOptions(options, 'the options of with', ['timeout', 'signal', 'priority', 'transfer', 'retries'])
-  const { timeout, priority = call.priority, transfer = call.transfer, retries = call.retries } = options
-  if (!Array.isArray(transfer)) throw new TypeError(`transfer must be an array, not ${inspect(transfer)}`)
-  if (options.transfer) checkTransfer(transfer)
-  if (typeof priority !== 'number') throw new TypeError(`priority must be a number, not ${inspect(priority)}`)
-  if (Number.isNaN(priority)) throw new RangeError('priority must be a number, not NaN')
-  if (typeof retries !== 'number') throw new TypeError(`retries must be a number, not ${inspect(retries)}`)
-  if (!(Number.isInteger(retries) || retries === Infinity) || retries < 0)
-    throw new RangeError(`retries must be an integer of 0 or more, or Infinity, not ${retries}`)
-  if (retries > 0 && transfer.length > 0)
-    throw new TypeError('retries and transfer exclude each other: what was moved is gone after the first time')
-  const signals = [call.signal, checkSignal(options.signal)].filter((signal) => signal !== undefined)
-  return {
-    timeoutMs: Math.min(call.timeoutMs, checkTimeout(timeout)),
-    signal: signals.length > 1 ? AbortSignal.any(signals) : signals[0],
-    priority,
-    transfer,
-    retries,
+export abstract class BaseExecutor<Face extends Executor> implements Executor {
+  readonly #call: Call
+
+  /** @param call the options of what is submitted through this face */
+  protected constructor(call: Call) {
+    this.#call = call
+  }
+
+  abstract shutdown(options?: ShutdownOptions): Promise<void>
+  abstract stats(): ExecutorStats
+
+  /** How many workers there are at most, and how many chunks of a map keep them all busy. */
+  protected abstract get capacity(): { workers: number; chunks: number }
+  /** @throws ShutdownError, BrokenProcessPool, BootstrapError no work can be submitted now */
+  protected abstract refuse(): void
+  protected abstract runCall(submission: Submission, args: readonly unknown[]): Future
+  /** Map a chunk. @param settled whether to go on after a failure */
+  protected abstract runChunk(submission: Submission, chunk: Chunk, settled: boolean): Future<ChunkResult>
+  /** Have one worker compute blocks until none is left. Absent where the workers share no memory with this thread. */
+  protected runRange?(submission: Submission, task: RangeTask): Future<Share>
+  /** An executor for the same workers, with other options. */
+  protected abstract faceWith(call: Call): Face
+
+  /** Milliseconds that a call of the function takes on average, where that is measured. */
+  protected averageMs(_definition: Definition): number | undefined {
+    return undefined
+  }
+
+  submit<A extends unknown[], R>(target: Target<A, R>, ...args: NoInfer<A>): Future<Awaited<R>> {
+    const submission = this.#submission(target, this.submit)
+    this.refuse()
+    return this.runCall(submission, args) as Future<Awaited<R>>
+  }
+
+  map<T, R>(
+    target: Target<[T], R>,
+    iterable: Input<T>,
+    options: SettledOptions,
+  ): MapResult<PromiseSettledResult<Awaited<R>>>
+  map<T, R>(target: Target<[T], R>, iterable: Input<T>, options?: MapOptions): MapResult<Awaited<R>>
+  map<T, U, R>(
+    target: Target<[T, U], R>,
+    a: Input<T>,
+    b: Input<U>,
+    options: SettledOptions,
+  ): MapResult<PromiseSettledResult<Awaited<R>>>
+  map<T, U, R>(target: Target<[T, U], R>, a: Input<T>, b: Input<U>, options?: MapOptions): MapResult<Awaited<R>>
+  map<A extends unknown[], R>(
+    target: Target<A, R>,
+    ...inputs: SettledArguments<A>
+  ): MapResult<PromiseSettledResult<Awaited<R>>>
+  map<A extends unknown[], R>(target: Target<A, R>, ...inputs: MapArguments<A>): MapResult<Awaited<R>>
+  map(target: Target, ...iterablesAndOptions: unknown[]): MapResult<any> {
+    const submission = this.#submission(target, this.map)
+    const { inputs, options } = splitMapArguments(iterablesAndOptions)
+    this.refuse()
+    // A time limit is one of each call: its chunk's, unless the caller asks for larger ones.
+    const limited = this.#call.timeoutMs === Infinity ? options : { ...options, chunksize: options.chunksize ?? 1 }
+    return new Mapping(inputs, limited, {
+      busy: this.capacity.chunks,
+      itemMs: () => this.averageMs(submission.definition),
+      submit: (chunk, settled) => {
+        this.refuse()
+        return this.runChunk(submission, chunk, settled)
+      },
+    })
+  }
+
+  async parallelFor<A extends unknown[]>(
+    range: Range,
+    body: Target<[start: number, end: number, ...args: A], unknown>,
+    options: ParallelOptions<NoInfer<A>> = {},
+  ): Promise<void> {
+    await this.#compute(this.#submission(body, this.parallelFor), range, options, false)
+  }
+
+  async parallelReduce<R, A extends unknown[]>(
+    range: Range,
+    body: Target<[start: number, end: number, ...args: A], R>,
+    combine: (a: Awaited<R>, b: Awaited<R>) => Awaited<R> | Promise<Awaited<R>>,
+    options: ReduceOptions<NoInfer<A>, Awaited<R>> = {},
+  ): Promise<Awaited<R>> {
+    checkCombine(combine)
+    const shares = await this.#compute(this.#submission(body, this.parallelReduce), range, options, true)
+    return combineParts(shares, combine, options.initial)
+  }
+
+  with(options: CallOptions): Face {
+    return this.faceWith(extendCall(this.#call, options))
+  }
+
+  /** Shut down, and wait. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.shutdown()
+  }
+
+  /** @param api the method that the caller called */
+  #submission(target: Target, api: Function): Submission {
+    const definition = define(target)
+    return { target, definition, call: this.#call, callSite: captureCallSite(api, definition) }
+  }
+
+  #compute(submission: Submission, range: Range, options: ParallelOptions, keep: boolean): Promise<Share[]> {
+    const { plan, args, signal } = checkParallel(range, this.capacity.workers, options, this.#call.transfer)
+    this.refuse()
+    if (!this.runRange) throw new TypeError('a range needs workers that share memory with this thread')
+    return runParallel(plan, signal, (counter) => this.runRange!(submission, { plan, args, counter, keep }))
   }
 }

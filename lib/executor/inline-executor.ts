@@ -4,162 +4,81 @@
 // which it sees by `currentProcess()`, and may go on.
 import { ShutdownError } from '../errors.js'
 import { whenAborted } from '../base/abort-listeners.js'
+import { fromParts, partsIn } from '../base/parts.js'
 import { withTimeout } from '../base/with-timeout.js'
-import { define, refuseDuringImport } from '../task/target.js'
-import type { Target } from '../task/task.js'
-import { attempt, type Attempt, type Outcome } from './inline-attempt.js'
-import { computeBlocks, type Share } from './range/blocks.js'
-import {
-  checkShutdown,
-  extendCall,
-  PLAIN_CALL,
-  type Call,
-  type CallOptions,
-  type Executor,
-  type ExecutorStats,
-  type MapArguments,
-  type SettledArguments,
-  type SettledOptions,
-  type ShutdownOptions,
-} from './executor.js'
+import { refuseDuringImport } from '../task/target.js'
+import { checkShutdown, PLAIN_CALL, type Call, type ExecutorStats, type ShutdownOptions } from './call-options.js'
+import { BaseExecutor, type Submission } from './executor.js'
 import { Future } from './future.js'
-import type { Input } from './map/inputs.js'
-import { Mapping } from './map/map.js'
-import { splitMapArguments, type MapOptions, type MapResult } from './map/map-options.js'
-import { mapItems } from './map/map-chunk.js'
-import {
-  checkCombine,
-  checkParallel,
-  combineParts,
-  runParallel,
-  type ParallelOptions,
-  type Range,
-  type ReduceOptions,
-} from './range/range.js'
+import { attempt, type Attempt, type Outcome } from './inline-attempt.js'
+import type { ChunkResult } from './map/map.js'
+import { mapItems, type Chunk } from './map/map-chunk.js'
+import { computeBlocks, type Share } from './range/blocks.js'
+import type { RangeTask } from './range/range.js'
 
-interface Shared {
+/** What all faces of one executor share. */
+interface InlineState {
   shutDown: boolean
   /** Tasks that have not ended and were not given up. */
   running: Set<Future>
-  /** Who waits until there are none. */
+  /** Called when there are none. */
   onIdle: (() => void)[]
   counts: { completed: number; failed: number; cancelled: number }
 }
 
 /** Runs tasks in the calling thread. */
-export class InlineExecutor implements Executor {
-  readonly #shared: Shared
-  readonly #call: Call
+export class InlineExecutor extends BaseExecutor<InlineExecutor> {
+  readonly #state: InlineState
 
-  constructor()
-  /** @internal */
-  constructor(face: { shared: Shared; call: Call })
-  constructor(face?: { shared: Shared; call: Call }) {
-    this.#shared = face?.shared ?? {
-      shutDown: false,
-      running: new Set(),
-      onIdle: [],
-      counts: { completed: 0, failed: 0, cancelled: 0 },
-    }
-    this.#call = face?.call ?? PLAIN_CALL
-  }
-
-  submit<A extends unknown[], R>(target: Target<A, R>, ...args: NoInfer<A>): Future<Awaited<R>> {
-    define(target)
-    return this.#run(() => target(...args) as Awaited<R> | Promise<Awaited<R>>, this.#call.retries)
-  }
-
-  map<T, R>(
-    target: Target<[T], R>,
-    iterable: Input<T>,
-    options: SettledOptions,
-  ): MapResult<PromiseSettledResult<Awaited<R>>>
-  map<T, R>(target: Target<[T], R>, iterable: Input<T>, options?: MapOptions): MapResult<Awaited<R>>
-  map<T, U, R>(
-    target: Target<[T, U], R>,
-    a: Input<T>,
-    b: Input<U>,
-    options: SettledOptions,
-  ): MapResult<PromiseSettledResult<Awaited<R>>>
-  map<T, U, R>(target: Target<[T, U], R>, a: Input<T>, b: Input<U>, options?: MapOptions): MapResult<Awaited<R>>
-  map<A extends unknown[], R>(
-    target: Target<A, R>,
-    ...inputs: SettledArguments<A>
-  ): MapResult<PromiseSettledResult<Awaited<R>>>
-  map<A extends unknown[], R>(target: Target<A, R>, ...inputs: MapArguments<A>): MapResult<Awaited<R>>
-  map(target: Target, ...iterablesAndOptions: unknown[]): MapResult<any> {
-    define(target)
-    const { inputs, options } = splitMapArguments(iterablesAndOptions)
-    this.#refuse()
-    const { retries } = this.#call
-    return new Mapping(inputs, options, {
-      busy: 1,
-      itemMs: () => undefined,
-      submit: (chunk, settled, onDone, onFailed) => {
-        const future = this.#run(() => mapItems(target, chunk, { settled, retries }, (thrown) => thrown), retries)
-        future.result().then(onDone, onFailed)
-        return () => future.cancel()
-      },
-    })
-  }
-
-  async parallelFor<A extends unknown[]>(
-    range: Range,
-    body: Target<[start: number, end: number, ...args: A], unknown>,
-    options: ParallelOptions<NoInfer<A>> = {},
-  ): Promise<void> {
-    await this.#compute(range, body, options, false)
-  }
-
-  async parallelReduce<R, A extends unknown[]>(
-    range: Range,
-    body: Target<[start: number, end: number, ...args: A], R>,
-    combine: (a: Awaited<R>, b: Awaited<R>) => Awaited<R> | Promise<Awaited<R>>,
-    options: ReduceOptions<NoInfer<A>, Awaited<R>> = {},
-  ): Promise<Awaited<R>> {
-    checkCombine(combine)
-    return combineParts(await this.#compute(range, body, options, true), combine, options.initial)
-  }
-
-  with(options: CallOptions): InlineExecutor {
-    return faceOf(this.#shared, extendCall(this.#call, options))
+  constructor(parts?: undefined) {
+    const [state, call] = (partsIn(parts) ?? [newState(), PLAIN_CALL]) as [InlineState, Call]
+    super(call)
+    this.#state = state
   }
 
   async shutdown(options: ShutdownOptions = {}): Promise<void> {
     const { wait } = checkShutdown(options)
-    const { running, onIdle } = this.#shared
-    this.#shared.shutDown = true
+    const { running, onIdle } = this.#state
+    this.#state.shutDown = true
     if (wait && running.size > 0) await new Promise<void>((resolve) => onIdle.push(resolve))
   }
 
   stats(): ExecutorStats {
-    const { counts, running } = this.#shared
+    const { counts, running } = this.#state
     const notDone = [...running].filter((future) => !future.done()).length
     return { maxWorkers: 1, workers: 1, queued: 0, running: notDone, workersLost: 0, ...counts }
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.shutdown()
+  protected get capacity(): { workers: number; chunks: number } {
+    return { workers: 1, chunks: 1 }
   }
 
-  async #compute(range: Range, body: Target, options: ParallelOptions, keep: boolean): Promise<Share[]> {
-    define(body)
-    const order = checkParallel(range, 1, options, this.#call.transfer)
-    this.#refuse()
-    const call = (start: number, end: number) => body(start, end, ...order.args)
-    return runParallel(order, (claims) => this.#run(() => computeBlocks(order.plan, claims, call, keep), 0))
-  }
-
-  #refuse(): void {
+  protected refuse(): void {
     refuseDuringImport('submit work to an executor')
-    if (this.#shared.shutDown) throw new ShutdownError('the executor was shut down and takes no more work')
+    if (this.#state.shutDown) throw new ShutdownError('the executor was shut down and takes no more work')
+  }
+
+  protected runCall({ target, call }: Submission, args: readonly unknown[]): Future {
+    return this.#run(() => target(...args), call, call.retries)
+  }
+
+  protected runChunk({ target, call }: Submission, chunk: Chunk, settled: boolean): Future<ChunkResult> {
+    const { retries } = call
+    return this.#run(() => mapItems(target, chunk, { settled, retries }, (thrown) => thrown), call, retries)
+  }
+
+  protected override runRange({ target, call }: Submission, { plan, args, counter, keep }: RangeTask): Future<Share> {
+    const body = (start: number, end: number) => target(start, end, ...args)
+    return this.#run(() => computeBlocks(plan, counter, body, keep), call, 0)
+  }
+
+  protected faceWith(call: Call): InlineExecutor {
+    return faceOf(this.#state, call)
   }
 
   /** @param retries how often it is called again that throws or takes too long */
-  #run<R>(perform: () => R | Promise<R>, retries: number): Future<R> {
-    this.#refuse()
-    const { counts } = this.#shared
-    const { timeoutMs, signal } = this.#call
+  #run<R>(perform: () => R | Promise<R>, { timeoutMs, signal }: Call, retries: number): Future<R> {
+    const { counts } = this.#state
     let latest: Attempt<R> | undefined
     // It cannot be made to end. After its grace, nobody waits for it any more.
     const stop = async (graceMs: number) => {
@@ -191,7 +110,7 @@ export class InlineExecutor implements Executor {
     const settleLater = async (later: Promise<Outcome<R>>, left: number) => {
       // It may have aborted its own signal.
       if (future.done()) return stop(0)
-      this.#shared.running.add(future)
+      this.#state.running.add(future)
       const outcome = await later
       // Late, it may still run.
       latest!.ask()
@@ -203,7 +122,7 @@ export class InlineExecutor implements Executor {
   }
 
   #leave(future: Future): void {
-    const { running, onIdle } = this.#shared
+    const { running, onIdle } = this.#state
     running.delete(future)
     if (running.size === 0) for (const idle of onIdle.splice(0)) idle()
   }
@@ -218,7 +137,11 @@ function settle<R>(future: Future<R>, outcome: Outcome<R>, retriesLeft: number):
   return false
 }
 
+function newState(): InlineState {
+  return { shutDown: false, running: new Set(), onIdle: [], counts: { completed: 0, failed: 0, cancelled: 0 } }
+}
+
 // Outside of the class: one that names itself inside is renamed by the bundler.
-function faceOf(shared: Shared, call: Call): InlineExecutor {
-  return new InlineExecutor({ shared, call })
+function faceOf(state: InlineState, call: Call): InlineExecutor {
+  return new InlineExecutor(fromParts(state, call))
 }

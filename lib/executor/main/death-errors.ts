@@ -4,7 +4,7 @@ import { inspect } from 'node:util'
 import { BrokenProcessPool, DataCloneError, WorkerDiedError } from '../../errors.js'
 import { explainCloneFailure } from '../../transport/clone-error.js'
 import { publish } from '../../base/diagnostics.js'
-import type { Job } from './lease.js'
+import type { Job } from './job.js'
 import type { Ending } from './worker-handle.js'
 
 export function workerDied(threadId: number, { exitcode, reason }: Ending, when: string): WorkerDiedError {

@@ -1,18 +1,64 @@
-// Jobs as an executor makes them: each with a future, for one call of a function, or for orders of another kind.
+// A job: work for one worker, as the scheduler sees it; and the base class of those that an executor makes, each with a future.
 import type { Transferable } from 'node:worker_threads'
 import { TimeoutError, WorkerDiedError } from '../../errors.js'
 import { whenAborted } from '../../base/abort-listeners.js'
-import { pack, unpack } from '../../transport/shareable.js'
-import { keepShape } from '../../base/keep-shape.js'
-import { decodeFailure } from '../../transport/error-codec.js'
-import type { Scheduler } from './scheduler.js'
-import { PLAIN_CALL, type Call } from '../executor.js'
-import type { Lease, Job, JobOutcome } from './lease.js'
-import { Future, type Work } from '../future.js'
-import type { LeaseBody } from '../protocol/messages.js'
-import type { FunctionStats } from './batch-size.js'
 import type { CallSite } from '../../base/call-site.js'
-import { checkStillMovable } from '../../transport/transfer-list.js'
+import { decodeFailure } from '../../transport/error-codec.js'
+import type { Call } from '../call-options.js'
+import { Future, type Work } from '../future.js'
+import type { LeaseBody, TaskResult } from '../protocol/messages.js'
+import type { FunctionStats } from './batch-size.js'
+import type { Queued } from './priority-queue.js'
+
+/** Work to be done by one worker: a task of a lease. */
+export interface Job extends Queued {
+  /** Milliseconds from its beginning after which its worker is stopped. Infinity: never. */
+  readonly timeoutMs: number
+  /** What it calls. */
+  readonly fn: FunctionStats
+  /** The arguments of its call, if it may share a lease with others. */
+  readonly args: readonly unknown[] | undefined
+  /** Whether it must have a lease of its own. */
+  alone: boolean
+  /** Settled, or withdrawn: what a worker may still do for it is of no interest. */
+  over: boolean
+  /** The lease that it is in, and its index among the lease's jobs. */
+  lease: JobLease | undefined
+  index: number
+  /** For those alone: made when a worker is free: what it clones, it clones then. Ports and the like are added to `transfer`. */
+  assign(transfer: Transferable[]): LeaseBody
+  /** What the assignment's data is called in errors, and the data itself. */
+  describe(): { root: string; value: unknown }
+  /** Called exactly once, unless the job is withdrawn before. */
+  settle(outcome: JobOutcome): void
+  /** Cancel what the job is for, unless a worker has begun it. */
+  cancel(): void
+}
+
+/** A lease, as its jobs see it. The class is in lease.ts, which imports this file. */
+export interface JobLease {
+  /** Whether a worker has begun the job of this index and not finished it. */
+  runs(index: number): boolean
+}
+
+export type JobOutcome =
+  | TaskResult
+  /** It returned what needs no unpacking. */
+  | { kind: 'plain'; value: unknown }
+  | { kind: 'failed'; error: Error }
+  /** Its worker died of it; of a map's chunk: at which item, and what was done of it, if the worker could still tell. */
+  | { kind: 'died'; error: Error; item: number; left: (TaskResult & { kind: 'left' }) | undefined }
+
+/** The scheduler, as its jobs see it. The class is in scheduler.ts, which imports this file. */
+export interface JobScheduler {
+  /** Whether its workers were ended for good. */
+  readonly terminated: boolean
+  add(job: Job): void
+  /** Take a job back before a worker begins it. @returns whether that succeeded */
+  withdraw(job: Job): boolean
+  /** Stop a job that may have been begun. Resolves when it no longer runs. */
+  stop(job: Job, graceMs: number): Promise<void>
+}
 
 /** Of all faces of one executor. */
 export interface Counts {
@@ -22,24 +68,24 @@ export interface Counts {
 }
 
 export interface JobOptions {
-  scheduler: Scheduler
+  scheduler: JobScheduler
   counts: Counts
   call: Call
   /** Whether calls may share leases. */
   batch: boolean
-  /** The submitter's stack. */
-  submitted: CallSite
+  /** Where it was submitted. */
+  callSite: CallSite
 }
 
 /** A job and its future. The job is the future's work. */
-abstract class FutureJob implements Job, Work {
-  readonly future: Future
+export abstract class FutureJob<R = unknown> implements Job, Work {
+  readonly future: Future<R>
   readonly fn: FunctionStats
   alone: boolean
   queued = false
   over = false
-  lease: Lease | undefined = undefined
-  task = 0
+  lease: JobLease | undefined = undefined
+  index = 0
   protected readonly options: JobOptions
   #retries: number
 
@@ -49,7 +95,7 @@ abstract class FutureJob implements Job, Work {
     this.options = options
     this.alone = alone
     this.#retries = retries
-    this.future = new Future(this)
+    this.future = new Future<R>(this)
     if (call.signal) this.#watch(call.signal)
   }
 
@@ -61,19 +107,19 @@ abstract class FutureJob implements Job, Work {
     return this.options.call.timeoutMs
   }
 
-  /** Whether there is a result even when the worker died. */
-  protected get salvages(): boolean {
-    return false
-  }
-
   abstract readonly args: readonly unknown[] | undefined
   abstract assign(transfer: Transferable[]): LeaseBody
   abstract describe(): { root: string; value: unknown }
-  /** What the future's result is, from an outcome that is no failure. */
-  protected abstract decode(outcome: JobOutcome): unknown
+  /** The future's result, from what the task gave. */
+  protected abstract decode(outcome: TaskResult): R
+
+  /** The future's result, though the worker died. @throws the error where there is none */
+  protected salvage({ error }: JobOutcome & { kind: 'died' }): R {
+    throw error
+  }
 
   begun(): boolean {
-    return this.lease?.runs(this.task) ?? false
+    return this.lease?.runs(this.index) ?? false
   }
 
   withdraw(): boolean {
@@ -90,13 +136,11 @@ abstract class FutureJob implements Job, Work {
 
   settle(outcome: JobOutcome): void {
     if (this.future.done()) return
-    if (outcome.kind === 'plain') return this.future.setResult(outcome.value)
+    if (outcome.kind === 'plain') return this.future.setResult(outcome.value as R)
     if (this.#retries > 0 && mayRetry(outcome) && !this.options.scheduler.terminated) return this.#retry()
-    let result: unknown
+    let result: R
     try {
-      if (outcome.kind === 'failed' || (outcome.kind === 'died' && !this.salvages)) throw outcome.error
-      if (outcome.kind === 'threw') throw decodeFailure(outcome.failure, this.options.submitted.stack)
-      result = this.decode(outcome)
+      result = this.#resultOf(outcome)
     } catch (thrown) {
       return this.future.setException(thrown)
     }
@@ -106,6 +150,13 @@ abstract class FutureJob implements Job, Work {
   onDone(): void {
     const { counts } = this.options
     counts[this.future.cancelled() ? 'cancelled' : this.future.failed ? 'failed' : 'completed']++
+  }
+
+  #resultOf(outcome: Exclude<JobOutcome, { kind: 'plain' }>): R {
+    if (outcome.kind === 'failed') throw outcome.error
+    if (outcome.kind === 'died') return this.salvage(outcome)
+    if (outcome.kind === 'threw') throw decodeFailure(outcome.failure, this.options.callSite.stack)
+    return this.decode(outcome)
   }
 
   #retry(): void {
@@ -131,65 +182,3 @@ function mayRetry(outcome: JobOutcome): boolean {
   if (outcome.kind !== 'failed') return outcome.kind === 'threw' || outcome.kind === 'died'
   return outcome.error instanceof WorkerDiedError || outcome.error instanceof TimeoutError
 }
-
-/** One call. It may share a lease with others. */
-export class CallJob extends FutureJob {
-  readonly args: readonly unknown[]
-
-  constructor(fn: FunctionStats, args: readonly unknown[], options: JobOptions) {
-    const { timeoutMs, signal, transfer } = options.call
-    super(fn, options, !options.batch || timeoutMs !== Infinity || signal !== undefined || transfer.length > 0)
-    this.args = args
-  }
-
-  assign(transfer: Transferable[]): LeaseBody {
-    const { transfer: moved } = this.options.call
-    checkStillMovable(moved)
-    transfer.push(...moved)
-    return { kind: 'calls', targets: this.fn.number, args: pack(this.args, transfer), arity: this.args.length }
-  }
-
-  describe(): { root: string; value: unknown } {
-    return { root: 'args', value: this.args }
-  }
-
-  protected decode(outcome: JobOutcome): unknown {
-    return outcome.kind === 'returned' ? unpack(outcome.value) : undefined
-  }
-}
-
-/** What distinguishes one kind of job from another. */
-export interface Orders {
-  assign(transfer: Transferable[]): LeaseBody
-  describe(): { root: string; value: unknown }
-  /** The future's result. */
-  decode(outcome: JobOutcome): unknown
-  /** Whether `decode` makes a result even of the worker's death. @default false */
-  salvages?: boolean
-  /** How often it is done again. @default as the call's options say */
-  retries?: number
-}
-
-/** Orders that have a message of their own. */
-export class OrderedJob extends FutureJob {
-  readonly args = undefined
-  readonly assign: Orders['assign']
-  readonly describe: Orders['describe']
-  protected readonly decode: Orders['decode']
-  readonly #salvages: boolean
-
-  constructor(fn: FunctionStats, orders: Orders, options: JobOptions) {
-    super(fn, options, true, orders.retries)
-    this.assign = orders.assign
-    this.describe = orders.describe
-    this.decode = orders.decode
-    this.#salvages = orders.salvages ?? false
-  }
-
-  protected override get salvages(): boolean {
-    return this.#salvages
-  }
-}
-
-const example = { call: PLAIN_CALL } as JobOptions
-keepShape(new CallJob({} as FunctionStats, [], example))

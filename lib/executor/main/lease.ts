@@ -5,47 +5,13 @@
 //            settled    to be told    runs (one)       not begun: open, until somebody takes them back
 //
 // claimed grows until the lease is closed. In the end told == claimed: by outcomes, or by the death of the worker.
-import type { Transferable } from 'node:worker_threads'
 import { keepShape } from '../../base/keep-shape.js'
 import { newSlotMemory, LeaseSlots } from '../protocol/lease-slots.js'
-import type { LeaseBody, TaskResult } from '../protocol/messages.js'
+import type { TaskResult } from '../protocol/messages.js'
 import type { FunctionStats } from './batch-size.js'
-import type { Queued } from './priority-queue.js'
+import type { Job, JobLease, JobOutcome } from './job.js'
 
-/** Work to be done by one worker: a task of a lease. */
-export interface Job extends Queued {
-  /** Milliseconds from its beginning after which its worker is stopped. Infinity: never. */
-  readonly timeoutMs: number
-  /** What it calls. */
-  readonly fn: FunctionStats
-  /** The arguments of its call, if it may share a lease with others. */
-  readonly args: readonly unknown[] | undefined
-  /** Whether it must have a lease of its own. */
-  alone: boolean
-  /** Settled, or withdrawn: what a worker may still do for it is of no interest. */
-  over: boolean
-  /** Where it is with a worker, and its place there. */
-  lease: Lease | undefined
-  task: number
-  /** For those alone: made when a worker is free: what it clones, it clones then. Ports and the like are added to `transfer`. */
-  assign(transfer: Transferable[]): LeaseBody
-  /** What the assignment's data is called in errors, and the data itself. */
-  describe(): { root: string; value: unknown }
-  /** Called exactly once, unless the job is withdrawn before. */
-  settle(outcome: JobOutcome): void
-  /** Cancel whatever the job is for, unless a worker has begun it. */
-  cancel(): void
-}
-
-export type JobOutcome =
-  | TaskResult
-  /** It returned what needs no unpacking. */
-  | { kind: 'plain'; value: unknown }
-  | { kind: 'failed'; error: Error }
-  /** Its worker died of it; of a map's chunk: at which item, and what was done of it, if the worker could still tell. */
-  | { kind: 'died'; error: Error; item: number; left: (TaskResult & { kind: 'left' }) | undefined }
-
-export class Lease {
+export class Lease implements JobLease {
   readonly slot: number
   readonly jobs: readonly Job[]
   /** The thread that the lease was sent to. */
@@ -78,7 +44,7 @@ export class Lease {
     slots.reset(slot)
     for (const [task, job] of jobs.entries()) {
       job.lease = this
-      job.task = task
+      job.index = task
     }
   }
 

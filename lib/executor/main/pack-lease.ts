@@ -4,7 +4,7 @@ import { encodeTreesApart } from '../../transport/codec/codec.js'
 import { pack } from '../../transport/shareable.js'
 import { haveObjectsInCommon } from './shared-objects.js'
 import { MOST_TASKS } from '../protocol/lease-slots.js'
-import type { Job } from './lease.js'
+import type { Job } from './job.js'
 import type { LeaseBody } from '../protocol/messages.js'
 import type { PriorityQueue } from './priority-queue.js'
 

@@ -15,8 +15,9 @@ import type { Definition } from '../../task/target.js'
 import { clock, newSlotMemory, LeaseSlots } from '../protocol/lease-slots.js'
 import { compose, nextLease } from './pack-lease.js'
 import { bootFailure, brokenPool, explainUnsent, workerDied } from './death-errors.js'
-import type { ExecutorStats } from '../executor.js'
-import { Lease, type Job, type JobOutcome } from './lease.js'
+import type { ExecutorStats } from '../call-options.js'
+import type { Job, JobOutcome } from './job.js'
+import { Lease } from './lease.js'
 import { ThreadEnded } from './worker-handle.js'
 import type { LeaseEnd } from '../protocol/messages.js'
 import { FunctionRegistry, type FunctionStats } from './batch-size.js'
@@ -99,8 +100,8 @@ export class Scheduler {
 
   /** Take a job back before a worker begins it. @returns whether that succeeded */
   withdraw(job: Job): boolean {
-    const { lease } = job
-    if (job.over || (lease && job.task < lease.claimed)) return false
+    const lease = leaseOf(job)
+    if (job.over || (lease && job.index < lease.claimed)) return false
     if (lease) this.#takeBack(lease)
     job.over = this.#queue.delete(job)
     this.#dispatch()
@@ -110,7 +111,7 @@ export class Scheduler {
 
   /** Stop a job that may have been begun; whatever comes of it is dropped. Resolves when it no longer runs. */
   async stop(job: Job, graceMs: number): Promise<void> {
-    const { lease } = job
+    const lease = leaseOf(job)
     if (!lease) return
     job.over = true
     this.#stopRunning(lease, job, graceMs)
@@ -323,9 +324,9 @@ export class Scheduler {
   #stopRunning(lease: Lease, job: Job, graceMs: number): void {
     this.#takeBack(lease)
     this.#dispatch()
-    if (!lease.runs(job.task)) return
+    if (!lease.runs(job.index)) return
     const end = () => {
-      if (lease.taker !== undefined && lease.runs(job.task)) this.#threads.terminate(lease.taker, -15)
+      if (lease.taker !== undefined && lease.runs(job.index)) this.#threads.terminate(lease.taker, -15)
     }
     clearTimeout(lease.stopTimer)
     if (graceMs <= 0) return end()
@@ -350,4 +351,8 @@ export class Scheduler {
   #checkIdle(): void {
     if (this.idle) this.#onIdle()
   }
+}
+
+function leaseOf({ lease }: Job): Lease | undefined {
+  return lease as Lease | undefined
 }

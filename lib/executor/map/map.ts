@@ -10,6 +10,7 @@ import { whenAborted } from '../../base/abort-listeners.js'
 import { withTimeout } from '../../base/with-timeout.js'
 import { callSafely } from '../../base/safe-callback.js'
 import { checkFlag } from '../../base/validate.js'
+import type { Future } from '../future.js'
 import { ChunkPlan } from './chunk-plan.js'
 import { readInputs, Rows, type Batch, type Input, type Inputs } from './inputs.js'
 import type { MapOptions, MapProgress, MapResult } from './map-options.js'
@@ -31,13 +32,8 @@ export interface MapRunner {
   busy: number
   /** Milliseconds that an item takes on average, where that is measured. */
   itemMs(): number | undefined
-  /** Have a worker map a chunk. `onFailed`: as a whole, because its worker died, it could not be sent, or it was cancelled. */
-  submit(
-    chunk: Chunk,
-    settled: boolean,
-    onDone: (result: ChunkResult) => void,
-    onFailed: (thrown: unknown) => void,
-  ): () => void
+  /** Have a worker map a chunk. The future fails if its worker died, it could not be sent, or it was cancelled. */
+  submit(chunk: Chunk, settled: boolean): Future<ChunkResult>
 }
 
 /** An async input that gives nothing for so long does not keep what it gave before. */
@@ -188,7 +184,9 @@ export class Mapping<R> implements MapResult<R> {
       else this.#submit(chunkFrom(chunk, begun), place, (rest) => onDone(joined(result, rest, begun)))
     }
     try {
-      place.cancel = this.#runner.submit(chunk, settled, onSettled, onFailed)
+      const future = this.#runner.submit(chunk, settled)
+      place.cancel = () => future.cancel()
+      future.result().then(onSettled, onFailed)
     } catch (thrown) {
       // The executor was shut down, or broke, since map was called.
       onDone(failedChunk(count, false, thrown))

@@ -38,11 +38,14 @@ const SCHEDULES: readonly unknown[] = ['static', 'dynamic', 'guided'] satisfies 
 /** Uneven blocks make workers wait for the last one: for a hundredth of the time, if there are so many. */
 const BLOCKS_PER_WORKER = 64
 
-/** What a call asks for, checked. */
-export interface Order {
+/** What each worker of a range is told. */
+export interface RangeTask {
   plan: Plan
-  args: unknown[]
-  signal: AbortSignal | undefined
+  /** What the body gets behind the bounds of its block. */
+  args: readonly unknown[]
+  counter: BlockCounter
+  /** Whether what the body returns is wanted. */
+  keep: boolean
 }
 
 /** @throws TypeError, RangeError */
@@ -51,7 +54,7 @@ export function checkParallel(
   workers: number,
   options: ParallelOptions,
   transfer: readonly unknown[],
-): Order {
+): { plan: Plan; args: unknown[]; signal: AbortSignal | undefined } {
   if (transfer.length > 0) throw new TypeError('a range has several workers: nothing can be transferred to all of them')
   const { start, end } = checkRange(range)
   checkOptions(options, 'the options of a range', ['args', 'schedule', 'grain', 'signal', 'initial'])
@@ -95,14 +98,15 @@ export function checkCombine(combine: unknown): void {
  * @throws what the first block that failed threw; WorkerDiedError; the signal's reason
  */
 export function runParallel(
-  { plan, signal }: Order,
-  launch: (claims: BlockCounter) => Future<Share>,
+  plan: Plan,
+  signal: AbortSignal | undefined,
+  launch: (counter: BlockCounter) => Future<Share>,
 ): Promise<Share[]> {
   const { count } = new Blocks(plan)
   if (signal?.aborted) return Promise.reject(signal.reason)
   if (count === 0) return Promise.resolve([])
   return new Promise((resolve, reject) => {
-    const claims = new BlockCounter()
+    const counter = new BlockCounter()
     const futures: Future<Share>[] = []
     const shares: Share[] = []
     let blocksLeft = count
@@ -115,7 +119,7 @@ export function runParallel(
       if (over) return
       over = true
       stopListening()
-      claims.stop()
+      counter.stop()
       withdraw()
       settle()
     }
@@ -134,7 +138,7 @@ export function runParallel(
     }
     const stopListening = whenAborted(signal, () => fail(signal!.reason))
     for (let wanted = workersLeft; wanted > 0; wanted--) {
-      const future = launch(claims)
+      const future = launch(counter)
       futures.push(future)
       future.addDoneCallback(() => {
         // Taken back, by this or by a shutdown: there is one worker less, and the others do its blocks.

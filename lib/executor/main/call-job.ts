@@ -1,0 +1,37 @@
+// The job of one call of a function: what `submit` makes. It may share a lease with others.
+import type { Transferable } from 'node:worker_threads'
+import { keepShape } from '../../base/keep-shape.js'
+import { pack, unpack } from '../../transport/shareable.js'
+import { checkStillMovable } from '../../transport/transfer-list.js'
+import { PLAIN_CALL } from '../call-options.js'
+import type { LeaseBody, TaskResult } from '../protocol/messages.js'
+import type { FunctionStats } from './batch-size.js'
+import { FutureJob, type JobOptions } from './job.js'
+
+export class CallJob extends FutureJob {
+  readonly args: readonly unknown[]
+
+  constructor(fn: FunctionStats, args: readonly unknown[], options: JobOptions) {
+    const { timeoutMs, signal, transfer } = options.call
+    super(fn, options, !options.batch || timeoutMs !== Infinity || signal !== undefined || transfer.length > 0)
+    this.args = args
+  }
+
+  assign(transfer: Transferable[]): LeaseBody {
+    const { transfer: moved } = this.options.call
+    checkStillMovable(moved)
+    transfer.push(...moved)
+    return { kind: 'calls', targets: this.fn.number, args: pack(this.args, transfer), arity: this.args.length }
+  }
+
+  describe(): { root: string; value: unknown } {
+    return { root: 'args', value: this.args }
+  }
+
+  protected decode(outcome: TaskResult): unknown {
+    return outcome.kind === 'returned' ? unpack(outcome.value) : undefined
+  }
+}
+
+const example = { call: PLAIN_CALL } as JobOptions
+keepShape(new CallJob({} as FunctionStats, [], example))

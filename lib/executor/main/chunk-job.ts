@@ -1,0 +1,69 @@
+// The job of mapping one chunk: its items on their way to a worker, and the results back, those of a worker that died included.
+import type { Transferable } from 'node:worker_threads'
+import { ColumnPacker, unpackColumn, type SentColumn } from '../../transport/column.js'
+import { decodeFailure } from '../../transport/error-codec.js'
+import { pack, unpack } from '../../transport/shareable.js'
+import { checkStillMovable, transferredWith } from '../../transport/transfer-list.js'
+import type { ChunkResult } from '../map/map.js'
+import type { Chunk } from '../map/map-chunk.js'
+import type { LeaseBody, PackedColumn, TaskResult } from '../protocol/messages.js'
+import type { FunctionStats } from './batch-size.js'
+import { FutureJob, type JobOptions, type JobOutcome } from './job.js'
+
+/** One for each function, whose items are mostly of one kind. */
+const packers = new WeakMap<FunctionStats, ColumnPacker>()
+
+export class ChunkJob extends FutureJob<ChunkResult> {
+  readonly args = undefined
+  readonly #chunk: Chunk
+  readonly #settled: boolean
+
+  constructor(fn: FunctionStats, chunk: Chunk, settled: boolean, options: JobOptions) {
+    super(fn, options, true)
+    this.#chunk = chunk
+    this.#settled = settled
+  }
+
+  assign(transfer: Transferable[]): LeaseBody {
+    const { items, arity, spread } = this.#chunk
+    const { call } = this.options
+    transfer.push(...transferredWith(items, call.transfer))
+    checkStillMovable(transfer)
+    const value = packerOf(this.fn).pack(items)
+    return {
+      kind: 'map',
+      target: this.fn.number,
+      items: value ? { value, handles: false } : (pack(items, transfer) as PackedColumn),
+      arity,
+      spread,
+      settled: this.#settled,
+      retries: call.retries,
+    }
+  }
+
+  describe(): { root: string; value: unknown } {
+    return { root: 'args', value: this.#chunk.items }
+  }
+
+  protected decode(outcome: TaskResult): ChunkResult {
+    if (outcome.kind !== 'mapped' && outcome.kind !== 'left') return { values: [], failures: [] }
+    const { stack } = this.options.callSite
+    return {
+      values: unpackColumn(unpack(outcome.values) as SentColumn),
+      failures: outcome.failures.map(([index, failure]) => [index, decodeFailure(failure, stack)] as const),
+    }
+  }
+
+  /** Items that the dead worker had begun and not reported are lost. Those it had not begun can still be mapped. */
+  protected override salvage({ error, item, left }: JobOutcome & { kind: 'died' }): ChunkResult {
+    const { values, failures } = left ? this.decode(left) : { values: [], failures: [] }
+    const lost = Array.from({ length: item + 1 - values.length }, (_, i) => [values.length + i, error] as const)
+    return { values, failures: [...failures, ...lost], begun: item + 1 }
+  }
+}
+
+function packerOf(fn: FunctionStats): ColumnPacker {
+  let packer = packers.get(fn)
+  if (!packer) packers.set(fn, (packer = new ColumnPacker()))
+  return packer
+}

@@ -1,0 +1,39 @@
+// The job of one worker of a range: computing blocks until none is left.
+import type { Transferable } from 'node:worker_threads'
+import { pack, unpack } from '../../transport/shareable.js'
+import type { Share } from '../range/blocks.js'
+import type { RangeTask } from '../range/range.js'
+import type { LeaseBody, TaskResult } from '../protocol/messages.js'
+import type { FunctionStats } from './batch-size.js'
+import { FutureJob, type JobOptions } from './job.js'
+
+export class RangeJob extends FutureJob<Share> {
+  readonly args = undefined
+  readonly #task: RangeTask
+
+  constructor(fn: FunctionStats, task: RangeTask, options: JobOptions) {
+    // Without retries: one could not reclaim the blocks that the dead worker had already taken.
+    super(fn, options, true, 0)
+    this.#task = task
+  }
+
+  assign(transfer: Transferable[]): LeaseBody {
+    const { args, plan, counter, keep } = this.#task
+    return {
+      kind: 'blocks',
+      target: this.fn.number,
+      args: pack(args, transfer),
+      plan,
+      claims: counter.memory,
+      keep,
+    }
+  }
+
+  describe(): { root: string; value: unknown } {
+    return { root: 'args', value: this.#task.args }
+  }
+
+  protected decode(outcome: TaskResult): Share {
+    return (outcome.kind === 'computed' ? unpack(outcome.share) : { count: 0, numbers: [], parts: [] }) as Share
+  }
+}
