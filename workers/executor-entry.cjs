@@ -5,4 +5,4 @@ const worker = import('./worker-executor.js')
 // A worker that cannot load ends, which breaks its executor. Not by a rejection: piscina would take that for an answer.
 worker.catch((reason) => setImmediate(() => { throw reason })) // prettier-ignore
 
-module.exports = async (line) => (await worker).default(line)
+module.exports = async (start) => (await worker).default(start)

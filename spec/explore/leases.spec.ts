@@ -22,7 +22,7 @@ const work = ({ slots }: Shared, thread: Thread) => {
     if (task < 0) return
     run(task, thread)
     thread.step('finish', () => {
-      slots.note(0, task, true)
+      slots.putValue(0, task, true)
       slots.finish(0, task)
     })
   }
@@ -107,8 +107,8 @@ const mutants: Mutant[] = [
   {
     name: 'the outcome is noted after it counts',
     file: 'lib/executor/protocol/lease-slots.ts',
-    from: 'poke(this.#words, slot * WORDS + TAGS + task, constant < 0 ? NUMBER : FIRST_CONSTANT + constant)',
-    to: 'this.finish(slot, task); load(this.#words, slot); poke(this.#words, slot * WORDS + TAGS + task, FIRST_CONSTANT + constant)',
+    from: 'poke(this.#words, slot * WORDS + TAGS + index, constant < 0 ? NUMBER : FIRST_CONSTANT + constant)',
+    to: 'this.finish(slot, index); load(this.#words, slot); poke(this.#words, slot * WORDS + TAGS + index, FIRST_CONSTANT + constant)',
   },
 ]
 

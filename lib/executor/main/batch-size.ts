@@ -1,19 +1,21 @@
-// How many tasks of a function go into one lease. A lease shall take about a millisecond: long enough that its message costs
-// little beside it, short enough that nobody waits for it. A function is given one at a time until it has been measured.
+// How many tasks share a lease. A lease should take about a millisecond: long enough that its message costs little beside it,
+// short enough that no task waits long for the one before it. A function goes one task at a time until it has been measured.
 import type { Definition } from '../../task/target.js'
-import { MOST_TASKS } from '../protocol/lease-slots.js'
+import { MAX_TASKS_PER_LEASE } from '../protocol/lease-slots.js'
+import type { Job } from './job.js'
+import type { PriorityQueue } from './priority-queue.js'
 
 const LEASE_MS = 1
 
 /** The weight of the latest measurement in the average. */
 const WEIGHT = 0.3
 
-/** A function that an executor runs. */
+/** What an executor knows of one function. */
 export class FunctionStats {
-  /** Its number among the executor's functions, by which workers know it. */
+  /** The number by which workers know the function. */
   readonly number: number
   readonly definition: Definition
-  /** How many of it make a lease. */
+  /** How many tasks of it fill a lease. */
   batchSize = 1
   #averageMs: number | undefined
 
@@ -22,38 +24,54 @@ export class FunctionStats {
     this.definition = definition
   }
 
-  /** Milliseconds that a call takes on average, once somebody knows. */
+  /** Milliseconds that a call takes on average; `undefined` before the first measurement. */
   get averageMs(): number | undefined {
     return this.#averageMs
   }
 
-  /** So many calls took so long. */
-  measured(count: number, totalMs: number): void {
+  /** Record a measurement: `count` calls took `totalMs`. */
+  record(count: number, totalMs: number): void {
     const ms = totalMs / count
     this.#averageMs = this.#averageMs === undefined ? ms : this.#averageMs + WEIGHT * (ms - this.#averageMs)
     const wanted = Math.max(1, Math.floor(LEASE_MS / this.#averageMs))
-    // At most twice as many as before: few measurements say little.
-    this.batchSize = Math.min(wanted, 2 * this.batchSize, MOST_TASKS)
+    // At most doubled: a few measurements say little.
+    this.batchSize = Math.min(wanted, 2 * this.batchSize, MAX_TASKS_PER_LEASE)
   }
 }
 
-/** The functions that an executor has been given, each once. */
+/** The functions of one executor, each once. */
 export class FunctionRegistry {
   readonly #byDefinition = new WeakMap<Definition, FunctionStats>()
   readonly #byNumber: WeakRef<FunctionStats>[] = []
 
   of(definition: Definition): FunctionStats {
-    let known = this.#byDefinition.get(definition)
-    if (!known) {
-      known = new FunctionStats(this.#byNumber.length, definition)
-      this.#byNumber.push(new WeakRef(known))
-      this.#byDefinition.set(definition, known)
+    let stats = this.#byDefinition.get(definition)
+    if (!stats) {
+      stats = new FunctionStats(this.#byNumber.length, definition)
+      this.#byNumber.push(new WeakRef(stats))
+      this.#byDefinition.set(definition, stats)
     }
-    return known
+    return stats
   }
 
-  /** Take the measurements of a lease: number, calls, milliseconds, for each function that ran. */
-  measure(spent: readonly number[]): void {
-    for (let i = 0; i < spent.length; i += 3) this.#byNumber[spent[i]!]?.deref()?.measured(spent[i + 1]!, spent[i + 2]!)
+  /** Record the measurements of a lease, as in LeaseEnd: a function's number, its calls, milliseconds, and so on. */
+  record(spent: readonly number[]): void {
+    for (let i = 0; i < spent.length; i += 3) this.#byNumber[spent[i]!]?.deref()?.record(spent[i + 1]!, spent[i + 2]!)
   }
+}
+
+/** Take the jobs of the next lease out of the queue: the first, and those behind it that fill a lease with it. */
+export function takeBatch(queue: PriorityQueue<Job>, maxWorkers: number): Job[] {
+  // A worker's fair share, so that a short queue does not end up in one lease.
+  const most = Math.min(Math.ceil(queue.size / maxWorkers), MAX_TASKS_PER_LEASE)
+  const jobs: Job[] = []
+  let filled = 0 // How much of a lease they fill. A little more than 1 counts as 1: thirds do not add up exactly.
+  for (let job; (job = queue.peek());) {
+    filled += 1 / job.fn.batchSize
+    if (jobs.length > 0 && (job.alone || filled > 1.001 || jobs.length >= most)) break
+    queue.delete(job)
+    jobs.push(job)
+    if (job.alone) break
+  }
+  return jobs
 }

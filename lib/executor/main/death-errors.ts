@@ -1,20 +1,20 @@
-// The errors with which jobs end that no task has thrown.
+// Errors that the executor raises itself: worker death, a broken pool, arguments that cannot be sent.
 import type { Transferable } from 'node:worker_threads'
 import { inspect } from 'node:util'
 import { BrokenProcessPool, DataCloneError, WorkerDiedError } from '../../errors.js'
 import { explainCloneFailure } from '../../transport/clone-error.js'
 import { publish } from '../../base/diagnostics.js'
 import type { Job } from './job.js'
-import type { Ending } from './worker-handle.js'
+import type { ThreadExit } from './worker-pool.js'
 
-export function workerDied(threadId: number, { exitcode, reason }: Ending, when: string): WorkerDiedError {
+export function workerDied(threadId: number, { exitcode, reason }: ThreadExit, when: string): WorkerDiedError {
   publish('task', () => ({ event: 'workerDied', pid: threadId, exitcode }))
   const message = `the worker (thread ${threadId}) died with exit code ${exitcode} ${when}`
   return new WorkerDiedError(message, { exitcode, ...(reason !== undefined && { cause: reason }) })
 }
 
 /** Why a thread was never ready. */
-export function bootFailure({ exitcode, reason }: Ending): unknown {
+export function bootFailure({ exitcode, reason }: ThreadExit): unknown {
   return reason ?? new WorkerDiedError(`the thread exited with code ${exitcode}`, { exitcode })
 }
 

@@ -8,10 +8,10 @@ import type { Call } from '../call-options.js'
 import { Future, type Work } from '../future.js'
 import type { LeaseBody, TaskResult } from '../protocol/messages.js'
 import type { FunctionStats } from './batch-size.js'
-import type { Queued } from './priority-queue.js'
+import type { Queueable } from './priority-queue.js'
 
 /** Work to be done by one worker: a task of a lease. */
-export interface Job extends Queued {
+export interface Job extends Queueable {
   /** Milliseconds from its beginning after which its worker is stopped. Infinity: never. */
   readonly timeoutMs: number
   /** What it calls. */
@@ -82,7 +82,8 @@ export abstract class FutureJob<R = unknown> implements Job, Work {
   readonly future: Future<R>
   readonly fn: FunctionStats
   alone: boolean
-  queued = false
+  previous: Queueable | undefined = undefined
+  next: Queueable | undefined = undefined
   over = false
   lease: JobLease | undefined = undefined
   index = 0

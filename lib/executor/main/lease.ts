@@ -1,169 +1,179 @@
-// A job, and one lease's stay with the workers: from its message until its worker has told its end, or has ended, and every task
-// that the worker claimed has been told.
+// Main side: a lease at its worker, from its message until the worker tells its end, or dies. It knows which of its tasks are
+// claimed, finished and settled, and takes each result to its job.
 //
-//   tasks:   0 … told   told … done   done … claimed   claimed … count
-//            settled    to be told    runs (one)       not begun: open, until somebody takes them back
+//   tasks:   0 … settled   settled … done      done … claimed   claimed … count
+//            job settled   result to be read   runs (one)       open: not begun, may be taken back
 //
-// claimed grows until the lease is closed. In the end told == claimed: by outcomes, or by the death of the worker.
+// `claimed` grows until the lease is closed. In the end settled === claimed: by results, or by the worker's death.
 import { keepShape } from '../../base/keep-shape.js'
-import { newSlotMemory, LeaseSlots } from '../protocol/lease-slots.js'
+import { LeaseSlots, newSlotMemory } from '../protocol/lease-slots.js'
 import type { TaskResult } from '../protocol/messages.js'
-import type { FunctionStats } from './batch-size.js'
 import type { Job, JobLease, JobOutcome } from './job.js'
 
-export class Lease implements JobLease {
+/** The worker that has the lease, as the lease sees it. */
+export interface LeaseHolder {
   readonly slot: number
+  /** Have the lease receive the results that the worker has posted. */
+  receiveResults(): void
+}
+
+export class Lease implements JobLease {
   readonly jobs: readonly Job[]
-  /** The thread that the lease was sent to. */
-  taker: number | undefined
-  /** How many were claimed when somebody last looked; -1: nobody has. */
-  seen = -1
-  /** For how many looks everything was told, and the lease not over. */
-  lingers = 0
-  /** What shall end what runs. */
+  readonly holder: LeaseHolder
+  /** How many tasks were claimed at the last look of the watchdog; -1: it has not looked yet. */
+  lastClaimed = -1
+  /** How often the watchdog has found everything settled and the end not told. */
+  idleLooks = 0
+  /** Ends the running task when its time is up. */
   stopTimer: NodeJS.Timeout | undefined
   /** Whether something was moved to the worker with it: it cannot go to another. */
-  moved = false
+  movesValues = false
   readonly #slots: LeaseSlots
-  readonly #settle: (job: Job, outcome: JobOutcome) => void
+  readonly #settleJob: (job: Job, result: JobOutcome) => void
   #posted: Map<number, JobOutcome> | undefined
-  /** Behind the last task whose outcome came by a message: they come in order. */
-  #heard = 0
-  /** How many were claimed, once no more can be. */
-  #closed: number | undefined
-  #told = 0
-  #landed = false
-  #onLanding: (() => void) | undefined
-  #landing: Promise<void> | undefined
+  /** Behind the last task whose result came by a message. They come in order. */
+  #receivedCount = 0
+  #settledCount = 0
+  /** How many tasks were claimed, once no more can be. */
+  #closedAt: number | undefined
+  #isOver = false
+  #onOver: (() => void) | undefined
+  #over: Promise<void> | undefined
 
-  constructor(slots: LeaseSlots, slot: number, jobs: readonly Job[], settle: (job: Job, outcome: JobOutcome) => void) {
+  constructor(
+    slots: LeaseSlots,
+    holder: LeaseHolder,
+    jobs: readonly Job[],
+    settleJob: (job: Job, result: JobOutcome) => void,
+  ) {
     this.#slots = slots
-    this.#settle = settle
-    this.slot = slot
+    this.#settleJob = settleJob
+    this.holder = holder
     this.jobs = jobs
-    slots.reset(slot)
-    for (const [task, job] of jobs.entries()) {
+    slots.reset(holder.slot)
+    for (const [index, job] of jobs.entries()) {
       job.lease = this
-      job.index = task
+      job.index = index
     }
   }
 
-  /** The functions that its tasks call. */
-  get functions(): Set<FunctionStats> {
-    return new Set(this.jobs.map(({ fn }) => fn))
-  }
-
-  /** Whether its tasks were taken back, all that no worker had claimed. */
-  get closed(): boolean {
-    return this.#closed !== undefined
-  }
-
   get claimed(): number {
-    return this.#closed ?? this.#slots.claimed(this.slot, this.jobs.length)
+    return this.#closedAt ?? this.#slots.claimed(this.holder.slot, this.jobs.length)
   }
 
-  /** How many might be taken back. */
+  /** How many tasks can be taken back. */
   get open(): number {
-    return this.jobs.length - this.claimed
+    return this.#closedAt === undefined ? this.jobs.length - this.claimed : 0
   }
 
-  /** Whether all that a worker claimed is told, and it claims no more. */
-  get told(): boolean {
-    return this.#told > 0 && this.#told === this.claimed && this.open === 0
+  /** Whether every task is settled or was taken back: the worker is about to tell the end. */
+  get isSettled(): boolean {
+    return this.open === 0 && this.#settledCount === this.claimed && this.#settledCount > 0
+  }
+
+  /** Whether anything can happen to it that no message tells: a task is open, or has others behind it. */
+  get needsWatching(): boolean {
+    return this.open > 0 || this.#settledCount < this.claimed - 1
   }
 
   /**
-   * How many tasks were begun and are not settled (the one that runs, and those done whose outcome was not told yet), and how
-   * many were not begun. Each is one or the other: the worker may claim one at any moment.
+   * How many tasks are begun and not settled (the one that runs, and those whose result has not been read), and how many are not
+   * begun. Counted by one look at the worker, which may claim a task at any moment: each task is one or the other.
    */
   count(): { running: number; queued: number } {
     const { claimed } = this
     const waits = (job: Job) => job.lease === this && !job.over
     return {
-      running: this.jobs.slice(this.#told, claimed).filter(({ over }) => !over).length,
+      running: this.jobs.slice(this.#settledCount, claimed).filter(({ over }) => !over).length,
       queued: this.jobs.slice(claimed).filter(waits).length,
     }
   }
 
-  /** Whether a worker has begun the task and not finished it. */
-  runs(task: number): boolean {
-    return task >= this.#told && task < this.claimed && task >= this.#slots.done(this.slot)
+  /** Whether the worker has begun the task and not finished it. */
+  runs(index: number): boolean {
+    return index >= this.#settledCount && index < this.claimed && index >= this.#slots.done(this.holder.slot)
   }
 
-  /** See to it that the worker claims no more. @returns those that it has not */
+  /** Keep the worker from claiming more. @returns the jobs that it has not begun */
   takeBack(): Job[] {
-    this.#closed ??= this.#slots.takeBack(this.slot, this.jobs.length)
-    const back = this.jobs.slice(this.#closed).filter(({ lease }) => lease === this)
+    this.#closedAt ??= this.#slots.takeBack(this.holder.slot, this.jobs.length)
+    const back = this.jobs.slice(this.#closedAt).filter(({ lease }) => lease === this)
     for (const job of back) job.lease = undefined
     return back
   }
 
-  /** An outcome came by a message. */
-  hear(task: number, outcome: TaskResult): void {
-    this.#keep(task, outcome)
+  /** A result came by a message. */
+  receive(index: number, result: TaskResult): void {
+    this.#keep(index, result)
   }
 
-  /** An outcome came that cannot be read: that of the next task that has posted one. */
-  hearUnreadable(error: Error): void {
-    const done = this.#slots.done(this.slot)
-    let task = this.#heard
-    while (task < done && !this.#slots.isPosted(this.slot, task)) task++
-    this.#keep(task, { kind: 'failed', error })
+  /** A result came that cannot be read. It is that of the next task that has posted one. */
+  receiveUnreadable(error: Error): void {
+    const { slot } = this.holder
+    const done = this.#slots.done(slot)
+    let index = this.#receivedCount
+    while (index < done && !this.#slots.isPosted(slot, index)) index++
+    this.#keep(index, { kind: 'failed', error })
   }
 
-  #keep(task: number, outcome: JobOutcome): void {
-    this.#heard = task + 1
+  #keep(index: number, result: JobOutcome): void {
+    this.#receivedCount = index + 1
     this.#posted ??= new Map()
-    this.#posted.set(task, outcome)
+    this.#posted.set(index, result)
   }
 
-  /** Tell what is finished. @param hear has the messages heard that the worker has posted */
-  collect(hear: () => void): void {
-    const done = this.#slots.done(this.slot)
-    while (this.#told < done) {
-      const task = this.#told
-      if (!this.#slots.isPosted(this.slot, task)) {
-        this.#tell({ kind: 'plain', value: this.#slots.value(this.slot, task) })
+  /** Settle the jobs whose tasks are finished. @returns whether there were any */
+  settleFinished(): boolean {
+    const { holder } = this
+    const before = this.#settledCount
+    const done = this.#slots.done(holder.slot)
+    while (this.#settledCount < done) {
+      const index = this.#settledCount
+      if (!this.#slots.isPosted(holder.slot, index)) {
+        this.#settle({ kind: 'plain', value: this.#slots.value(holder.slot, index) })
         continue
       }
-      if (!this.#posted?.has(task)) hear()
-      const outcome = this.#posted?.get(task)
-      if (!outcome) return // The worker's port is not known yet. It is by the time the lease ends.
-      this.#posted!.delete(task)
-      this.#tell(outcome)
+      // Posted before the task counted as finished, so it is here.
+      if (!this.#posted?.has(index)) holder.receiveResults()
+      const result = this.#posted!.get(index)!
+      this.#posted!.delete(index)
+      this.#settle(result)
     }
+    return this.#settledCount > before
   }
 
-  /** The worker is dead, and all its messages were heard. @returns whether it died of a task */
-  bury(died: () => Error): boolean {
-    // It may have died between posting an outcome and counting it.
-    const last = this.#posted?.get(this.#told)
+  /** The worker is dead, and all its messages were received: fail the task that it was running. @returns whether there was one */
+  failRunning(died: () => Error): boolean {
+    // The worker may have died between posting a result and counting the task as finished.
+    const last = this.#posted?.get(this.#settledCount)
     const left = last?.kind === 'left' ? last : undefined
-    if (last && !left) this.#tell(last)
-    if (this.#told >= this.claimed) return false
-    this.#tell({ kind: 'died', error: died(), item: this.#slots.reached(this.slot), left })
+    if (last && !left) this.#settle(last)
+    if (this.#settledCount >= this.claimed) return false
+    this.#settle({ kind: 'died', error: died(), item: this.#slots.lastItem(this.holder.slot), left })
     return true
   }
 
-  #tell(outcome: JobOutcome): void {
-    const job = this.jobs[this.#told++]!
-    // One that is run again has left this lease.
+  #settle(result: JobOutcome): void {
+    const job = this.jobs[this.#settledCount++]!
+    // A job that runs again has another lease.
     if (job.over || job.lease !== this) return
     job.over = true
-    this.#settle(job, outcome)
+    this.#settleJob(job, result)
   }
 
-  /** Resolves when nothing of it runs any more. */
-  get landed(): Promise<void> {
-    if (this.#landed) return Promise.resolve()
-    return (this.#landing ??= new Promise((resolve) => (this.#onLanding = resolve)))
+  /** Resolves when no task of it runs any more. */
+  get over(): Promise<void> {
+    if (this.#isOver) return Promise.resolve()
+    return (this.#over ??= new Promise((resolve) => (this.#onOver = resolve)))
   }
 
-  land(): void {
-    this.#landed = true
+  /** The worker has told its end, or is dead. Its slot is for the next lease now. */
+  finish(): void {
+    this.#closedAt ??= this.#settledCount
+    this.#isOver = true
     clearTimeout(this.stopTimer)
-    this.#onLanding?.()
+    this.#onOver?.()
   }
 }
 
-keepShape(new Lease(new LeaseSlots(newSlotMemory(1)), 0, [], () => {}))
+keepShape(new Lease(new LeaseSlots(newSlotMemory(1)), { slot: 0, receiveResults: () => {} }, [], () => {}))

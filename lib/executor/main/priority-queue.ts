@@ -1,24 +1,32 @@
-// Jobs that wait for a worker: the greater priority first, and within one the first come first.
+// Jobs that wait for a worker: the greater priority first, and within one priority in the order of their submission. One linked
+// list per priority, whose links are in the jobs: a job leaves from anywhere at the same small cost, and nothing here refers to
+// it afterwards.
 
-/** What may stand in a queue. The flag is the queue's. */
-export interface Queued {
+/** What may stand in a queue, in one at a time. The links are the queue's. */
+export interface Queueable {
   readonly priority: number
-  queued: boolean
+  previous: Queueable | undefined
+  next: Queueable | undefined
 }
 
-/** Those of one priority. Who leaves from the middle stays as a gap until its turn, or until gaps are half of the lane. */
-interface Lane<T> {
-  priority: number
-  items: T[]
-  head: number
-  gaps: number
+/** The jobs of one priority: a ring of links, which begins and ends here. */
+class Lane implements Queueable {
+  readonly priority: number
+  previous: Queueable = this
+  next: Queueable = this
+
+  constructor(priority: number) {
+    this.priority = priority
+  }
+
+  get isEmpty(): boolean {
+    return this.next === this
+  }
 }
 
-const FEW = 64
-
-export class PriorityQueue<T extends Queued> {
+export class PriorityQueue<T extends Queueable> {
   /** By falling priority. Mostly there is one. */
-  #lanes: Lane<T>[] = []
+  readonly #lanes: Lane[] = []
   #size = 0
 
   get size(): number {
@@ -26,73 +34,57 @@ export class PriorityQueue<T extends Queued> {
   }
 
   push(item: T): void {
-    item.queued = true
-    this.#laneOf(item.priority).items.push(item)
-    this.#size++
+    this.#insertBefore(this.#laneOf(item.priority), item)
   }
 
-  /** Put those that were taken out before back, ahead of all of their priority, in their order. */
+  /** Put items that were taken out back, ahead of all of their priority, in their order. */
   putBack(items: readonly T[]): void {
-    for (const item of items.toReversed()) {
-      item.queued = true
-      const lane = this.#laneOf(item.priority)
-      if (lane.head > 0) lane.items[--lane.head] = item
-      else lane.items.unshift(item)
-      this.#size++
-    }
+    for (const item of items.toReversed()) this.#insertBefore(this.#laneOf(item.priority).next, item)
   }
 
-  /** The next, which stays; `undefined` if there is none. */
+  /** The next item, which stays; `undefined` if there is none. */
   peek(): T | undefined {
-    for (let lane; (lane = this.#lanes[0]); this.#lanes.shift()) {
-      for (; lane.head < lane.items.length; lane.head++, lane.gaps--) {
-        const item = lane.items[lane.head]!
-        if (item.queued) return item
-      }
-    }
-    return undefined
+    if (this.#size === 0) return undefined
+    while (this.#lanes[0]!.isEmpty) this.#lanes.shift()
+    return this.#lanes[0]!.next as T
   }
 
   shift(): T | undefined {
     const item = this.peek()
-    if (!item) return undefined
-    const lane = this.#lanes[0]!
-    lane.head++
-    if (lane.head > FEW && lane.head > lane.items.length / 2) tidy(lane)
-    item.queued = false
-    this.#size--
+    if (item) this.delete(item)
     return item
   }
 
-  /** @returns whether it was there */
+  /** @returns whether the item was there */
   delete(item: T): boolean {
-    if (!item.queued) return false
-    item.queued = false
+    const { previous, next } = item
+    if (!previous) return false
+    previous.next = next
+    next!.previous = previous
+    item.previous = item.next = undefined
     this.#size--
-    const lane = this.#laneOf(item.priority)
-    if (++lane.gaps > FEW && lane.gaps > (lane.items.length - lane.head) / 2) tidy(lane)
     return true
   }
 
   *[Symbol.iterator](): Generator<T> {
-    for (const { items, head } of this.#lanes) for (const item of items.slice(head)) if (item.queued) yield item
+    for (const lane of this.#lanes)
+      for (let item: Queueable = lane.next; item !== lane; item = item.next!) yield item as T
   }
 
-  #laneOf(priority: number): Lane<T> {
-    let at = 0
-    for (; at < this.#lanes.length; at++) {
-      const lane = this.#lanes[at]!
-      if (lane.priority === priority) return lane
-      if (lane.priority < priority) break
-    }
-    const lane: Lane<T> = { priority, items: [], head: 0, gaps: 0 }
+  #insertBefore(next: Queueable, item: T): void {
+    const previous = next.previous!
+    item.previous = previous
+    item.next = next
+    previous.next = next.previous = item
+    this.#size++
+  }
+
+  #laneOf(priority: number): Lane {
+    let at = this.#lanes.findIndex((lane) => lane.priority <= priority)
+    if (at < 0) at = this.#lanes.length
+    else if (this.#lanes[at]!.priority === priority) return this.#lanes[at]!
+    const lane = new Lane(priority)
     this.#lanes.splice(at, 0, lane)
     return lane
   }
-}
-
-function tidy<T extends Queued>(lane: Lane<T>): void {
-  lane.items = lane.items.slice(lane.head).filter(({ queued }) => queued)
-  lane.head = 0
-  lane.gaps = 0
 }

@@ -1,141 +1,100 @@
-// A hand of an executor: the line to one of its threads, and the lease that is there. Piscina starts the threads and hands each
-// its end of a line; leases go by that, at half of what a run of piscina costs.
+// Main side: one worker of an executor. It owns a slot and the ports to its thread for as long as that lives, and has one lease
+// at a time. Piscina starts the threads and gives each its ends of the ports; a lease that goes by these ports costs half of what
+// a run of piscina costs.
 //
-//   hired ──lease──> works ──its end──> rests ──lease──> works ──> …
-//                      └── the thread ends: what it had fails with ThreadEnded
+//   started ──lease──> busy ──its end──> idle ──lease──> busy ──> …
+//                        └── the thread exits, in any state: the handle is closed
 //
-// A hand may be given a lease before it has a thread: the line keeps it.
+// A handle can be given a lease before it has a thread: the port keeps the message until the thread reads it.
 import { MessageChannel, receiveMessageOnPort, type Transferable } from 'node:worker_threads'
-import type { LeaseMessage, LeaseEnd, Line, WorkerMessage } from '../protocol/messages.js'
-import type { FunctionStats } from './batch-size.js'
+import { unreadable } from '../../transport/clone-error.js'
+import type { LeaseBody, LeaseEnd, ResultMessage, WorkerPorts, WorkerStart } from '../protocol/messages.js'
+import type { Lease, LeaseHolder } from './lease.js'
 
-/** A lease for whichever hand is free. */
-export interface Errand {
-  /**
-   * Called as it is given to a hand: what it clones, it clones then. What is moved with it is added to `transfer`.
-   * @throws ThreadEnded it is not wanted any more; or whatever keeps it from being made
-   */
-  makeLease: () => LeaseMessage
-  transfer: readonly Transferable[]
-  /** The functions that its tasks call. The worker is told of those that are new to it. */
-  functions: Iterable<FunctionStats>
-  /** Called once it is known which thread has it, before anything of it is told. */
-  onTaken: (threadId: number) => void
-  onEnd: (end: LeaseEnd) => void
-  /** Of ThreadEnded, or of whatever kept its message from being made. */
-  onFailure: (reason: unknown) => void
-}
-
-/** How a thread ended. */
-export interface Ending {
-  exitcode: number
-  /** The uncaught error, where there was one. */
-  reason: unknown
-}
-
-/** Why a lease has no end of its own. */
-export class ThreadEnded {
-  /** None: the lease had no thread. */
-  readonly ending: Ending | undefined
-  constructor(ending?: Ending) {
-    this.ending = ending
-  }
-}
-
-export class WorkerHandle {
-  /** Once it has one. */
+export class WorkerHandle implements LeaseHolder {
+  readonly slot: number
+  /** The lease that the worker has. Set by the scheduler, before it sends it. */
+  lease: Lease | undefined
+  /** Once the worker has a thread. */
   threadId: number | undefined
-  /** Since when it has nothing to do. */
-  restsSinceMs = 0
-  readonly #line: Line
-  readonly #onFree: () => void
-  /** The functions that the worker was told of, by number. */
-  readonly #told = new Set<number>()
-  #errand: Errand | undefined
+  /** It is ended, or about to exit: it gets no lease. */
+  isDying = false
+  /** The worker has said that it can run tasks. */
+  isReady = false
+  /** When it last became idle. */
+  idleSinceMs = 0
+  readonly #ports: WorkerPorts
+  readonly #onLeaseEnd: (worker: WorkerHandle, end: LeaseEnd) => void
+  /** The numbers of the functions that the worker knows. */
+  readonly #knownFunctions = new Set<number>()
 
-  /** @param onFree called when an errand is done */
-  constructor(line: Line, onFree: (hand: WorkerHandle) => void) {
-    this.#line = line
-    this.#onFree = () => onFree(this)
-    line.leases.on('message', (end: LeaseEnd) => this.#finish(end))
-    line.leases.unref()
+  constructor(slot: number, ports: WorkerPorts, onLeaseEnd: (worker: WorkerHandle, end: LeaseEnd) => void) {
+    this.slot = slot
+    this.#ports = ports
+    this.#onLeaseEnd = onLeaseEnd
+    ports.leases.on('message', (end: LeaseEnd) => this.#end(end))
+    ports.leases.unref()
   }
 
-  give(errand: Errand): void {
-    const { makeLease, transfer, functions } = errand
-    this.#errand = errand // At once: making the message may call getters, which may submit.
-    if (this.threadId !== undefined) errand.onTaken(this.threadId)
-    try {
-      const lease = makeLease()
-      for (const { number, definition } of functions) if (!this.#told.has(number)) lease.news.push([number, definition])
-      this.#line.leases.postMessage(lease, transfer)
-      for (const [number] of lease.news) this.#told.add(number)
-    } catch (reason) {
-      this.#errand = undefined
-      this.#onFree()
-      errand.onFailure(reason)
-    }
+  /** Send a lease. @throws whatever keeps the message from being sent; the worker knows nothing of it then */
+  send(jobs: Lease['jobs'], body: LeaseBody, transfer: readonly Transferable[]): void {
+    const unknown = new Set(jobs.map(({ fn }) => fn).filter(({ number }) => !this.#knownFunctions.has(number)))
+    const definitions = Array.from(unknown, ({ number, definition }) => [number, definition] as const)
+    this.#ports.leases.postMessage({ count: jobs.length, body, definitions }, transfer)
+    for (const { number } of unknown) this.#knownFunctions.add(number)
+    this.#ports.leases.ref() // A program waits for its tasks.
   }
 
-  place(threadId: number): void {
-    this.threadId = threadId
-    this.restsSinceMs = performance.now()
-    this.#errand?.onTaken(threadId)
+  /** Look whether the lease has ended. For a thread that blocks, whose event loop does not tell. */
+  pollLeaseEnd(): void {
+    const received = receiveMessageOnPort(this.#ports.leases)
+    if (!received) return
+    const end = received.message as LeaseEnd
+    if (end.kind === 'ended') this.#end(end)
+    else queueMicrotask(() => this.#end(end)) // A failure is told when the thread no longer blocks.
   }
 
-  /** Look whether its errand is done, while this thread is blocked. What it says of a failure can wait. */
-  look(): void {
-    const got = receiveMessageOnPort(this.#line.leases)
-    if (!got) return
-    const end = got.message as LeaseEnd
-    if (end.kind === 'ended') this.#finish(end)
-    else queueMicrotask(() => this.#errand && this.#finish(end))
+  #end(end: LeaseEnd): void {
+    if (!this.lease) return // The thread has exited in the meantime.
+    this.#ports.leases.unref()
+    if (end.kind === 'ended' && end.retires) this.isDying = true
+    this.#onLeaseEnd(this, end)
   }
 
-  #finish(end: LeaseEnd): void {
-    const errand = this.#errand!
-    this.#errand = undefined
-    this.#onFree()
-    errand.onEnd(end)
-  }
-
-  /**
-   * Nobody listens for it: what was posted before a task counts as finished is there when it does.
-   * @param onUnreadable in the place of a message that cannot be read in this thread, for want of stack, say
-   */
-  hear(onMessage: (message: WorkerMessage) => void, onUnreadable: (failure: unknown) => void): void {
+  /** Receive the results that were posted. Nobody listens for them: each is here when its task counts as finished. */
+  receiveResults(): void {
     for (;;) {
-      let got: { message: unknown } | undefined
+      let received: { message: unknown } | undefined
       try {
-        got = receiveMessageOnPort(this.#line.outcomes)
+        received = receiveMessageOnPort(this.#ports.results)
       } catch (failure) {
-        onUnreadable(failure)
+        // For want of stack, say.
+        this.lease?.receiveUnreadable(unreadable(failure, 'result'))
         continue
       }
-      if (!got) return
-      onMessage(got.message as WorkerMessage)
+      if (!received) return
+      const message = received.message as ResultMessage
+      if (message.kind === 'ready') this.isReady = true
+      else this.lease!.receive(message.index, message.result)
     }
   }
 
-  /** Its thread has ended, or it will never have one. @returns whether an errand failed of that */
-  end(ending?: Ending): boolean {
-    const { leases, outcomes } = this.#line
-    const last = receiveMessageOnPort(leases)
-    if (last) this.#finish(last.message as LeaseEnd)
-    leases.close()
-    outcomes.close()
-    const errand = this.#errand
-    this.#errand = undefined
-    errand?.onFailure(new ThreadEnded(ending))
-    return errand !== undefined
+  /** Its thread has exited, or it will never have one. The end of its last lease may not have been heard yet. */
+  close(): void {
+    this.isDying = true
+    const last = receiveMessageOnPort(this.#ports.leases)
+    if (last) this.#end(last.message as LeaseEnd)
+    this.receiveResults()
+    this.#ports.leases.close()
+    this.#ports.results.close()
   }
 }
 
-/** Both ends of a line. */
-export function newLine(): { here: Line; there: Line } {
-  const [leases, outcomes] = [new MessageChannel(), new MessageChannel()]
+/** The ports of a new worker: the ends that stay here, and what goes to its thread. */
+export function newPorts(slot: number): { here: WorkerPorts; there: WorkerStart } {
+  const [leases, results] = [new MessageChannel(), new MessageChannel()]
   return {
-    here: { leases: leases.port1, outcomes: outcomes.port1 },
-    there: { leases: leases.port2, outcomes: outcomes.port2 },
+    here: { leases: leases.port1, results: results.port1 },
+    there: { slot, leases: leases.port2, results: results.port2 },
   }
 }

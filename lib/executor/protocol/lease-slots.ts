@@ -1,59 +1,62 @@
-// Who runs what of a lease: the shared words by which the main thread and a worker agree on it, and the strip on which the worker
-// leaves what came of each task. A lease has the tasks 0 … count - 1, and the worker runs them in that order.
+// Which task of a lease runs: the shared words by which the main thread and a worker agree on it, and the result slots in which
+// the worker leaves what each task returned. A lease has the tasks 0 … count - 1, and its worker runs them in that order.
 //
 //   CLAIM   0 ──claim──> 1 ──claim──> 2 ──claim──> … count      the worker, before each task; beyond count: the lease is over
-//           └─────┴──────────┴───takeBack──> CLOSED             main: what was not claimed until then never will be
-//   DONE    0 ──finish──> 1 ──finish──> 2 …                     the worker, when the task's outcome lies where main finds it
+//           └─────┴──────────┴───takeBack──> CLOSED             main: a task that was not claimed until then never will be
+//   DONE    0 ──finish──> 1 ──finish──> 2 …                     the worker, when the task's result lies where main finds it
 //
-// Each of the two steps on CLAIM is one atomic operation, so that a task is claimed or taken back, never both and never neither.
-// Task i runs while DONE <= i < CLAIM. All that a worker has finished outlives it: it is on the strip, or was posted.
+// Both steps on CLAIM are single atomic operations, so each task is either claimed or taken back, never both and never neither.
+// Task i runs while DONE <= i < CLAIM. A finished task's result outlives its worker: it is in a result slot, or was posted.
 //
-// per slot: word   field      written by   meaning
-//            0     CLAIM      both         see above
-//            1     DONE       worker       its store publishes the strip up to there; pairs with load(DONE) in main
-//            2     CANCELLED  main         1: what runs is asked to stop; notified
-//            3     ITEM       worker       the item of a map's chunk that runs; read when the worker is dead
-//           32 …   TAGS       worker       what came of task i: a value of few bits, a number (in `numbers`), or posted
+// per worker:  word   field      written by   meaning
+//               0     CLAIM      both         see above
+//               1     DONE       worker       its store publishes the result slots up to there; pairs with load(DONE) in main
+//               2     CANCELLED  main         1: the running task is asked to stop; notified
+//               3     ITEM       worker       the item of a map's chunk that runs; read once the worker is dead
+//              32 …   TAGS       worker       task i: a value of a few bits, a number (in `numbers`), or posted
 //
-// A slot belongs to one lease until that has ended, or its worker has, and is reset for the next. Slots lie 128 bytes and more apart.
+// A worker has one set of words as long as its thread lives, and holds one lease at a time: the words are reset for each lease.
+// Two workers' words lie at least 128 bytes apart, so that they share no cache line.
 import { add, exchange, load, notifyAll, peek, poke, store, type Words } from '../../memory/atomics.js'
 
-/** More tasks than this one lease does not have: a worker takes its time to report, and shared memory is set aside for each. */
-export const MOST_TASKS = 1024
+/** Maximum tasks per lease. Bounds how long a worker stays silent, and the shared memory per worker. */
+export const MAX_TASKS_PER_LEASE = 1024
 
 const CLAIM = 0
 const DONE = 1
 const CANCELLED = 2
 const ITEM = 3
 const TAGS = 32
-const WORDS = TAGS + MOST_TASKS
+const WORDS = TAGS + MAX_TASKS_PER_LEASE
+/** Float64 values per worker: when its lease began, and the numbers that tasks returned. */
+const NUMBERS = 1 + MAX_TASKS_PER_LEASE
 
 /** In CLAIM: more than any lease has. The worker's `add` may still count on from here. */
 const CLOSED = 2 ** 30
 
-/** An outcome that came by a message, because it has no tag. */
+/** The result has no tag and came by a message. */
 const POSTED = 1
 const NUMBER = 2
 const FIRST_CONSTANT = 3
 const CONSTANTS: readonly unknown[] = [undefined, null, false, true]
 
-/** The memory of an executor's slots, as its workers are told of it. */
+/** The memory behind the slots of one executor. Its workers receive it as they boot. */
 export interface SlotMemory {
   words: SharedArrayBuffer
   numbers: SharedArrayBuffer
 }
 
+/** @param count how many workers there may be at a time */
 export function newSlotMemory(count: number): SlotMemory {
   return {
     words: new SharedArrayBuffer(count * WORDS * Int32Array.BYTES_PER_ELEMENT),
-    numbers: new SharedArrayBuffer(count * (1 + MOST_TASKS) * Float64Array.BYTES_PER_ELEMENT),
+    numbers: new SharedArrayBuffer(count * NUMBERS * Float64Array.BYTES_PER_ELEMENT),
   }
 }
 
-/** The slots of an executor's leases. */
+/** The slots of one executor, one per worker. Each method says which side calls it. */
 export class LeaseSlots {
   readonly #words: Words
-  /** Per slot: when its first task was begun, and the numbers that tasks returned. */
   readonly #numbers: Float64Array<SharedArrayBuffer>
 
   constructor({ words, numbers }: SlotMemory) {
@@ -66,69 +69,69 @@ export class LeaseSlots {
     for (const field of [CLAIM, DONE, CANCELLED, ITEM]) store(this.#words, slot * WORDS + field, 0)
   }
 
-  /** Worker: the next task to run; -1 when there is none any more. */
+  /** Worker: claim the next task. @returns its index; -1: there is none left */
   claim(slot: number, count: number): number {
     const next = add(this.#words, slot * WORDS + CLAIM, 1)
     return next < count ? next : -1
   }
 
-  /** Main: make sure that no more is claimed, once for each lease. @returns how many were */
+  /** Main, once per lease: keep the worker from claiming more. @returns how many tasks it has claimed */
   takeBack(slot: number, count: number): number {
-    // Not: load(CLAIM), and then store. The worker may claim one in between, which would run twice.
+    // Not: load(CLAIM), then store. The worker could claim a task in between, and that task would run twice.
     return Math.min(exchange(this.#words, slot * WORDS + CLAIM, CLOSED), count)
   }
 
-  /** Main: how many were claimed until now. Only for a lease that was not closed. */
+  /** Main: how many tasks are claimed so far. Only for a lease that was not taken back. */
   claimed(slot: number, count: number): number {
     return Math.min(load(this.#words, slot * WORDS + CLAIM), count)
   }
 
-  /** Worker: leave what the task returned on the strip. @returns whether it has a place there; otherwise it must be posted */
-  note(slot: number, task: number, value: unknown): boolean {
+  /** Worker: leave a returned value in the task's result slot. @returns false: it has no place there and must be posted */
+  putValue(slot: number, index: number, value: unknown): boolean {
     const constant = CONSTANTS.indexOf(value)
     if (constant < 0 && typeof value !== 'number') return false
-    if (constant < 0) this.#numbers[slot * (1 + MOST_TASKS) + 1 + task] = value as number
-    poke(this.#words, slot * WORDS + TAGS + task, constant < 0 ? NUMBER : FIRST_CONSTANT + constant)
+    if (constant < 0) this.#numbers[slot * NUMBERS + 1 + index] = value as number
+    poke(this.#words, slot * WORDS + TAGS + index, constant < 0 ? NUMBER : FIRST_CONSTANT + constant)
     return true
   }
 
-  /** Worker: what came of the task is posted, before `finish`. */
-  notePosted(slot: number, task: number): void {
-    poke(this.#words, slot * WORDS + TAGS + task, POSTED)
+  /** Worker: the task's result was posted. Before `finish`. */
+  markPosted(slot: number, index: number): void {
+    poke(this.#words, slot * WORDS + TAGS + index, POSTED)
   }
 
-  /** Worker: the outcome of the task lies where main finds it. */
-  finish(slot: number, task: number): void {
-    store(this.#words, slot * WORDS + DONE, task + 1)
+  /** Worker: publish the task's result. */
+  finish(slot: number, index: number): void {
+    store(this.#words, slot * WORDS + DONE, index + 1)
   }
 
-  /** Main: how many are finished; their outcomes can be read. */
+  /** Main: how many tasks are finished. Their results can be read. */
   done(slot: number): number {
     return load(this.#words, slot * WORDS + DONE)
   }
 
-  /** Main: whether the outcome of a finished task was posted. */
-  isPosted(slot: number, task: number): boolean {
-    return peek(this.#words, slot * WORDS + TAGS + task) === POSTED
+  /** Main: whether the result of a finished task was posted. */
+  isPosted(slot: number, index: number): boolean {
+    return peek(this.#words, slot * WORDS + TAGS + index) === POSTED
   }
 
-  /** Main: what a finished task returned, unless that was posted. */
-  value(slot: number, task: number): unknown {
-    const tag = peek(this.#words, slot * WORDS + TAGS + task)
-    return tag === NUMBER ? this.#numbers[slot * (1 + MOST_TASKS) + 1 + task] : CONSTANTS[tag - FIRST_CONSTANT]
+  /** Main: what a finished task returned, unless it was posted. */
+  value(slot: number, index: number): unknown {
+    const tag = peek(this.#words, slot * WORDS + TAGS + index)
+    return tag === NUMBER ? this.#numbers[slot * NUMBERS + 1 + index] : CONSTANTS[tag - FIRST_CONSTANT]
   }
 
   /** Worker: it begins this item of a chunk. */
-  reach(slot: number, item: number): void {
+  beginItem(slot: number, item: number): void {
     poke(this.#words, slot * WORDS + ITEM, item)
   }
 
-  /** Main: which item a worker had begun last, once it is dead. */
-  reached(slot: number): number {
+  /** Main: the item that a dead worker began last. */
+  lastItem(slot: number): number {
     return peek(this.#words, slot * WORDS + ITEM)
   }
 
-  /** Main: ask what runs to stop. */
+  /** Main: ask the running task to stop. */
   askToStop(slot: number): void {
     store(this.#words, slot * WORDS + CANCELLED, 1)
     notifyAll(this.#words, slot * WORDS + CANCELLED)
@@ -139,14 +142,14 @@ export class LeaseSlots {
     return [this.#words, slot * WORDS + CANCELLED]
   }
 
-  /** Worker, before it claims: from now on the time of what it runs counts. */
+  /** Worker, before it claims: the time of the lease starts. */
   begin(slot: number): void {
-    this.#numbers[slot * (1 + MOST_TASKS)] = clock()
+    this.#numbers[slot * NUMBERS] = clock()
   }
 
-  /** Main: when the lease was begun, by `clock()`. Valid once a task was claimed. */
+  /** Main: when the lease began, by `clock()`. Valid once a task is claimed. */
   begunAt(slot: number): number {
-    return this.#numbers[slot * (1 + MOST_TASKS)]!
+    return this.#numbers[slot * NUMBERS]!
   }
 }
 

@@ -1,24 +1,56 @@
-// A lease: the work that one message carries to a worker, and what comes back. One tagged union each way.
+// What the main thread and a worker of an executor say to each other: one tagged union each way.
 //
-// What each task returned comes by way of the slot's strip (claims.ts) or, where it has no place there, by a message on the
-// worker's own port, posted before the task counts as finished. The lease's end tells only what the tasks cost.
+//   main ──LeaseMessage──> worker     by the port `leases`; the worker answers each with one LeaseEnd
+//   main <──ResultMessage── worker    by the port `results`; main reads it when a task counts as finished, and has no listener
+//
+// Small results need no message: they lie in the worker's result slots (lease-slots.ts).
 import type { MessagePort } from 'node:worker_threads'
-import type { Packed } from '../../transport/shareable.js'
-import type { Failure } from '../../transport/error-codec.js'
+import type { Identity } from '../../process/control-block.js'
 import type { Definition } from '../../task/target.js'
-import type { Plan } from '../range/blocks.js'
 import type { SentColumn } from '../../transport/column.js'
+import type { Failure } from '../../transport/error-codec.js'
+import type { Packed } from '../../transport/shareable.js'
+import type { Plan } from '../range/blocks.js'
+import type { SlotMemory } from './lease-slots.js'
 
-/** Values one behind the other. */
-export interface PackedColumn extends Packed {
-  value: SentColumn
+/** What each worker of an executor receives as it boots. */
+export interface WorkerSetup {
+  slots: SlotMemory
+  creator: Pick<Identity, 'numbers' | 'parent'>
+  initializer: { target: Definition; args: Packed } | undefined
+  /** The worker retires after this many tasks. */
+  maxTasks: number
 }
 
-/** What a worker is told to do. */
+/** The ports between one worker and its executor, at one end. The worker's parent port belongs to its tasks. */
+export interface WorkerPorts {
+  leases: MessagePort
+  results: MessagePort
+}
+
+/** What a worker receives once, when it is given to its executor. */
+export interface WorkerStart extends WorkerPorts {
+  /** Its place in the executor's slots. */
+  slot: number
+}
+
+/** A lease: tasks that one message carries to a worker. */
+export interface LeaseMessage {
+  /** How many tasks it has. */
+  count: number
+  body: LeaseBody
+  /** The functions that this worker does not know yet, by number. */
+  definitions: [number: number, definition: Definition][]
+}
+
+/** What a worker is to do. */
 export type LeaseBody =
-  /** Calls, a task each, of the functions with these numbers (one number: all of the same). */
+  /**
+   * Call functions, by number (a single number: the same function for every task). The arguments lie one behind the other, `arity`
+   * per task. With an `arity` of -1 there is an array per task, as such or as the words of a tree.
+   */
   | { kind: 'calls'; targets: number | readonly number[]; args: Packed; arity: number }
-  /** Call the target once per item. Stops at the first failure, unless `settled`; a call that throws is tried again `retries` times. */
+  /** Call the target once per item. Stops at the first failure, unless `settled`; a call that throws is repeated `retries` times. */
   | {
       kind: 'map'
       target: number
@@ -28,48 +60,41 @@ export type LeaseBody =
       settled: boolean
       retries: number
     }
-  /** Compute blocks of a range with others who were told the same: see blocks.ts. */
+  /** Compute blocks of a range, which the workers of the range claim from a shared counter: see range/blocks.ts. */
   | { kind: 'blocks'; target: number; args: Packed; plan: Plan; claims: SharedArrayBuffer; keep: boolean }
 
-// The arguments of `calls` lie one behind the other, `arity` for each; where `arity` is -1, there is an array for each: as such, or
-// as the words of a tree.
-
-export interface LeaseMessage {
-  slot: number
-  /** How many tasks it has. */
-  count: number
-  assignment: LeaseBody
-  /** Functions that this worker was not told of before, by the numbers that it will know them by. */
-  news: [number: number, definition: Definition][]
+/** Values in a column, with their shareables packed. */
+export interface PackedColumn extends Packed {
+  value: SentColumn
 }
 
 /** How a lease ended. */
 export type LeaseEnd =
-  /** For each function that ran, flat: its number, how many calls, and how many milliseconds they took together. */
-  | { kind: 'ended'; spent: number[] }
-  /** The worker could not read it: it is nested more deeply than its stack is, say. Nothing of it was run. */
+  | {
+      kind: 'ended'
+      /** For each function that ran, flat: its number, the calls, and the milliseconds they took together. */
+      spent: number[]
+      /** The worker has run its last task and exits. */
+      retires: boolean
+    }
+  /** The worker could not read the message: it is nested more deeply than its stack, say. No task was run. */
   | { kind: 'unread'; failure: Failure }
   /** No task can run in this worker: its initializer failed, or a task's module cannot be imported. */
   | { kind: 'broken'; what: string; failure: Failure }
 
-/** What became of a task. */
+/** What a task came to. */
 export type TaskResult =
   | { kind: 'returned'; value: Packed }
-  /** The values of a map, and what was thrown in place of some: `[index, failure]`. */
-  | { kind: 'mapped'; values: PackedColumn; failures: [number, Failure][] }
   | { kind: 'threw'; failure: Failure }
-  /** What it did of a range. */
-  | { kind: 'computed'; share: Packed }
-  /** The thread ends amid a map: what it had done of the chunk, as for `mapped`. */
+  /** The values of a map's chunk, and the failures that stand in place of some: `[index, failure]`. */
+  | { kind: 'mapped'; values: PackedColumn; failures: [number, Failure][] }
+  /** The same, of a chunk that the thread leaves unfinished as it exits. */
   | { kind: 'left'; values: PackedColumn; failures: [number, Failure][] }
+  /** A worker's share of a range. */
+  | { kind: 'computed'; share: Packed }
 
-/** One end of the line between a worker and its executor: ports of its own. The worker's parent port belongs to its tasks. */
-export interface Line {
-  /** There go leases, and back comes the end of each. */
-  leases: MessagePort
-  /** By this come the worker's other messages. */
-  outcomes: MessagePort
-}
-
-/** A worker's own messages to the executor. `task` is a task's place in the lease that has the slot. */
-export type WorkerMessage = { kind: 'ready' } | { kind: 'outcome'; slot: number; task: number; outcome: TaskResult }
+export type ResultMessage =
+  /** The worker can run tasks. */
+  | { kind: 'ready' }
+  /** What the task of this index in the lease came to. Posted before the task counts as finished. */
+  | { kind: 'result'; index: number; result: TaskResult }

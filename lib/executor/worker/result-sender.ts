@@ -1,134 +1,85 @@
-// Where a worker follows its leases: the functions that it was told of, and how what came of a task gets back.
+// Worker side: how a task's result gets back. A small value is left in the task's result slot; everything else is posted.
 import type { MessagePort, Transferable } from 'node:worker_threads'
-import { pack, unpack, type Packed } from '../../transport/shareable.js'
 import { explainCloneFailure, isCloneable } from '../../transport/clone-error.js'
-import { encodeFailure, type Failure } from '../../transport/error-codec.js'
-import { ImportFailure, loadTarget, type Definition } from '../../task/target.js'
-import type { Share } from '../range/blocks.js'
-import type { LeaseSlots } from '../protocol/lease-slots.js'
 import { ColumnPacker, type SentColumn } from '../../transport/column.js'
-import type { LeaseMessage, LeaseEnd, TaskResult, WorkerMessage } from '../protocol/messages.js'
+import { encodeFailure, type Failure } from '../../transport/error-codec.js'
+import { pack, type Packed } from '../../transport/shareable.js'
+import type { LeaseSlots } from '../protocol/lease-slots.js'
+import type { ResultMessage, TaskResult } from '../protocol/messages.js'
+import type { Share } from '../range/blocks.js'
 
-/** A function that a worker was told of. */
-interface Told {
-  definition: Definition
-  /** Once it was needed. */
-  fn: Function | undefined
-}
-
-/** A task's module cannot be imported: no task of it can ever run in this worker. */
-export class CannotRun {
-  readonly end: LeaseEnd
-  readonly #brand = true
-
-  /** Not by instanceof: what a task throws may be a proxy that resists even that. */
-  static is(thrown: unknown): thrown is CannotRun {
-    return typeof thrown === 'object' && thrown !== null && #brand in thrown
-  }
-
-  constructor(name: string, reason: unknown) {
-    const what = `the module of the task ${name} cannot be imported`
-    this.end = { kind: 'broken', what, failure: encodeFailure(reason) }
-    void this.#brand
-  }
-}
-
-export class Desk {
-  readonly slots: LeaseSlots
+export class ResultSender {
+  readonly #slots: LeaseSlots
+  readonly #slot: number
   readonly #port: MessagePort
-  readonly #loadClasses: () => Promise<unknown>
   readonly #columns = new ColumnPacker()
-  readonly #functions = new Map<number, Told>()
-  /** What is to be posted if the thread ends. */
-  #leave: (() => void) | undefined
+  #onExit: (() => void) | undefined
 
-  /**
-   * @param port the worker's own; the parent port belongs to the tasks, one of which may close it, or post on it
-   * @param loadClasses imports the classes of whatever can be shared
-   */
-  constructor(slots: LeaseSlots, port: MessagePort, loadClasses: () => Promise<unknown>) {
-    this.slots = slots
+  /** @param port the executor's own: the parent port belongs to the tasks, and one of them may close it or post on it */
+  constructor(slots: LeaseSlots, slot: number, port: MessagePort) {
+    this.#slots = slots
+    this.#slot = slot
     this.#port = port
-    this.#loadClasses = loadClasses
   }
 
-  learn(news: LeaseMessage['news']): void {
-    for (const [number, definition] of news) this.#functions.set(number, { definition, fn: undefined })
+  /** Say that this worker can run tasks. */
+  sendReady(): void {
+    this.#post({ kind: 'ready' })
   }
 
-  /** A function by its number. */
-  told(number: number): Told {
-    return this.#functions.get(number)!
+  /** Send what a task returned. Needs no message where the value is small. */
+  sendValue(index: number, value: unknown): void {
+    if (this.#slots.putValue(this.#slot, index, value)) this.#slots.finish(this.#slot, index)
+    else this.send(index, { kind: 'returned', value: { value, handles: false } })
   }
 
-  /** The same, loaded. @throws CannotRun, TaskNotFoundError */
-  async load(number: number): Promise<Function> {
-    const told = this.told(number)
-    try {
-      return (told.fn ??= await loadTarget(told.definition))
-    } catch (thrown) {
-      throw thrown instanceof ImportFailure ? new CannotRun(told.definition.name, thrown.reason) : thrown
-    }
+  /** Send what a task threw. */
+  sendThrown(index: number, thrown: unknown): void {
+    this.#postResult(index, { kind: 'threw', failure: encodeFailure(thrown) })
+    this.#finish(index)
   }
 
-  /** What was sent, with its shareable objects rebuilt. */
-  async rebuild(packed: Packed): Promise<unknown> {
-    if (packed.handles) await this.#loadClasses()
-    return unpack(packed)
+  send(index: number, result: TaskResult): void {
+    this.#postOrExplain(index, result)
+    this.#finish(index)
   }
 
-  /** Whatever a task returned goes back. Cheap where it is small. */
-  deliver(slot: number, task: number, value: unknown): void {
-    if (this.slots.note(slot, task, value)) return this.slots.finish(slot, task)
-    this.deliverOutcome(slot, task, { kind: 'returned', value: { value, handles: false } })
+  /** Until the next call: what to leave behind for a task if the thread exits. */
+  onExit(index: number, left?: () => TaskResult & { kind: 'left' }): void {
+    this.#onExit = left && (() => this.#postOrExplain(index, left()))
   }
 
-  /** As `deliver`, for what a task threw. */
-  deliverThrown(slot: number, task: number, thrown: unknown): void {
-    this.#post(slot, task, { kind: 'threw', failure: encodeFailure(thrown) })
-    this.#finish(slot, task)
+  /** The thread exits in a way that it can see: it is not terminated, and has not run out of memory. */
+  exit(): void {
+    this.#onExit?.()
   }
 
-  deliverOutcome(slot: number, task: number, outcome: TaskResult): void {
-    this.#postSomehow(slot, task, outcome)
-    this.#finish(slot, task)
+  #finish(index: number): void {
+    this.#slots.markPosted(this.#slot, index)
+    this.#slots.finish(this.#slot, index)
   }
 
-  /** Until the next call: if the thread ends, leave behind for a task what this gives. */
-  onEnd(slot: number, task: number, left?: () => TaskResult & { kind: 'left' }): void {
-    this.#leave = left && (() => this.#postSomehow(slot, task, left()))
-  }
-
-  /** The thread ends in a way that it can see: not for want of memory, and nobody terminates it. */
-  leave(): void {
-    this.#leave?.()
-  }
-
-  post(message: WorkerMessage, transfer: readonly Transferable[] = []): void {
-    this.#port.postMessage(message, transfer)
-  }
-
-  #postSomehow(slot: number, task: number, outcome: TaskResult): void {
-    const failure = this.#tryToPost(slot, task, outcome)
+  /** Post the result; where it cannot be cloned, post why. Of a chunk, only the values that cannot be cloned fail. */
+  #postOrExplain(index: number, result: TaskResult): void {
+    const failure = this.#tryPost(index, result)
     if (!failure) return
-    if (outcome.kind !== 'mapped' && outcome.kind !== 'left') return this.#post(slot, task, { kind: 'threw', failure })
-    // One of the values cannot be cloned. It fails alone.
-    const still = this.#tryToPost(slot, task, { kind: outcome.kind, ...withoutUncloneable(outcome) })
-    if (still) this.#post(slot, task, { kind: 'threw', failure: still })
+    if (result.kind !== 'mapped' && result.kind !== 'left') return this.#postResult(index, { kind: 'threw', failure })
+    const again = this.#tryPost(index, { kind: result.kind, ...withoutUncloneable(result) })
+    if (again) this.#postResult(index, { kind: 'threw', failure: again })
   }
 
-  /** @returns why it cannot be cloned, if it cannot */
-  #tryToPost(slot: number, task: number, outcome: TaskResult): Failure | undefined {
-    const packed = packedIn(outcome)
+  /** @returns why the result cannot be cloned, if it cannot */
+  #tryPost(index: number, result: TaskResult): Failure | undefined {
+    const packed = packedIn(result)
     const transfer: Transferable[] = []
     try {
-      if ('values' in outcome) this.#packColumn(outcome.values, transfer)
+      if ('values' in result) this.#packColumn(result.values, transfer)
       if (packed) Object.assign(packed, pack(packed.value, transfer))
-      this.#post(slot, task, outcome, transfer)
+      this.#postResult(index, result, transfer)
       return undefined
     } catch (failure) {
       try {
-        return encodeFailure(explainCloneFailure(failure, toBlame(outcome), 'result', transfer))
+        return encodeFailure(explainCloneFailure(failure, culpritIn(result), 'result', transfer))
       } catch (thrown) {
         // It resists being looked at, as a revoked proxy does.
         return encodeFailure(thrown)
@@ -136,31 +87,30 @@ export class Desk {
     }
   }
 
-  /** What a map has returned is nobody else's: its memory can be moved. */
+  /** Nobody else holds the values that a map returned: their memory can be moved. */
   #packColumn(column: { value: SentColumn }, transfer: Transferable[]): void {
     if (Array.isArray(column.value)) column.value = this.#columns.packTree(column.value) ?? column.value
     if (!Array.isArray(column.value)) transfer.push(column.value.buffer)
   }
 
-  #post(slot: number, task: number, outcome: TaskResult, transfer: readonly Transferable[] = []): void {
-    this.post({ kind: 'outcome', slot, task, outcome }, transfer)
+  #postResult(index: number, result: TaskResult, transfer: readonly Transferable[] = []): void {
+    this.#post({ kind: 'result', index, result }, transfer)
   }
 
-  #finish(slot: number, task: number): void {
-    this.slots.notePosted(slot, task)
-    this.slots.finish(slot, task)
+  #post(message: ResultMessage, transfer: readonly Transferable[] = []): void {
+    this.#port.postMessage(message, transfer)
   }
 }
 
-function packedIn(outcome: TaskResult): Packed | undefined {
-  if ('values' in outcome) return outcome.values
-  return outcome.kind === 'returned' ? outcome.value : outcome.kind === 'computed' ? outcome.share : undefined
+function packedIn(result: TaskResult): Packed | undefined {
+  if ('values' in result) return result.values
+  return result.kind === 'returned' ? result.value : result.kind === 'computed' ? result.share : undefined
 }
 
-/** Of all that a message has, what one call returned. */
-function toBlame(outcome: TaskResult): unknown {
-  if (outcome.kind !== 'computed') return packedIn(outcome)?.value
-  const { parts } = outcome.share.value as Share
+/** The part of a result that one call returned and that cannot be cloned. */
+function culpritIn(result: TaskResult): unknown {
+  if (result.kind !== 'computed') return packedIn(result)?.value
+  const { parts } = result.share.value as Share
   return parts.find((part) => !isCloneable(part))
 }
 

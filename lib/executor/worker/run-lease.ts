@@ -1,122 +1,173 @@
-// How a worker follows an assignment: a function for each kind. Each returns what the calls took, for the pace of their functions.
-import { unpack } from '../../transport/shareable.js'
-import { encodeFailure, type Failure } from '../../transport/error-codec.js'
+// Worker side: runs a lease, task by task, and says how it ended. There is one function for each kind of body.
 import { advise } from '../../task/target.js'
-import { BlockCounter, computeBlocks } from '../range/blocks.js'
 import { unpackColumn, type SentColumn } from '../../transport/column.js'
-import { CannotRun, type Desk } from './result-sender.js'
-import type { LeaseBody, LeaseMessage, TaskResult } from '../protocol/messages.js'
+import { encodeFailure, type Failure } from '../../transport/error-codec.js'
+import { unpack, type Packed } from '../../transport/shareable.js'
 import { isThenable, mapItems, type Mapped, type MapWatch } from '../map/map-chunk.js'
+import type { LeaseSlots } from '../protocol/lease-slots.js'
+import type { LeaseBody, LeaseEnd, LeaseMessage, TaskResult } from '../protocol/messages.js'
+import { BlockCounter, computeBlocks } from '../range/blocks.js'
+import { UnloadableModule, type FunctionTable } from './function-table.js'
+import type { ResultSender } from './result-sender.js'
 
-/** As in LeaseEnd: number of a function, calls, milliseconds, and so on. */
-export type Spent = number[]
+/** The worker that runs a lease. */
+export interface LeaseWorker {
+  slots: LeaseSlots
+  slot: number
+  functions: FunctionTable
+  sender: ResultSender
+  /** Import the classes of everything that is shareable. */
+  loadClasses: () => Promise<unknown>
+  /** Called after each task. @returns whether the worker may run another */
+  onTaskDone: () => boolean
+}
 
-/** Run calls until the last is done, or the rest was taken back. @param goOn called after each: whether to claim another */
-export async function performCalls(
-  desk: Desk,
-  { slot, count }: LeaseMessage,
+/** As in LeaseEnd: a function's number, its calls, milliseconds, and so on. */
+type Spent = number[]
+
+/**
+ * Run a lease. Its end is given away in the same turn as its last task finishes: a microtask that this task left behind may
+ * never return.
+ * @param onEnd called once
+ */
+export async function runLease(
+  worker: LeaseWorker,
+  message: LeaseMessage,
+  onEnd: (end: LeaseEnd) => void,
+): Promise<void> {
+  const { body } = message
+  worker.functions.define(message.definitions)
+  worker.slots.begin(worker.slot)
+  const onSpent = (spent: Spent) => onEnd({ kind: 'ended', spent, retires: false })
+  try {
+    switch (body.kind) {
+      case 'calls':
+        return await runCalls(worker, message.count, body, onSpent)
+      case 'map':
+        return await runAlone(worker, () => runMap(worker, body), onSpent)
+      case 'blocks':
+        return await runAlone(worker, () => runBlocks(worker, body), onSpent)
+      default:
+        return body satisfies never
+    }
+  } catch (thrown) {
+    if (UnloadableModule.is(thrown)) onEnd(thrown.end)
+    else onEnd({ kind: 'broken', what: 'a worker failed', failure: encodeFailure(thrown) })
+  }
+}
+
+/** Run calls until the last is done, or main has taken back the rest. */
+async function runCalls(
+  worker: LeaseWorker,
+  count: number,
   { targets, args: { value, handles }, arity }: LeaseBody & { kind: 'calls' },
-  goOn: () => boolean,
-): Promise<Spent> {
+  onSpent: (spent: Spent) => void,
+): Promise<void> {
+  const { slots, slot, functions, sender } = worker
   const spent: Spent = []
   const args = unpackColumn(value as SentColumn) as unknown[]
-  if (handles) await desk.rebuild({ value: undefined, handles })
+  if (handles) await worker.loadClasses()
   let [timed, calls, sinceMs] = [-1, 0, 0]
   const stopTiming = () => {
     if (calls > 0) spent.push(timed, calls, performance.now() - sinceMs)
     calls = 0
   }
-  for (let task; (task = desk.slots.claim(slot, count)) >= 0;) {
-    const number = typeof targets === 'number' ? targets : targets[task]!
-    const told = desk.told(number)
+  for (let index; (index = slots.claim(slot, count)) >= 0;) {
+    const number = typeof targets === 'number' ? targets : targets[index]!
+    const known = functions.get(number)
     try {
       if (number !== timed) {
         stopTiming()
-        if (!told.fn) await desk.load(number)
+        if (!known.fn) await functions.load(number)
         timed = number
         sinceMs = performance.now()
       }
       calls++
-      const own = arity < 0 ? (args[task] as unknown[]) : args.slice(task * arity, (task + 1) * arity)
-      const fn = told.fn! // Not called as a method: `told` would be its `this`.
+      const own = arity < 0 ? (args[index] as unknown[]) : args.slice(index * arity, (index + 1) * arity)
+      const fn = known.fn! // Not called as a method: `known` would be its `this`.
       const returned: unknown = fn(...(handles ? (unpack({ value: own, handles }) as unknown[]) : own))
-      desk.deliver(slot, task, isThenable(returned) ? await returned : returned)
+      sender.sendValue(index, isThenable(returned) ? await returned : returned)
     } catch (thrown) {
-      if (CannotRun.is(thrown)) throw thrown
-      advise(told.definition, thrown)
-      desk.deliverThrown(slot, task, thrown)
+      if (UnloadableModule.is(thrown)) throw thrown
+      advise(known.definition, thrown)
+      sender.sendThrown(index, thrown)
     }
-    if (!goOn()) break
+    if (!worker.onTaskDone()) break
   }
   stopTiming()
-  return spent
+  onSpent(spent)
 }
 
-/** Run what is the only task of its lease. @param perform gives the outcome, and what the calls took */
-export async function performAlone(
-  desk: Desk,
-  { slot }: LeaseMessage,
-  perform: () => Promise<{ outcome: TaskResult; spent: Spent }>,
-  onTask: () => void,
-): Promise<Spent> {
-  if (desk.slots.claim(slot, 1) < 0) return []
-  try {
-    const { outcome, spent } = await perform()
-    desk.deliverOutcome(slot, 0, outcome)
-    return spent
-  } catch (thrown) {
-    if (CannotRun.is(thrown)) throw thrown
-    desk.deliverThrown(slot, 0, thrown)
-    return []
-  } finally {
-    onTask()
+/** Run the only task of a lease. */
+async function runAlone(
+  { slots, slot, sender, onTaskDone }: LeaseWorker,
+  run: () => Promise<{ result: TaskResult; spent: Spent }>,
+  onSpent: (spent: Spent) => void,
+): Promise<void> {
+  let spent: Spent = []
+  if (slots.claim(slot, 1) >= 0) {
+    try {
+      const done = await run()
+      sender.send(0, done.result)
+      spent = done.spent
+    } catch (thrown) {
+      if (UnloadableModule.is(thrown)) throw thrown
+      sender.sendThrown(0, thrown)
+    }
+    onTaskDone()
   }
+  onSpent(spent)
 }
 
-/** Map a chunk. */
-export async function performMap(
-  desk: Desk,
-  { slot }: LeaseMessage,
+async function runMap(
+  worker: LeaseWorker,
   { target, items, arity, spread, settled, retries }: LeaseBody & { kind: 'map' },
-): Promise<{ outcome: TaskResult; spent: Spent }> {
-  const fn = await desk.load(target)
-  const { definition } = desk.told(target)
-  const chunk = { items: unpackColumn((await desk.rebuild(items)) as SentColumn), arity, spread }
+): Promise<{ result: TaskResult; spent: Spent }> {
+  const { slots, slot, functions, sender } = worker
+  const fn = await functions.load(target)
+  const { definition } = functions.get(target)
+  const chunk = { items: unpackColumn((await rebuild(worker, items)) as SentColumn), arity, spread }
   const sinceMs = performance.now()
   const describe = (thrown: unknown) => {
     advise(definition, thrown)
     return encodeFailure(thrown)
   }
   const watch: MapWatch<Failure> = {
-    begins: (soFar) => desk.onEnd(slot, 0, () => ({ kind: 'left', ...columnOf(soFar()) })),
-    item: (index) => desk.slots.reach(slot, index),
+    begins: (soFar) => sender.onExit(0, () => ({ kind: 'left', ...columnOf(soFar()) })),
+    item: (item) => slots.beginItem(slot, item),
   }
   let mapped: Mapped<Failure>
   try {
     mapped = await mapItems(fn, chunk, { settled, retries }, describe, watch)
   } finally {
-    desk.onEnd(slot, 0)
+    sender.onExit(0)
   }
   const spent = [target, Math.max(mapped.values.length, 1), performance.now() - sinceMs]
-  return { outcome: { kind: 'mapped', ...columnOf(mapped) }, spent }
+  return { result: { kind: 'mapped', ...columnOf(mapped) }, spent }
 }
 
 function columnOf({ values, failures }: Mapped<Failure>): Pick<TaskResult & { kind: 'mapped' }, 'values' | 'failures'> {
   return { values: { value: values, handles: false }, failures }
 }
 
-/** Compute blocks of a range until none is left. Says nothing of the pace: it took what others left. */
-export async function performBlocks(
-  desk: Desk,
+/** Compute blocks of a range until none is left. Measures nothing: how many there were depends on the other workers. */
+async function runBlocks(
+  worker: LeaseWorker,
   { target, args: packed, plan, claims, keep }: LeaseBody & { kind: 'blocks' },
-): Promise<{ outcome: TaskResult; spent: Spent }> {
-  const fn = await desk.load(target)
-  const args = (await desk.rebuild(packed)) as unknown[]
+): Promise<{ result: TaskResult; spent: Spent }> {
+  const fn = await worker.functions.load(target)
+  const args = (await rebuild(worker, packed)) as unknown[]
   try {
     const share = await computeBlocks(plan, new BlockCounter(claims), (start, end) => fn(start, end, ...args), keep)
-    return { outcome: { kind: 'computed', share: { value: share, handles: false } }, spent: [] }
+    return { result: { kind: 'computed', share: { value: share, handles: false } }, spent: [] }
   } catch (thrown) {
-    advise(desk.told(target).definition, thrown)
+    advise(worker.functions.get(target).definition, thrown)
     throw thrown
   }
+}
+
+/** The value of a message, its shareables rebuilt. */
+async function rebuild(worker: Pick<LeaseWorker, 'loadClasses'>, packed: Packed): Promise<unknown> {
+  if (packed.handles) await worker.loadClasses()
+  return unpack(packed)
 }

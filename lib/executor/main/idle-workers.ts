@@ -1,0 +1,59 @@
+// The workers of an executor that have nothing to do, and the idle time-out. Piscina's own cannot be used: it takes workers for
+// idle that run what it knows nothing of.
+import { MAX_TIMER_MS } from '../../base/wait-options.js'
+import { systemTimeout } from '../../base/timer.js'
+import type { WorkerHandle } from './worker-handle.js'
+
+export class IdleWorkers {
+  /** The one that has been idle longest first. */
+  #workers: WorkerHandle[] = []
+  readonly #timeoutMs: number
+  readonly #retire: (worker: WorkerHandle) => boolean
+  #timer: NodeJS.Timeout | undefined
+
+  /**
+   * @param timeoutMs after which an idle worker is retired
+   * @param retire retires a worker, unless it must stay. @returns whether it did
+   */
+  constructor(timeoutMs: number, retire: (worker: WorkerHandle) => boolean) {
+    this.#timeoutMs = timeoutMs
+    this.#retire = retire
+  }
+
+  get size(): number {
+    return this.#workers.filter(({ isDying }) => !isDying).length
+  }
+
+  add(worker: WorkerHandle): void {
+    worker.idleSinceMs = performance.now()
+    this.#workers.push(worker)
+    this.watch()
+  }
+
+  /** Take the worker that has been idle shortest: the others may retire. */
+  take(): WorkerHandle | undefined {
+    for (let worker; (worker = this.#workers.pop());) if (!worker.isDying) return worker
+    return undefined
+  }
+
+  delete(worker: WorkerHandle): void {
+    this.#workers = this.#workers.filter((other) => other !== worker)
+  }
+
+  /** Have the time-out counted for the worker that has been idle longest. */
+  watch(): void {
+    const [first] = this.#workers
+    if (this.#timeoutMs === Infinity || this.#timer || !first) return
+    const leftMs = Math.max(Math.ceil(first.idleSinceMs + this.#timeoutMs - performance.now()), 1)
+    this.#timer = systemTimeout(() => this.#onTimer(), Math.min(leftMs, MAX_TIMER_MS)).unref()
+  }
+
+  #onTimer(): void {
+    this.#timer = undefined
+    const dueMs = performance.now() - this.#timeoutMs
+    const staying = this.#workers.filter((worker) => worker.idleSinceMs > dueMs || !this.#retire(worker))
+    this.#workers = staying
+    // Not for one that is due and had to stay: it would be looked at without end.
+    if (staying.some(({ idleSinceMs }) => idleSinceMs > dueMs)) this.watch()
+  }
+}
