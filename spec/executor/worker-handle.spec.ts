@@ -1,7 +1,7 @@
 import { Pipe, ProcessPoolExecutor, WorkerDiedError, type Connection } from 'manyhands'
 import { assert, runProgram, suite, thrownBy } from '../harness.js'
 
-const test = suite('leases that go by lines of their own')
+const test = suite('leases')
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
@@ -150,7 +150,7 @@ test('take what was moved with them to the end, where their workers are ended be
   await executor.shutdown()
 })
 
-test('wait for a hand that retires, each with its own numbers', async () => {
+test('sent while workers retire have each its own numbers', async () => {
   await using executor = new ProcessPoolExecutor({ maxWorkers: 4, idleTimeout: 30 })
   const block = (ms: number): void => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
   const numbers = Array.from({ length: 32_768 }, (_, i) => i)
@@ -161,7 +161,20 @@ test('wait for a hand that retires, each with its own numbers', async () => {
   }
 })
 
-test('are not taken from a hand that waits for its thread: an idle time-out leaves it', async () => {
+test('that wait for a worker which retires keep the program until the next worker has run them', async () => {
+  const { code, stdout } = await runProgram(`
+    import { ProcessPoolExecutor } from 'manyhands'
+    const executor = new ProcessPoolExecutor({ maxWorkers: 1, maxTasksPerChild: 1 })
+    const leaveSlowly = (i) => {
+      process.on('exit', () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50))
+      return i
+    }
+    for (let i = 0; i < 3; i++) void executor.submit(leaveSlowly, i).then(console.log)
+  `)
+  assert.equal({ code, stdout }, { code: 0, stdout: '0\n1\n2\n' })
+})
+
+test('are not taken from a worker that waits for its thread: an idle time-out leaves it', async () => {
   await using executor = new ProcessPoolExecutor({ maxWorkers: 2, idleTimeout: 1 })
   const meet = (words: Int32Array): boolean => {
     if (Atomics.add(words, 0, 1) === 0) return Atomics.wait(words, 1, 0, 20_000) === 'ok'
@@ -172,7 +185,7 @@ test('are not taken from a hand that waits for its thread: an idle time-out leav
   await executor.submit(() => 0)
   const holding = executor.submit((ms: number) => new Promise((resolve) => setTimeout(resolve, ms)), 200)
   await pause(20)
-  // Its hand is hired, and is free again while the thread boots.
+  // Its worker is started, and free again while the thread boots.
   assert.is(
     (
       await thrownBy(() =>

@@ -56,8 +56,9 @@ export class WorkerHandle implements LeaseHolder {
 
   #end(end: LeaseEnd): void {
     if (!this.lease) return // The thread has exited in the meantime.
-    this.#ports.leases.unref()
+    // The port of a worker that retires holds the event loop until it has exited: jobs may wait for its slot.
     if (end.kind === 'ended' && end.retires) this.isDying = true
+    else this.#ports.leases.unref()
     this.#onLeaseEnd(this, end)
   }
 

@@ -288,5 +288,6 @@ export class WorkerPool {
 
 function setDying(thread: PoolThread): void {
   thread.isDying = true
+  thread.worker.ref() // Jobs may wait for its slot.
   if (thread.handle) thread.handle.isDying = true
 }
