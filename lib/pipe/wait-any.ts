@@ -3,7 +3,7 @@
 import { inspect } from 'node:util'
 import { waitOn, type Words } from '../memory/atomics.js'
 import { checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
-import { runBlockedHooks } from '../thread/liveness.js'
+import { runBlockedHooks } from '../thread/while-blocked.js'
 
 const FIRST_PAUSE_MS = 0.25
 const LONGEST_PAUSE_MS = 4

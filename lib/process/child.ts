@@ -8,7 +8,7 @@ import { receiveMessageOnPort, type MessagePort, type Worker } from 'node:worker
 import { TimeoutError } from '../errors.js'
 import { load, notifyAll, store, waitOn, type Words } from '../memory/atomics.js'
 import { publish } from '../base/diagnostics.js'
-import { runBlockedHooks, onLongWait } from '../thread/liveness.js'
+import { onLongWait, runBlockedHooks } from '../thread/while-blocked.js'
 import { startTimer } from '../base/wait-options.js'
 import { withTimeout } from '../base/with-timeout.js'
 import { decodeFailure, type Failure } from '../transport/error-codec.js'

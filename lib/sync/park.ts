@@ -13,7 +13,7 @@
 import { whenAborted } from '../base/abort-listeners.js'
 import { checkWaitOptions, startTimer, type WaitOptions } from '../base/wait-options.js'
 import { notifyAll, waitOn, whenChanged, type Words } from '../memory/atomics.js'
-import { runLongWaitHooks, runBlockedHooks } from '../thread/liveness.js'
+import { runBlockedHooks, runLongWaitHooks } from '../thread/while-blocked.js'
 import type { AdaptiveSpin } from './adaptive-spin.js'
 
 /** What a try came to. */

@@ -1,170 +1,121 @@
-// Who is dead. A thread counts as dead only after its JavaScript has stopped, never when its end is merely asked for: a lock
-// taken from a thread that still runs would be held by two. Three see the end of a thread:
+// Which threads are dead. A thread counts as dead only after its JavaScript has stopped, never when its end is merely requested:
+// a lock taken from a thread that still runs would have two holders. A death is seen in three ways:
 //
-//   who                           when                                   whom
-//   its parent's 'exit' event     the parent's event loop turns          every thread
-//   the reaper                    at once, in joinSync, and in any       a Process (lib/process/reaper.ts)
-//                                 long wait where no system tells
-//   a blocked thread that asks    within a slice of its wait             every enrolled thread, where the system tells
-//   the system for it
+//   seen by                       when                                       of
+//   the parent's 'exit' event     the parent's event loop turns              every thread
+//   the reaper                    at once, in joinSync, and in any long      a Process (lib/process/reaper.ts)
+//                                 wait where the system tells nothing
+//   a blocked thread that probes  within a slice of its wait                 every registered thread, where the system tells
 //
-// The last one is what a thread needs that is blocked by the lock of another: no event reaches it, and whoever could tell it
-// may be blocked, too. A thread enrols when it makes or receives its first lock: it notes which thread of the system it is.
+// The third is for a thread that blocks for another thread's lock: it receives no events, and the thread that would tell it may
+// block as well. A thread registers when it makes or receives its first lock: it writes down which thread of the system it is.
 //
-// word                   written by                 meaning
-//  id >>> 5              whoever saw the end        bit id & 31: thread `id` has ended. Ids are never given out twice: it stays.
-//  ENROLLED + 2 * id     thread `id`, once          its number in the system, plus one; 0: not enrolled
-//  ENROLLED + 2 * id + 1 thread `id`, before that   when the system started it: tells it from a later thread of that number
+// word                     written by                  meaning
+//  id >>> 5                those who saw the end       bit id & 31: thread `id` has ended. It stays set: ids are never reused
+//  REGISTERED + 2 * id     thread `id`, once           its number in the system, plus one; 0: not registered
+//  REGISTERED + 2 * id + 1 thread `id`, before that    when the system started it: tells it from a later thread of that number
+//  TABLE_ID                the maker of the table      tells tables apart: in another thread the same memory is another object
 //
-//  CENSUS_ID             who made the table           tells it from others: the same memory is another object wherever it arrives
-//
-// The words reach every thread through the environment data that threads inherit. A thread that was started before its parent
-// had any, has a table of its own; so every handle of something that can be held carries the table of the thread that made it,
-// and whoever receives that, joins the table: enrols there, and looks there, too.
-import { readFileSync } from 'node:fs'
+// Threads inherit the table through their environment data. A thread that started before its parent had a table has its own. So
+// the handle of every object that a thread can hold carries the table of the thread that made it, and a receiver joins that table:
+// it registers there, and looks there, too.
 import { getEnvironmentData, setEnvironmentData, threadId as ownId, type Worker } from 'node:worker_threads'
 import { load, or, peek, poke, store, type Words } from '../memory/atomics.js'
+import { readThreadStat } from './os-thread.js'
 
-const KEY = 'manyhands:liveness'
+const TABLE_KEY = 'manyhands:liveness'
 
-/** Ids beyond it count as alive. Address space only: the system backs the pages that are touched. */
-const ID_LIMIT = 2 ** 20
+/** Threads with this id or a greater one count as alive. Costs address space only: the system backs the pages that are touched. */
+const MAX_THREADS = 2 ** 20
 
-const ENROLLED = ID_LIMIT / 32
-const CENSUS_ID = ENROLLED + 2 * ID_LIMIT
-const WORDS = CENSUS_ID + 1
+const REGISTERED = MAX_THREADS / 32
+const TABLE_ID = REGISTERED + 2 * MAX_THREADS
+const TABLE_WORDS = TABLE_ID + 1
 
-const own: Words = (() => {
-  const inherited = getEnvironmentData(KEY) as SharedArrayBuffer | undefined
+const ownTable: Words = (() => {
+  const inherited = getEnvironmentData(TABLE_KEY) as SharedArrayBuffer | undefined
   if (inherited) return new Int32Array(inherited)
-  const memory = new SharedArrayBuffer(WORDS * Int32Array.BYTES_PER_ELEMENT)
-  setEnvironmentData(KEY, memory)
-  const words = new Int32Array(memory)
-  poke(words, CENSUS_ID, 1 + Math.floor(Math.random() * (2 ** 31 - 1)))
-  return words
+  const memory = new SharedArrayBuffer(TABLE_WORDS * Int32Array.BYTES_PER_ELEMENT)
+  setEnvironmentData(TABLE_KEY, memory)
+  const table = new Int32Array(memory)
+  poke(table, TABLE_ID, 1 + Math.floor(Math.random() * (2 ** 31 - 1)))
+  return table
 })()
 
-/** The tables that this thread knows, its own first. There is one, but for threads that were started before their parent's. */
-const tables: Words[] = [own]
+/** The tables that this thread knows, its own first. There is one, unless a thread started before its parent had a table. */
+const tables: Words[] = [ownTable]
 
-/** This thread's table, as a part of the handle of what a thread may die holding. */
-export const threadTable: { readonly threadTable: SharedArrayBuffer } = { threadTable: own.buffer }
+/** This thread's table, as a part of the handle of an object that a thread may die holding. */
+export const threadTable: { readonly threadTable: SharedArrayBuffer } = { threadTable: ownTable.buffer }
 
-/** A handle was received. If a table is a part of it, those are in there who may die holding the object. */
+/** A handle was received. If the part is a table, the threads that may die holding the object are registered there. */
 export function joinThreadTable(part: unknown): void {
   if (typeof part !== 'object' || part === null || !('threadTable' in part)) return
   const table: Words = new Int32Array(part.threadTable as SharedArrayBuffer)
-  const id = peek(table, CENSUS_ID)
-  if (tables.some((known) => peek(known, CENSUS_ID) === id)) return
+  const id = peek(table, TABLE_ID)
+  if (tables.some((known) => peek(known, TABLE_ID) === id)) return
   tables.push(table)
-  enrolled = false
+  registered = false
   registerThread()
 }
 
-/** Say that a thread has ended. Only for those who saw its JavaScript stopped. */
+/** A thread has ended. Only for callers that saw its JavaScript stopped. */
 export function markDead(threadId: number): void {
-  if (threadId >= ID_LIMIT) return
+  if (threadId >= MAX_THREADS) return
   for (const table of tables) or(table, threadId >>> 5, 1 << (threadId & 31))
 }
 
-/** Whether the thread's end was seen. */
+/** Whether the end of the thread was seen. */
 export function isDead(threadId: number): boolean {
-  if (threadId >= ID_LIMIT) return false
+  if (threadId >= MAX_THREADS) return false
   for (const table of tables) if (load(table, threadId >>> 5) & (1 << (threadId & 31))) return true
   return false
 }
 
-let enrolled = false
+let registered = false
 
-/** Note which thread of the system this thread is. Whoever might have to be found dead calls it, before that. */
+/** Write down which thread of the system this thread is. To be called before this thread holds anything. */
 export function registerThread(): void {
-  if (enrolled || ownId >= ID_LIMIT) return
-  enrolled = true
-  const self = ask('thread-self')
+  if (registered || ownId >= MAX_THREADS) return
+  registered = true
+  const self = readThreadStat('self')
   if (typeof self === 'string') return
   for (const table of tables) {
-    store(table, ENROLLED + 2 * ownId + 1, self.startedAt)
-    store(table, ENROLLED + 2 * ownId, self.number + 1)
+    store(table, REGISTERED + 2 * ownId + 1, self.startedAt)
+    store(table, REGISTERED + 2 * ownId, self.number + 1)
   }
 }
 
-/** Whether the thread has ended, asking the system where nobody has seen the end yet. Some 20 µs: for those who have waited. */
+/** Whether the thread has ended; asks the system where nobody has seen the end yet. Costs some 20 µs: for threads that have waited. */
 export function probeDead(threadId: number): boolean {
   if (isDead(threadId)) return true
-  if (threadId >= ID_LIMIT) return false
-  const table = tables.find((one) => load(one, ENROLLED + 2 * threadId) > 0)
+  if (threadId >= MAX_THREADS) return false
+  const table = tables.find((one) => load(one, REGISTERED + 2 * threadId) > 0)
   if (!table) return false
-  const now = ask(`self/task/${load(table, ENROLLED + 2 * threadId) - 1}`)
-  if (now === 'unknown') return false
-  if (now !== 'gone' && now.startedAt === load(table, ENROLLED + 2 * threadId + 1)) return false
+  const stat = readThreadStat(load(table, REGISTERED + 2 * threadId) - 1)
+  if (stat === 'unknown') return false
+  if (stat !== 'gone' && stat.startedAt === load(table, REGISTERED + 2 * threadId + 1)) return false
   markDead(threadId)
   return true
 }
 
-const watches = new Set<() => void>()
-
-/** Have `watch` called before this thread blocks for long where the system does not tell who is dead. Returns what undoes it. */
-export function onLongWait(watch: () => void): () => void {
-  watches.add(watch)
-  return () => void watches.delete(watch)
-}
-
-/** This thread is about to block for long. */
-export function runLongWaitHooks(): void {
-  if (watches.size > 0 && typeof ask('thread-self') === 'string') for (const watch of watches) watch()
-}
-
-const chores = new Set<() => void>()
-
-/** Have `chore` done every few milliseconds while this thread blocks: its event loop does nothing then. Returns what undoes it. */
-export function onBlocked(chore: () => void): () => void {
-  chores.add(chore)
-  return () => void chores.delete(chore)
-}
-
-/** Do what the event loop does not. Whether there is more to be done in a few milliseconds. */
-export function runBlockedHooks(): boolean {
-  for (const chore of chores) chore()
-  return chores.size > 0
-}
-
-const ASK_EVERY_MS = 5
-let askedMs = 0
-let askedAbout: unknown
+const PROBE_INTERVAL_MS = 5
+let probedMs = 0
+let probedObject: unknown
 
 /**
- * Whether it is time to ask the system again: for those who look again and again without waiting.
- * @param about what they look at: asking about one must not keep another from being asked about
+ * Whether it is time to ask the system again: for callers that try again and again without waiting.
+ * @param object what they try: probing for one object must not keep another from being probed for
  */
-export function probeDue(about?: unknown): boolean {
+export function probeDue(object?: unknown): boolean {
   const nowMs = performance.now()
-  if (about === askedAbout && nowMs - askedMs < ASK_EVERY_MS) return false
-  askedAbout = about
-  askedMs = nowMs
+  if (object === probedObject && nowMs - probedMs < PROBE_INTERVAL_MS) return false
+  probedObject = object
+  probedMs = nowMs
   return true
 }
 
-interface SystemThread {
-  number: number
-  startedAt: number
-}
-
-/** What Linux knows of a thread of this process. Other systems do not tell: there no thread ever enrols. */
-function ask(who: string): SystemThread | 'gone' | 'unknown' {
-  let text: string
-  try {
-    text = readFileSync(`/proc/${who}/stat`, 'latin1')
-  } catch (failure) {
-    // Not: any failure means gone. Out of file descriptors, say, everybody would seem dead.
-    const { code } = failure as NodeJS.ErrnoException
-    return code === 'ENOENT' || code === 'ESRCH' ? 'gone' : 'unknown'
-  }
-  // "4711 (name) state …": a name may hold anything, spaces and brackets too. Field 22 is the start, in ticks since boot.
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-  return { number: Number.parseInt(text), startedAt: Number(fields[19]) | 0 }
-}
-
-// Sees the threads that others start, too. A thread's id is gone from the Worker by the time it exits: read it now.
+// Sees threads that others start, too. A Worker has lost its thread id by the time it exits: read it now.
 process.on('worker', (worker: Worker) => {
   const { threadId } = worker
   worker.once('exit', () => markDead(threadId))

@@ -1,6 +1,6 @@
-// What a process writes, reaches the parent at once. A worker thread's stdout posts its first chunk and keeps the following
-// ones until the parent has taken it; a process that then computes, or is terminated, would sit on them or take them along,
-// and one whose parent is blocked (joinSync) could not end. Only a thread that is exiting does not wait for its parent.
+// Output that reaches the parent at once. A worker thread's stdout posts its first chunk and keeps later ones until the parent has
+// taken the first. A process that then computes would sit on them, one that is terminated would lose them, and one whose parent
+// blocks (joinSync) could not end. Only a thread that is exiting does not wait for its parent: so each write claims to be exiting.
 
 /** Post each write of this thread's stdout and stderr as it is made. */
 export function postOutputAtOnce(): void {
@@ -15,7 +15,7 @@ export function postOutputAtOnce(): void {
       } finally {
         thread._exiting = exiting
       }
-      done() // not within: a thread that is exiting takes no more ticks
+      done() // Not inside the try: a thread that is exiting takes no more ticks.
     }
   }
 }

@@ -87,7 +87,8 @@ const REPLACED: Record<string, string> = {
     export const isDead = controller.isDead
     export const probeDead = controller.isDead
     export const probeDue = () => true
-    export const registerThread = () => {}
+    export const registerThread = () => {}`,
+  'lib/thread/while-blocked.ts': `
     export const runLongWaitHooks = () => {}
     export const runBlockedHooks = () => false`,
   // No barrier that is explored has an action.

@@ -1,0 +1,28 @@
+// Work that must go on while this thread blocks and its event loop stands still. Code that blocks the thread runs these hooks.
+import { readThreadStat } from './os-thread.js'
+
+const blockedHooks = new Set<() => void>()
+const longWaitHooks = new Set<() => void>()
+
+/** Run `hook` every few milliseconds while this thread blocks. @returns what removes the hook */
+export function onBlocked(hook: () => void): () => void {
+  blockedHooks.add(hook)
+  return () => void blockedHooks.delete(hook)
+}
+
+/** Do what the event loop would do. @returns whether there are hooks, which want to run again in a few milliseconds */
+export function runBlockedHooks(): boolean {
+  for (const hook of blockedHooks) hook()
+  return blockedHooks.size > 0
+}
+
+/** Run `hook` before this thread blocks for long, where the system does not tell which threads are dead. @returns what removes it */
+export function onLongWait(hook: () => void): () => void {
+  longWaitHooks.add(hook)
+  return () => void longWaitHooks.delete(hook)
+}
+
+/** This thread is about to block for long. */
+export function runLongWaitHooks(): void {
+  if (longWaitHooks.size > 0 && typeof readThreadStat('self') === 'string') for (const hook of longWaitHooks) hook()
+}
