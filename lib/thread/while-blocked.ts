@@ -10,10 +10,24 @@ export function onBlocked(hook: () => void): () => void {
   return () => void blockedHooks.delete(hook)
 }
 
+let hooksRun = false
+
 /** Do what the event loop would do. @returns whether there are hooks, which want to run again in a few milliseconds */
 export function runBlockedHooks(): boolean {
-  for (const hook of blockedHooks) hook()
+  const outer = hooksRun
+  hooksRun = true
+  try {
+    for (const hook of blockedHooks) hook()
+  } finally {
+    hooksRun = outer
+  }
   return blockedHooks.size > 0
+}
+
+/** Call back, but not in the middle of something that blocks: after it then. */
+export function unlessBlocked(callback: () => void): void {
+  if (hooksRun) queueMicrotask(callback)
+  else callback()
 }
 
 /** Run `hook` before this thread blocks for long, where the system does not tell which threads are dead. @returns what removes it */

@@ -6,6 +6,7 @@
 //
 // `claimed` grows until the lease is closed. In the end settled === claimed: by results, or by the worker's death.
 import { keepShape } from '../../base/keep-shape.js'
+import { unlessBlocked } from '../../thread/while-blocked.js'
 import { LeaseSlots, newSlotMemory } from '../protocol/lease-slots.js'
 import type { TaskResult } from '../protocol/messages.js'
 import type { Job, JobLease, JobOutcome } from './job.js'
@@ -29,7 +30,6 @@ export class Lease implements JobLease {
   /** Whether something was moved to the worker with it: it cannot go to another. */
   movesValues = false
   readonly #slots: LeaseSlots
-  readonly #settleJob: (job: Job, result: JobOutcome) => void
   #posted: Map<number, JobOutcome> | undefined
   /** Behind the last task whose result came by a message. They come in order. */
   #receivedCount = 0
@@ -40,14 +40,8 @@ export class Lease implements JobLease {
   #onOver: (() => void) | undefined
   #over: Promise<void> | undefined
 
-  constructor(
-    slots: LeaseSlots,
-    holder: LeaseHolder,
-    jobs: readonly Job[],
-    settleJob: (job: Job, result: JobOutcome) => void,
-  ) {
+  constructor(slots: LeaseSlots, holder: LeaseHolder, jobs: readonly Job[]) {
     this.#slots = slots
-    this.#settleJob = settleJob
     this.holder = holder
     this.jobs = jobs
     slots.reset(holder.slot)
@@ -153,12 +147,13 @@ export class Lease implements JobLease {
     return true
   }
 
-  #settle(result: JobOutcome): void {
+  #settle(outcome: JobOutcome): void {
     const job = this.jobs[this.#settledCount++]!
     // A job that runs again has another lease.
     if (job.over || job.lease !== this) return
     job.over = true
-    this.#settleJob(job, result)
+    // Not within a call that blocks: what a user's callback would do there, it could not expect.
+    unlessBlocked(() => job.settle(outcome))
   }
 
   /** Resolves when no task of it runs any more. */
@@ -176,4 +171,4 @@ export class Lease implements JobLease {
   }
 }
 
-keepShape(new Lease(new LeaseSlots(newSlotMemory(1)), { slot: 0, receiveResults: () => {} }, [], () => {}))
+keepShape(new Lease(new LeaseSlots(newSlotMemory(1)), { slot: 0, receiveResults: () => {} }, []))

@@ -8,13 +8,13 @@ import type { Transferable } from 'node:worker_threads'
 import { BrokenProcessPool, TimeoutError } from '../../errors.js'
 import { decodeFailure } from '../../transport/error-codec.js'
 import type { Definition } from '../../task/target.js'
-import { onBlocked } from '../../thread/while-blocked.js'
+import { onBlocked, unlessBlocked } from '../../thread/while-blocked.js'
 import type { ExecutorStats } from '../call-options.js'
 import { LeaseSlots, newSlotMemory } from '../protocol/lease-slots.js'
 import type { LeaseEnd, WorkerSetup } from '../protocol/messages.js'
 import { FunctionRegistry, takeBatch, type FunctionStats } from './batch-size.js'
 import { bootFailure, brokenPool, explainUnsent, workerDied } from './death-errors.js'
-import type { Job, JobOutcome } from './job.js'
+import type { Job } from './job.js'
 import { Lease } from './lease.js'
 import { packLease } from './pack-lease.js'
 import { PriorityQueue } from './priority-queue.js'
@@ -41,7 +41,6 @@ export class Scheduler {
   readonly #onIdle: () => void
   /** As long as leases are out: undoes the hook that works while this thread is blocked. */
   #offBlocked: (() => void) | undefined
-  #isBlocked = false
   #broken: BrokenProcessPool | undefined
   #terminated = false
   #workersLost = 0
@@ -149,7 +148,7 @@ export class Scheduler {
   }
 
   #send(worker: WorkerHandle, jobs: Job[]): void {
-    const lease = new Lease(this.#slots, worker, jobs, this.#settle)
+    const lease = new Lease(this.#slots, worker, jobs)
     worker.lease = lease // At once: packing may call getters, which may submit.
     this.#leases.add(lease)
     const transfer: Transferable[] = []
@@ -172,7 +171,6 @@ export class Scheduler {
     else if (end.kind === 'broken') this.#break(end.what, decodeFailure(end.failure))
     else {
       this.#functions.record(end.spent)
-      lease.settleFinished()
       this.#takeBack(lease) // A worker that retires leaves tasks unclaimed.
     }
     this.#end(worker, lease)
@@ -264,26 +262,14 @@ export class Scheduler {
 
   /** This thread blocks, perhaps for what its own tasks are to do: let workers that are free begin the next ones. */
   #onBlocked(): void {
-    const outer = this.#isBlocked
-    this.#isBlocked = true
-    try {
-      this.#pool.poll()
-      this.#look()
-    } finally {
-      this.#isBlocked = outer
-    }
-  }
-
-  /** Nobody's callbacks are called in the middle of something that blocks. */
-  readonly #settle = (job: Job, outcome: JobOutcome): void => {
-    if (this.#isBlocked) queueMicrotask(() => job.settle(outcome))
-    else job.settle(outcome)
+    this.#pool.poll()
+    this.#look()
   }
 
   #fail(job: Job, error: Error): void {
     if (job.over) return
     job.over = true
-    this.#settle(job, { kind: 'failed', error })
+    unlessBlocked(() => job.settle({ kind: 'failed', error }))
   }
 
   #onTimeUp(lease: Lease): void {

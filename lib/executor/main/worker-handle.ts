@@ -24,15 +24,19 @@ export class WorkerHandle implements LeaseHolder {
   /** When it last became idle. */
   idleSinceMs = 0
   readonly #ports: WorkerPorts
-  readonly #onLeaseEnd: (worker: WorkerHandle, end: LeaseEnd) => void
+  readonly #onLeaseEnd: (end: LeaseEnd) => void
   /** The numbers of the functions that the worker knows. */
   readonly #knownFunctions = new Set<number>()
 
-  constructor(slot: number, ports: WorkerPorts, onLeaseEnd: (worker: WorkerHandle, end: LeaseEnd) => void) {
+  /**
+   * @param onLeaseEnd called when the lease has ended; its results are told by then
+   * @param onPortClose called when the thread's end of the ports is gone: the thread is about to exit
+   */
+  constructor(slot: number, ports: WorkerPorts, onLeaseEnd: (end: LeaseEnd) => void, onPortClose: () => void) {
     this.slot = slot
     this.#ports = ports
     this.#onLeaseEnd = onLeaseEnd
-    ports.leases.on('message', (end: LeaseEnd) => this.#end(end))
+    ports.leases.on('message', (end: LeaseEnd) => this.#end(end)).once('close', onPortClose)
     ports.leases.unref()
   }
 
@@ -59,7 +63,8 @@ export class WorkerHandle implements LeaseHolder {
     // The port of a worker that retires holds the event loop until it has exited: jobs may wait for its slot.
     if (end.kind === 'ended' && end.retires) this.isDying = true
     else this.#ports.leases.unref()
-    this.#onLeaseEnd(this, end)
+    if (end.kind === 'ended') this.lease.settleFinished()
+    this.#onLeaseEnd(end)
   }
 
   /** Receive the results that were posted. Nobody listens for them: each is here when its task counts as finished. */

@@ -98,7 +98,13 @@ export class WorkerPool {
     const slot = this.#workers.indexOf(undefined)
     if (slot < 0 || this.#ended) return undefined
     const { here, there } = newPorts(slot)
-    const worker = new WorkerHandle(slot, here, (_, end) => this.#events.onLeaseEnd(worker, end))
+    const worker: WorkerHandle = new WorkerHandle(
+      slot,
+      here,
+      (end) => this.#events.onLeaseEnd(worker, end),
+      // Its port holds the event loop no longer, and the thread's exit is still to be told.
+      () => this.#threadOf(worker)?.worker.ref(),
+    )
     this.#workers[slot] = worker
     try {
       this.#piscina ??= this.#open()
