@@ -161,17 +161,24 @@ test('sent while workers retire have each its own numbers', async () => {
   }
 })
 
-test('that wait for a worker which retires keep the program until the next worker has run them', async () => {
+test('whose worker ends are settled, and followed by the next, though nothing else holds the program', async () => {
   const { code, stdout } = await runProgram(`
     import { ProcessPoolExecutor } from 'manyhands'
-    const executor = new ProcessPoolExecutor({ maxWorkers: 1, maxTasksPerChild: 1 })
+    const retiring = new ProcessPoolExecutor({ maxWorkers: 1, maxTasksPerChild: 1 })
     const leaveSlowly = (i) => {
-      process.on('exit', () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50))
+      process.on('exit', () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20))
       return i
     }
-    for (let i = 0; i < 3; i++) void executor.submit(leaveSlowly, i).then(console.log)
+    for (let i = 0; i < 6; i++) void retiring.submit(leaveSlowly, i).then(console.log)
+    const dying = new ProcessPoolExecutor({ maxWorkers: 1 })
+    for (let i = 0; i < 12; i++) void dying.submit(() => process.exit(30)).then(null, ({ exitcode }) => console.log(exitcode))
   `)
-  assert.equal({ code, stdout }, { code: 0, stdout: '0\n1\n2\n' })
+  const numbers = stdout.trim().split('\n').map(Number)
+  assert.equal(
+    numbers.toSorted((a, b) => a - b),
+    [0, 1, 2, 3, 4, 5, ...Array.from({ length: 12 }, () => 30)],
+  )
+  assert.is(code, 0)
 })
 
 test('are not taken from a worker that waits for its thread: an idle time-out leaves it', async () => {
