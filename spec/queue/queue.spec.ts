@@ -18,7 +18,6 @@ import { open } from 'node:fs/promises'
 import { setImmediate as turn } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { assert, runProgram, suite, thrownBy, until } from '../harness.js'
-import { assertSame } from '../transport/same.js'
 
 const test = suite('Queue')
 
@@ -233,37 +232,6 @@ test('lets a getter of a message put messages of its own', () => {
   }
   queue.putSync(value)
   assert.equal([queue.getSync(), queue.getSync()], [{ from: 'the getter' }, { before: 'x', inner: 1, after: 'y' }])
-})
-
-test('gives what structuredClone gives where a getter removes what comes after it', () => {
-  const queue = new Queue()
-  const makers: (() => unknown)[] = [
-    () => {
-      const value: Record<string, unknown> = { get a() { return delete value.b }, b: 1, c: 2 } // prettier-ignore
-      return value
-    },
-    () => {
-      const value: unknown[] = [{ get a() { return (value.length = 2) } }, 1, 2, undefined, 3] // prettier-ignore
-      return value
-    },
-    () => {
-      const list: unknown[] = [1, undefined, 3]
-      // More keys than a shape has; what is `undefined` stays.
-      const many = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`k${i}`, undefined]))
-      return [{ get a() { return [delete many.k7, list.pop()] } }, list, many] // prettier-ignore
-    },
-    () => {
-      const value: Record<string, unknown> = { get a() { delete value.b; return (value.b = 2) }, b: 1 } // prettier-ignore
-      return value
-    },
-  ]
-  for (const make of makers) {
-    queue.putSync(make())
-    assertSame(queue.getSync(), structuredClone(make()))
-  }
-  let calls = 0
-  queue.putSync({ get n() { return ++calls }, gone: undefined }) // prettier-ignore
-  assert.equal([queue.getSync(), calls], [{ n: 1, gone: undefined }, 1])
 })
 
 test('refuses plain-looking objects that structuredClone refuses', async () => {

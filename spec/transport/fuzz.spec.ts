@@ -1,9 +1,9 @@
 // Generated values through the codec, a Queue and a Pipe, compared with what structuredClone gives.
 import { anything, assert, property } from 'fast-check'
 import { Pipe, Process, ProcessPoolExecutor, Queue, type Connection } from 'manyhands'
-import { decode, encode } from '#internals'
 import { suite } from '../harness.js'
 import { assertSame } from './same.js'
+import { throughCodec } from './through-codec.js'
 import { randomFrom, Values } from './values.js'
 
 const test = suite('generated values')
@@ -11,16 +11,6 @@ const test = suite('generated values')
 const COUNT = 12_000
 const seed = Date.now() % 2 ** 31
 console.log(`\n# seed ${seed}`)
-
-/** Decode what was encoded, from memory of its own. */
-function throughCodec(value: unknown): unknown {
-  const { tag, length, words, from, bytes } = encode(value)
-  const payload = new Uint8Array(length)
-  payload.set(bytes ?? new Uint8Array(words.buffer, words.byteOffset + from * 4, length))
-  const inbox = new Int32Array(new Uint8Array(Math.ceil(length / 8) * 8).buffer)
-  new Uint8Array(inbox.buffer).set(payload)
-  return decode(tag, length, inbox, length > 1000 ? payload : undefined)
-}
 
 test('come back from the codec as from structuredClone', () => {
   const values = new Values(randomFrom(seed))

@@ -4,7 +4,8 @@
 //
 // Two differences from structuredClone, on purpose: of a typed array that is a part of a larger buffer, only that part is sent;
 // and a getter in a value that turns out to be no tree is called again by V8, which has to begin anew.
-import { decodeTree, TreeEncoder } from './tree.js'
+import { TreeEncoder } from './tree.js'
+import { decodeTree } from './tree-decoder.js'
 import { decodeAny, encodeAny } from './v8.js'
 import { arrayTypes, bytesOf, typeOfArray } from './typed-arrays.js'
 import { decodeAscii, decodeWide } from './text.js'

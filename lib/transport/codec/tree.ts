@@ -1,62 +1,76 @@
-// Trees of plain objects and arrays, with numbers, strings and other primitives as leaves, as a row of 32-bit words. What is no
-// such tree (a cycle, an object that occurs twice, a hole, a class) is not encoded: it is V8's affair.
+// Trees of plain objects and arrays with primitives as leaves, as a row of 32-bit words: the format and its encoder.
+// tree-decoder.ts reads it, README.md draws it. A value that is no such tree is not encoded here but by V8: one with a cycle, an
+// object that occurs twice, a hole, an instance of a class, or a getter that removes what the encoder has yet to read.
 //
-// word: tag | argument << 4, then by tag:
-//   SPECIAL   argument: which one                    SMALL   argument: the integer
-//   INTEGER   the integer                            DOUBLE  two words
-//   BIGINT    two words                              ASCII, WIDE  argument: length in bytes; the bytes, padded to a word
-//   ARRAY     argument: length; the items            LOOSE   argument: how many; key, value, key, value …
-//   OBJECT    argument: words of the shape; those; the values      AGAIN   argument: which shape of this message; the values
-//   GONE      what was there when its object was begun, and was removed by a getter: no such key, or a hole
+// word: tag | argument << 4
+//
+// tag          argument                        words that follow
+// SPECIAL      index in SPECIALS               none
+// SMALL        the integer, 28 bits, signed    none
+// INTEGER      unused                          1: the integer
+// DOUBLE       unused                          2: its bits
+// BIGINT       unused                          2: its 64 bits, signed
+// ASCII        length in bytes                 the bytes, padded to a word
+// WIDE         length in bytes                 two bytes per UTF-16 unit, padded to a word
+// ARRAY        number of items                 the items
+// DICTIONARY   number of properties            key, value, key, value …
+// OBJECT       words of its key set            the key set (key-sets.ts), then the values in its order
+// SAME_KEYS    number of a key set that this   the values in its order
+//              message has described
 import { types } from 'node:util'
-import { describeShape, shapeOf, shapeWith, type Shape } from './key-sets.js'
-import { decodeAscii, decodeWide, writeAscii, writeWide } from './text.js'
+import { keySetOf, type KeySet } from './key-sets.js'
+import { writeAscii, writeWide } from './text.js'
 
-const SPECIAL = 0
-const SMALL = 1
-const INTEGER = 2
-const DOUBLE = 3
-const BIGINT = 4
-const ASCII = 5
-const WIDE = 6
-const ARRAY = 7
-const LOOSE = 8
-const OBJECT = 9
-const AGAIN = 10
-const GONE = 11
+export const SPECIAL = 0
+export const SMALL = 1
+export const INTEGER = 2
+export const DOUBLE = 3
+export const BIGINT = 4
+export const ASCII = 5
+export const WIDE = 6
+export const ARRAY = 7
+export const DICTIONARY = 8
+export const OBJECT = 9
+const SAME_KEYS = 10
 
-const SPECIALS = [undefined, null, true, false] as const
+export const SPECIALS = [undefined, null, true, false] as const
 const [, NULL, TRUE, FALSE] = SPECIALS.map((_, index) => SPECIAL | (index << 4)) as [number, number, number, number]
 
-/** What an argument holds. */
-const MOST = 2 ** 27 - 1
-const DEEPEST = 200
-const FEW = 16
+/** Items, properties, or bytes of a text. An argument has 28 bits; this fits whether it is read as signed or not. */
+const MAX_ARGUMENT = 2 ** 27 - 1
+/** Levels of nesting. Encoding and decoding are recursive. */
+const MAX_DEPTH = 200
+/** Objects that are looked up in a list; beyond, a Set is faster. */
+const MAX_LISTED = 16
+/** Words that an encoder may keep between messages: one megabyte. */
+const MAX_KEPT_WORDS = 2 ** 18
 
-const double = new Float64Array(1)
-const bigint = new BigInt64Array(double.buffer)
-const halves = new Int32Array(double.buffer)
+/** To turn a number or a bigint into two words, and back. */
+export const double: Float64Array = new Float64Array(1)
+export const bigint: BigInt64Array = new BigInt64Array(double.buffer)
+export const halves: Int32Array = new Int32Array(double.buffer)
 
 export class TreeEncoder {
   words: Int32Array = new Int32Array(1024)
   #bytes: Buffer = Buffer.from(this.words.buffer as ArrayBuffer)
   #at = 0
-  /** Objects met so far: the first few in a list, the others in a set. */
-  readonly #few: object[] = []
-  #many: Set<object> | undefined
-  readonly #shapes: Shape[] = []
+  /** The objects met so far: in a list, or all of them in a Set once there are more than MAX_LISTED. */
+  readonly #listed: object[] = []
+  #met: Set<object> | undefined
+  /** The key sets that this message has described, by number. */
+  readonly #keySets: KeySet[] = []
 
   /** In bytes. */
   get length(): number {
     return this.#at * 4
   }
 
-  /** Whether it has grown so much that it should not be kept. */
+  /** Whether it has grown too large to be kept for the next message. */
   get isLarge(): boolean {
-    return this.words.length > 2 ** 18
+    return this.words.length > MAX_KEPT_WORDS
   }
 
-  /** Encode into `words`. Whether it could: otherwise what is there means nothing. */
+  /** Encode into `words`. @returns whether the value is a tree; if not, `words` holds nothing of use */
   encode(value: unknown): boolean {
     this.#at = 0
     try {
@@ -67,16 +81,16 @@ export class TreeEncoder {
   }
 
   /**
-   * As `encode`, for an array of trees that have nothing to do with one another: what occurs in two of them, is written twice.
-   * @param most bytes, about: longer ones are not encoded
+   * As `encode`, for an array of independent trees: an object that occurs in two of them is written twice.
+   * @param maxBytes stop, and return false, once a tree has ended beyond this length
    */
-  encodeApart(trees: readonly unknown[], most: number): boolean {
+  encodeApart(trees: readonly unknown[], maxBytes: number): boolean {
     this.#at = 0
     try {
       this.words[this.#at++] = ARRAY | (trees.length << 4)
       for (const tree of trees) {
-        if (!this.#value(tree, 1) || this.length > most) return false
-        this.#forget()
+        if (!this.#value(tree, 1) || this.length > maxBytes) return false
+        this.#forgetObjects()
       }
       return true
     } finally {
@@ -84,19 +98,19 @@ export class TreeEncoder {
     }
   }
 
-  /** Even when a getter has thrown. */
+  /** Runs even when a getter has thrown. */
   #end(): void {
-    this.#forget()
-    for (const shape of this.#shapes) if (shape.encoder === this) shape.encoder = undefined
-    this.#shapes.length = 0
+    this.#forgetObjects()
+    for (const keySet of this.#keySets) if (keySet.encoder === this) keySet.encoder = undefined
+    this.#keySets.length = 0
   }
 
-  #forget(): void {
-    this.#few.length = 0
-    this.#many = undefined
+  #forgetObjects(): void {
+    this.#listed.length = 0
+    this.#met = undefined
   }
 
-  /** A string alone, without a tag. Whether it is ASCII. */
+  /** Encode a string alone, without a tag. @returns whether it is ASCII */
   encodeText(text: string): boolean {
     this.#at = 0
     this.#reserve(text.length + 4)
@@ -105,7 +119,7 @@ export class TreeEncoder {
     return false
   }
 
-  /** Make room for so many words. */
+  /** Make room for `count` more words. */
   #reserve(count: number): void {
     if (this.#at + count <= this.words.length) return
     const words = new Int32Array(Math.max(2 * this.words.length, this.#at + count))
@@ -138,7 +152,7 @@ export class TreeEncoder {
           this.words[this.#at++] = NULL
           return true
         }
-        return depth < DEEPEST && this.#object(value, depth)
+        return depth < MAX_DEPTH && this.#object(value, depth)
       default:
         return false
     }
@@ -165,7 +179,7 @@ export class TreeEncoder {
 
   #text(text: string): boolean {
     const { length } = text
-    if (2 * length > MOST) return false
+    if (2 * length > MAX_ARGUMENT) return false
     this.#reserve((length >> 1) + 2)
     const start = this.#at + 1
     const ascii = writeAscii(text, this.#bytes, start * 4)
@@ -184,157 +198,68 @@ export class TreeEncoder {
     if (types.isProxy(object)) return false
     const keys = Object.keys(object)
     if (isExotic(prototype, object, keys)) return false
-    const shape = shapeOf(keys)
-    if (shape) this.#shape(shape)
-    else if (!this.#loose(keys.length)) return false
+    const keySet = keySetOf(keys)
+    if (keySet) this.#keySet(keySet)
+    else if (!this.#dictionary(keys.length)) return false
     for (const key of keys) {
-      if (!shape && (key === '__proto__' || !this.#text(key))) return false
+      if (!keySet && (key === '__proto__' || !this.#text(key))) return false
       const item = (object as Record<string, unknown>)[key]
-      if (item === undefined && !Object.hasOwn(object, key)) this.#gone()
-      else if (!this.#value(item, depth + 1)) return false
+      if (item === undefined && !Object.hasOwn(object, key)) return false // A getter has removed it.
+      if (!this.#value(item, depth + 1)) return false
     }
     return true
   }
 
-  /** Only a getter can have removed it: nobody else runs meanwhile. */
-  #gone(): void {
-    this.#reserve(1)
-    this.words[this.#at++] = GONE
-  }
-
-  #shape(shape: Shape): void {
-    if (shape.encoder === this) {
-      this.words[this.#at++] = AGAIN | (shape.local << 4)
+  #keySet(keySet: KeySet): void {
+    if (keySet.encoder === this) {
+      this.words[this.#at++] = SAME_KEYS | (keySet.number << 4)
       return
     }
-    const { words: description } = shape
+    const { words: description } = keySet
     this.#reserve(description.length + 1)
     const { words } = this
     words[this.#at++] = OBJECT | (description.length << 4)
     for (let i = 0; i < description.length; i++) words[this.#at++] = description[i]!
-    shape.encoder = this
-    shape.local = this.#shapes.length
-    this.#shapes.push(shape)
+    keySet.encoder = this
+    keySet.number = this.#keySets.length
+    this.#keySets.push(keySet)
   }
 
-  #loose(count: number): boolean {
-    this.words[this.#at++] = LOOSE | (count << 4)
-    return count <= MOST
+  #dictionary(count: number): boolean {
+    this.words[this.#at++] = DICTIONARY | (count << 4)
+    return count <= MAX_ARGUMENT
   }
 
   #array(items: unknown[], depth: number): boolean {
     const { length } = items
-    // Holes and properties beside the items show in the keys, of which the indices come first.
+    // Holes and named properties show in the keys, of which the indices come first.
     const keys = Object.keys(items)
     if (keys.length !== length || (length > 0 && keys[length - 1] !== String(length - 1))) return false
-    if (length > MOST || types.isProxy(items)) return false
+    if (length > MAX_ARGUMENT || types.isProxy(items)) return false
     this.words[this.#at++] = ARRAY | (length << 4)
     for (let i = 0; i < length; i++) {
       const item = items[i]
-      if (item === undefined && !Object.hasOwn(items, i)) this.#gone()
-      else if (!this.#value(item, depth + 1)) return false
+      if (item === undefined && !Object.hasOwn(items, i)) return false // A getter has removed it.
+      if (!this.#value(item, depth + 1)) return false
     }
     return true
   }
 
   #isNew(object: object): boolean {
-    const few = this.#few
-    if (this.#many === undefined) {
-      for (let i = 0; i < few.length; i++) if (few[i] === object) return false
-      if (few.length < FEW) few.push(object)
-      else this.#many = new Set(few).add(object)
+    const listed = this.#listed
+    if (this.#met === undefined) {
+      for (let i = 0; i < listed.length; i++) if (listed[i] === object) return false
+      if (listed.length < MAX_LISTED) listed.push(object)
+      else this.#met = new Set(listed).add(object)
       return true
     }
-    const { size } = this.#many
-    return this.#many.add(object).size > size
+    const { size } = this.#met
+    return this.#met.add(object).size > size
   }
 }
 
-/** Whether an object with a plain one's prototype is of a kind that structured clone refuses: `arguments`, or a module's exports. */
+/** Whether an object with a plain object's prototype is one that structured clone refuses: `arguments`, or a module's exports. */
 function isExotic(prototype: unknown, object: object, keys: readonly string[]): boolean {
   if (prototype === null) return types.isModuleNamespaceObject(object)
   return (keys.length === 0 || keys[0] === '0') && types.isArgumentsObject(object)
-}
-
-// Of the tree that is decoded just now. Decoding runs nobody's code.
-let words: Int32Array = new Int32Array(0)
-let at = 0
-const shapes: Shape[] = []
-let someGone = false
-
-/** Stands for what is gone until the tree is whole. */
-const nothing = Symbol('gone')
-
-export function decodeTree(encoded: Int32Array): unknown {
-  words = encoded
-  at = 0
-  shapes.length = 0
-  someGone = false
-  const root = next()
-  if (someGone) removeGone(root)
-  return root
-}
-
-function removeGone(tree: unknown): void {
-  if (typeof tree !== 'object' || tree === null) return
-  for (const key of Object.keys(tree)) {
-    const item: unknown = Reflect.get(tree, key)
-    if (item === nothing) Reflect.deleteProperty(tree, key)
-    else removeGone(item)
-  }
-}
-
-function next(): unknown {
-  const word = words[at++]!
-  const argument = word >>> 4
-  switch (word & 15) {
-    case SPECIAL:
-      return SPECIALS[argument]
-    case SMALL:
-      return word >> 4
-    case INTEGER:
-      return words[at++]
-    case DOUBLE:
-      pair()
-      return double[0]
-    case BIGINT:
-      pair()
-      return bigint[0]
-    case ASCII: {
-      const start = at * 4
-      at += (argument + 3) >> 2
-      return decodeAscii(words, start, argument)
-    }
-    case WIDE: {
-      const start = at * 4
-      at += (argument + 3) >> 2
-      return decodeWide(words, start, argument)
-    }
-    case ARRAY: {
-      const items: unknown[] = []
-      for (let i = 0; i < argument; i++) items.push(next())
-      return items
-    }
-    case LOOSE: {
-      const object: Record<string, unknown> = {}
-      for (let i = 0; i < argument; i++) object[next() as string] = next()
-      return object
-    }
-    case OBJECT: {
-      const shape = shapeWith(words, at, argument) ?? describeShape(words, at)
-      at += argument
-      shapes.push(shape)
-      return shape.make(next)
-    }
-    case GONE:
-      someGone = true
-      return nothing
-    default:
-      return shapes[argument]!.make(next)
-  }
-}
-
-function pair(): void {
-  halves[0] = words[at++]!
-  halves[1] = words[at++]!
 }
