@@ -1,94 +1,98 @@
-// Values to bytes and back, equal to what `structuredClone` gives. Numbers, strings, and the bytes of typed arrays have forms of
-// their own; trees of plain objects and arrays are encoded by codec-tree.ts; all else is V8's, which is structured clone itself:
-// its identities, cycles, errors and all (codec-v8.ts).
+// Values to bytes and back, equal to what `structuredClone` gives. Numbers, strings and the bytes of typed arrays have forms of
+// their own; trees of plain objects and arrays are encoded by tree.ts; everything else by V8 (v8.ts), which is structured clone
+// itself, with its identities, cycles and errors. README.md lists the forms.
 //
-// Two differences from structuredClone, on purpose: of a typed array that is a part of a larger buffer, only that part is sent;
-// and a getter in a value that turns out to be no tree is called again by V8, which has to begin anew.
+// Two deliberate differences from structuredClone: of a typed array that is part of a larger buffer, only its own bytes are sent;
+// and V8 starts anew with a value that turns out to be no tree, so that its getters are called again.
 import { TreeEncoder } from './tree.js'
 import { decodeTree } from './tree-decoder.js'
 import { decodeAny, encodeAny } from './v8.js'
-import { arrayTypes, bytesOf, typeOfArray } from './typed-arrays.js'
+import { arrayTypes, ownBytes, typeOfArray } from './typed-arrays.js'
 import { decodeAscii, decodeWide } from './text.js'
 import type { Frame } from './frame.js'
 
 export { decodeTree }
 
-// Tags of frames. From BYTES on: a typed array, or ArrayBuffer, by its place in `arrayTypes`.
-const NUMBER = 0
-const TREE = 1
-const ANY = 2
-const ASCII = 3
-const WIDE = 4
-const BYTES = 8
+// Tags of frames. A typed array or ArrayBuffer has BYTES_FRAME plus its index in `arrayTypes`.
+const NUMBER_FRAME = 0
+const TREE_FRAME = 1
+const V8_FRAME = 2
+const ASCII_FRAME = 3
+const WIDE_FRAME = 4
+const BYTES_FRAME = 8
 
-const double = new Float64Array(1)
-const doubleWords = new Int32Array(double.buffer)
-const none = new Int32Array(0)
+const numberScratch = new Float64Array(1)
+const numberWords = new Int32Array(numberScratch.buffer)
+const noWords = new Int32Array(0)
 
-let encoder = new TreeEncoder()
-let encoding = false
+let treeEncoder = new TreeEncoder()
+let isEncoding = false
 
-// Every number is encoded in this one.
-const numberFrame: Frame = { tag: NUMBER, length: 8, words: doubleWords, from: 0, bytes: undefined }
+/** Shared by all numbers. */
+const numberFrame: Frame = { tag: NUMBER_FRAME, length: 8, words: numberWords, from: 0, bytes: undefined }
 
 /**
- * Encode a value. What is returned is overwritten by the next call: write it, or `keep` it.
- * @param root how the value is called in the path of an error
- * @throws DataCloneError
+ * Encode a value. The next call overwrites the frame: write it at once, or `keep` it.
+ * @param root what the path of an error calls the value
+ * @throws DataCloneError (ERR_MANYHANDS_DATA_CLONE) the value cannot be cloned, or cannot be had as bytes; or whatever its getter throws
  */
 export function encode(value: unknown, root = 'value'): Frame {
   if (typeof value === 'number') {
-    double[0] = value
+    numberScratch[0] = value
     return numberFrame
   }
-  if (encoding) return encodeWith(new TreeEncoder(), value, root) // A getter of a value that is being encoded has called.
-  encoding = true
+  if (isEncoding) return encodeWith(new TreeEncoder(), value, root) // Called by a getter of the value being encoded.
+  isEncoding = true
   try {
-    return encodeWith(encoder, value, root)
+    return encodeWith(treeEncoder, value, root)
   } finally {
-    encoding = false
-    if (encoder.isLarge) encoder = new TreeEncoder()
+    isEncoding = false
+    if (treeEncoder.isLarge) treeEncoder = new TreeEncoder()
   }
 }
 
-/** A tree of plain objects and arrays alone, as words of its own; `undefined`: the value is no such tree. See codec-tree.ts. */
+/** The words of a tree, to be read by `decodeTree`; `undefined` if the value is no tree. */
 export function encodeTree(value: object): Int32Array<ArrayBuffer> | undefined {
   return wordsOf((tree) => tree.encode(value))
 }
 
-/** As `encodeTree`, for an array of trees that are to have nothing in common when they arrive, and not more than `most` bytes. */
-export function encodeTreesApart(trees: readonly unknown[], most: number): Int32Array<ArrayBuffer> | undefined {
-  return wordsOf((tree) => tree.encodeApart(trees, most))
+/** As `encodeTree`, for an array of trees that share nothing when they arrive; `undefined` also if they take more than `maxBytes`. */
+export function encodeTreesApart(trees: readonly unknown[], maxBytes: number): Int32Array<ArrayBuffer> | undefined {
+  return wordsOf((tree) => tree.encodeApart(trees, maxBytes))
 }
 
 function wordsOf(encodeIn: (tree: TreeEncoder) => boolean): Int32Array<ArrayBuffer> | undefined {
-  const tree = encoding ? new TreeEncoder() : encoder
-  const outer = encoding
-  encoding = true
+  const isNested = isEncoding
+  const tree = isNested ? new TreeEncoder() : treeEncoder
+  isEncoding = true
   try {
     return encodeIn(tree) ? tree.words.slice(0, tree.length / 4) : undefined
   } finally {
-    encoding = outer
-    if (encoder.isLarge && !outer) encoder = new TreeEncoder()
+    isEncoding = isNested
+    if (treeEncoder.isLarge && !isNested) treeEncoder = new TreeEncoder()
   }
 }
 
 function encodeWith(tree: TreeEncoder, value: unknown, root: string): Frame {
   if (typeof value === 'string') {
-    const ascii = tree.encodeText(value)
-    return { tag: ascii ? ASCII : WIDE, length: ascii ? value.length : 2 * value.length, words: tree.words, from: 0, bytes: undefined } // prettier-ignore
+    const isAscii = tree.encodeText(value)
+    return wordsFrame(tree, isAscii ? ASCII_FRAME : WIDE_FRAME, isAscii ? value.length : 2 * value.length)
   }
   const type = typeOfArray(value)
-  if (type >= 0) return bytesFrame(BYTES + type, bytesOf(value as ArrayBufferView))
-  if (tree.encode(value)) return { tag: TREE, length: tree.length, words: tree.words, from: 0, bytes: undefined }
-  return bytesFrame(ANY, encodeAny(value, root))
+  if (type >= 0) return bytesFrame(BYTES_FRAME + type, ownBytes(value as ArrayBufferView))
+  if (tree.encode(value)) return wordsFrame(tree, TREE_FRAME, tree.length)
+  return bytesFrame(V8_FRAME, encodeAny(value, root))
+}
+
+function wordsFrame({ words }: TreeEncoder, tag: number, length: number): Frame {
+  return { tag, length, words, from: 0, bytes: undefined }
 }
 
 function bytesFrame(tag: number, bytes: Uint8Array): Frame {
-  return { tag, length: bytes.length, words: none, from: 0, bytes }
+  return { tag, length: bytes.length, words: noWords, from: 0, bytes }
 }
 
-/** A copy of a frame that stays as it is. */
+/** A copy of a frame, on memory of its own. */
 export function keep({ tag, length, words, from, bytes }: Frame): Frame {
   return bytes
     ? bytesFrame(tag, new Uint8Array(bytes))
@@ -97,8 +101,9 @@ export function keep({ tag, length, words, from, bytes }: Frame): Frame {
 
 /**
  * The value of a frame.
- * @param inbox its payload, where it is short: to be copied
- * @param large its payload, where it is long: to be kept
+ * @param inbox a short payload, which is copied
+ * @param large a long payload, which the value may keep; `inbox` is not used then
+ * @throws DataCloneError (ERR_MANYHANDS_DATA_CLONE) V8 cannot read it in this thread
  */
 export function decode(
   tag: number,
@@ -106,22 +111,22 @@ export function decode(
   inbox: Int32Array,
   large: Uint8Array<ArrayBuffer> | undefined,
 ): unknown {
-  if (tag === NUMBER) {
-    doubleWords[0] = inbox[0]!
-    doubleWords[1] = inbox[1]!
-    return double[0]
+  if (tag === NUMBER_FRAME) {
+    numberWords[0] = inbox[0]!
+    numberWords[1] = inbox[1]!
+    return numberScratch[0]
   }
   const words = large ? new Int32Array(large.buffer, 0, large.length >> 2) : inbox
   switch (tag) {
-    case TREE:
+    case TREE_FRAME:
       return decodeTree(words)
-    case ASCII:
+    case ASCII_FRAME:
       return decodeAscii(words, 0, length)
-    case WIDE:
+    case WIDE_FRAME:
       return decodeWide(words, 0, length)
     default: {
       const bytes = large ?? new Uint8Array(inbox.buffer as ArrayBuffer, 0, length).slice()
-      return tag === ANY ? decodeAny(bytes) : arrayTypes[tag - BYTES]!.over(bytes.buffer)
+      return tag === V8_FRAME ? decodeAny(bytes) : arrayTypes[tag - BYTES_FRAME]!.over(bytes.buffer)
     }
   }
 }

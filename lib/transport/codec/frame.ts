@@ -1,13 +1,13 @@
-// A frame: an encoded value, as the codec gives it and a ring takes it.
+// A frame: an encoded value, as the codec makes it and a ring stores it.
 
-/** The payload is words or bytes, and `tag` says how it is decoded. */
+/** The payload is words or bytes; `tag` says how it is decoded. */
 export interface Frame {
   tag: number
-  /** Of the payload, in bytes. */
+  /** Length of the payload in bytes. */
   length: number
   words: Int32Array
   /** Index of the payload's first word. */
   from: number
-  /** The payload, where it is bytes; `words` is not used then. */
+  /** The payload if it is bytes; `words` and `from` are not used then. */
   bytes: Uint8Array | undefined
 }

@@ -1,36 +1,38 @@
-// Values of every kind, by V8's own serializer. Not `v8.serialize`: that makes host objects of typed arrays, which loses that two
-// of them are on one buffer, and that a Buffer is cloned to a Uint8Array.
+// Values of any kind, by V8's own serializer. Not `v8.serialize`: it writes typed arrays as host objects, which loses that two of
+// them are on one buffer, and that structured clone makes a Uint8Array of a Buffer.
 import { Deserializer, Serializer } from 'node:v8'
 import { DataCloneError } from '../../errors.js'
 import { explainCloneFailure, findWithin, isTooDeep, maySend, unreadable } from '../clone-error.js'
 import { isShareable } from '../shareable.js'
 
-/** What Node's types leave out. */
+/** Missing from Node's types. */
 declare const WebAssembly: { readonly Module: Function }
 
 class ValueSerializer extends Serializer {
-  /** What is Node's (a KeyObject, a Blob) and is no bytes: V8 asks. */
+  /** The object of Node's (a KeyObject, a Blob) that V8 asked to have written, and that has no form as bytes. */
   hostObject: object | undefined
 
   _writeHostObject(object: object): never {
     this.hostObject = object
-    throw new TypeError('not to be had as bytes')
+    throw new TypeError('a native object has no form as bytes')
   }
 }
 
-/** @throws DataCloneError */
+/** @throws DataCloneError (ERR_MANYHANDS_DATA_CLONE) the value cannot be cloned, or has no form as bytes */
 export function encodeAny(value: unknown, root: string): Uint8Array {
   const serializer = new ValueSerializer()
   try {
-    refuse(value, root, isNoBytes, (name) => (name === 'Module' ? 'a WebAssembly.Module' : `a shareable (${name})`))
+    refuseWithin(value, root, hasNoBytes, (name) =>
+      name === 'Module' ? 'a WebAssembly.Module' : `a shareable (${name})`,
+    )
     serializer.writeHeader()
     serializer.writeValue(value)
     return serializer.releaseBuffer()
   } catch (failure) {
     if (failure instanceof DataCloneError) throw failure
     if (!isTooDeep(failure)) {
-      refuse(value, root, isSharedMemory, (name) => `a ${name} on shared memory`)
-      refuse(
+      refuseWithin(value, root, isSharedMemory, (name) => `a ${name} on shared memory`)
+      refuseWithin(
         value,
         root,
         (inner) => inner === serializer.hostObject && maySend(inner),
@@ -41,7 +43,7 @@ export function encodeAny(value: unknown, root: string): Uint8Array {
   }
 }
 
-/** @throws DataCloneError */
+/** @throws DataCloneError (ERR_MANYHANDS_DATA_CLONE) V8 cannot read it in this thread */
 export function decodeAny(bytes: Uint8Array): unknown {
   try {
     const deserializer = new Deserializer(bytes)
@@ -52,8 +54,8 @@ export function decodeAny(bytes: Uint8Array): unknown {
   }
 }
 
-/** What V8 would take, but not write. Of a module it writes nothing at all: what comes after it would be read in its place. */
-function isNoBytes(value: object): boolean {
+/** Values that V8 accepts but does not write. Of a module it writes nothing at all: what follows would be read in its place. */
+function hasNoBytes(value: object): boolean {
   return isShareable(value) || value instanceof WebAssembly.Module
 }
 
@@ -61,14 +63,20 @@ function isSharedMemory(value: object): boolean {
   return value instanceof SharedArrayBuffer || (ArrayBuffer.isView(value) && value.buffer instanceof SharedArrayBuffer)
 }
 
-function refuse(value: unknown, root: string, test: (value: object) => boolean, what: (name: string) => string): void {
+/** Throw if something at any depth of the value passes the test. @param describe what the error calls it, by the name of its class */
+function refuseWithin(
+  value: unknown,
+  root: string,
+  test: (value: object) => boolean,
+  describe: (name: string) => string,
+): void {
   const found = findWithin(value, root, test)
   if (!found) return
   const { path } = found
-  // The proxies of a manager have none.
+  // A manager's proxy has no constructor.
   const { name = 'Remote' } = (found.value as { constructor?: { name?: string } }).constructor ?? {}
   throw new DataCloneError(
-    `${path} is ${what(name)}, which cannot go through a Queue: its messages are bytes, and outlive their sender. ` +
+    `${path} is ${describe(name)}, which cannot go through a Queue: its messages are bytes, and outlive their sender. ` +
       `Pass it as an argument of the Process or task, or through a Connection`,
     { path },
   )
