@@ -1,6 +1,6 @@
-// The only user of the global `Atomics`. Every read and write of a word that threads share goes through here, so that a
-// checker can put a controller of its own in this module's place and run the shipped algorithms under any interleaving
-// (spec/explore). One line each: they are inlined, and cost what the builtins cost.
+// The only user of the global `Atomics`. Every access to a word that threads share goes through here, so that spec/explore can
+// replace this module by a controller and run the shipped algorithms under any interleaving. The functions are one line each:
+// V8 inlines them, and they cost what the builtins cost.
 import { availableParallelism } from 'node:os'
 
 /** A view of shared 32-bit words. */
@@ -14,15 +14,15 @@ export const exchange = (words: Words, index: number, value: number): number => 
 export const compareExchange = (words: Words, index: number, expected: number, value: number): number =>
   Atomics.compareExchange(words, index, expected, value)
 
-/** Read a word that no other thread writes now: its lock is held, or it is this thread's own. A tenth of a `load`. */
+/** Read a word that no other thread can write now: this thread holds its lock, or owns it. Costs a tenth of a `load`. */
 export const peek = (words: Words, index: number): number => words[index]!
 
-/** Write a word that no other thread uses now. The next atomic operation publishes it. */
+/** Write a word that no other thread can use now. The next atomic operation publishes it. */
 export const poke = (words: Words, index: number, value: number): void => {
   words[index] = value
 }
 
-/** Block until somebody notifies the word, it no longer holds `seen`, or the time is over. */
+/** Block until the word is notified or `timeoutMs` is over. Returns at once if the word does not hold `seen`. */
 export const waitOn = (
   words: Words,
   index: number,
@@ -30,30 +30,30 @@ export const waitOn = (
   timeoutMs: number,
 ): 'ok' | 'not-equal' | 'timed-out' => Atomics.wait(words, index, seen, timeoutMs)
 
-/** Call back once the word no longer holds `seen`: at once, or when somebody notifies it. Does not keep the thread alive. */
+/** Call back when the word is notified; at once if it does not hold `seen`. Does not keep the thread alive. */
 export function whenChanged(words: Words, index: number, seen: number, callback: () => void): void {
   const waiting = Atomics.waitAsync(words, index, seen)
   if (waiting.async) void waiting.value.then(callback)
   else callback()
 }
 
-/** Wake one of those who wait on the word, the one that has waited longest. */
+/** Wake the waiter that has slept on the word longest. @returns how many were woken: a terminated one counts, too */
 export const notifyOne = (words: Words, index: number): number => Atomics.notify(words, index, 1)
 
-/** Wake whoever waits on the word. */
+/** Wake all waiters of the word. @returns how many */
 export const notifyAll = (words: Words, index: number): number => Atomics.notify(words, index)
 
-/** How often to look before sleeping: a sleep and its wake-up cost 7 µs, a hundred looks one. With one core nothing can change meanwhile. */
-const LOOKS = availableParallelism() > 1 ? 100 : 0
+/** Reads before a sleep. A hundred cost 1 µs, a sleep and its wake-up 7. With one core nothing can change meanwhile. */
+const MAX_SPIN_READS = availableParallelism() > 1 ? 100 : 0
 
-/** Look for a moment whether the word changes, before going to sleep over it. A hint: says nothing that may be relied on. */
+/** Spin for about a microsecond while the word holds `seen`. The reads are plain: confirm a change by an atomic operation. */
 export function spinWhile(words: Words, index: number, seen: number): void {
-  for (let looks = LOOKS; looks > 0 && words[index] === seen; looks--);
+  for (let reads = MAX_SPIN_READS; reads > 0 && words[index] === seen; reads--);
 }
 
-/** As `spinWhile`, for a time. @returns whether the word has changed: as much a hint */
+/** As `spinWhile`, for `ms` milliseconds. @returns whether a plain read saw a change; always false with one core */
 export function changesWithin(words: Words, index: number, seen: number, ms: number): boolean {
-  if (LOOKS === 0) return false
+  if (MAX_SPIN_READS === 0) return false
   const endMs = performance.now() + ms
   do {
     spinWhile(words, index, seen)
@@ -62,7 +62,7 @@ export function changesWithin(words: Words, index: number, seen: number, ms: num
   return false
 }
 
-/** A view of shared integers: of numbers up to 32 bits, of bigints for 64. */
+/** A view of shared integers: numbers up to 32 bits, bigints for 64. */
 export type IntegerView<T extends number | bigint> = T extends bigint
   ? BigInt64Array<SharedArrayBuffer> | BigUint64Array<SharedArrayBuffer>
   : | Int8Array<SharedArrayBuffer>
@@ -74,10 +74,10 @@ export type IntegerView<T extends number | bigint> = T extends bigint
 
 type Change = <T extends number | bigint>(view: IntegerView<T>, index: number, value: T) => T
 
-/** The operations on elements of any width. All but `load` return what was there before. */
+/** The operations on elements of any width. All but `load` and `store` return the previous value. */
 export const elements = Atomics as unknown as {
   load: <T extends number | bigint>(view: IntegerView<T>, index: number) => T
-  /** Returns the value, unlike the others. */
+  /** Returns the new value. */
   store: Change
   add: Change
   sub: Change

@@ -1,12 +1,13 @@
-// Cells: a run of elements of one type in shared memory. Every operation is one atomic step on one element. Atomics knows
-// integers only: a float is read and written through an integer view of the same bytes, and changed by compare-and-swap.
+// Cells: a run of elements of one type in shared memory, with their operations. Each operation is one atomic step on one element.
+// Atomics handles integers only: a float is read and written through an integer view of the same bytes, and changed by
+// compare-and-swap.
 import { inspect } from 'node:util'
 import { elements, type IntegerView } from './atomics.js'
 import type { TypeName, Views } from './element-types.js'
 
 /**
- * The operations. All but `load` and `store` return what was there before. The index must have been checked.
- * @throws TypeError a value that is not of the type, or an operation that the type does not have; nothing was changed
+ * The operations. All but `load` and `store` return the previous value. The caller has checked the index.
+ * @throws TypeError a value of another type, or an operation that the type does not have; nothing was changed
  */
 export interface Cells<T = any> {
   /** The plain typed array over the same memory. */
@@ -22,25 +23,25 @@ export interface Cells<T = any> {
   compareExchange(index: number, expected: T, value: T): T
 }
 
-/** Lay cells over memory that is aligned for them. */
+/** Lay cells over memory. @param byteOffset a multiple of the element's size */
 export function cellsOver(name: TypeName, memory: SharedArrayBuffer, byteOffset: number, length: number): Cells {
   switch (name) {
     case 'int8':
-      return new IntegerCells(new Int8Array(memory, byteOffset, length), checkInteger)
+      return new IntegerCells(new Int8Array(memory, byteOffset, length), asInteger)
     case 'uint8':
-      return new IntegerCells(new Uint8Array(memory, byteOffset, length), checkInteger)
+      return new IntegerCells(new Uint8Array(memory, byteOffset, length), asInteger)
     case 'int16':
-      return new IntegerCells(new Int16Array(memory, byteOffset, length), checkInteger)
+      return new IntegerCells(new Int16Array(memory, byteOffset, length), asInteger)
     case 'uint16':
-      return new IntegerCells(new Uint16Array(memory, byteOffset, length), checkInteger)
+      return new IntegerCells(new Uint16Array(memory, byteOffset, length), asInteger)
     case 'int32':
-      return new IntegerCells(new Int32Array(memory, byteOffset, length), checkInteger)
+      return new IntegerCells(new Int32Array(memory, byteOffset, length), asInteger)
     case 'uint32':
-      return new IntegerCells(new Uint32Array(memory, byteOffset, length), checkInteger)
+      return new IntegerCells(new Uint32Array(memory, byteOffset, length), asInteger)
     case 'int64':
-      return new IntegerCells(new BigInt64Array(memory, byteOffset, length), checkBigInt)
+      return new IntegerCells(new BigInt64Array(memory, byteOffset, length), asBigInt)
     case 'uint64':
-      return new IntegerCells(new BigUint64Array(memory, byteOffset, length), checkBigInt)
+      return new IntegerCells(new BigUint64Array(memory, byteOffset, length), asBigInt)
     case 'float32':
       return new FloatCells(new Float32Array(memory, byteOffset, length), new Int32Array(memory, byteOffset, length))
     case 'float64':
@@ -54,17 +55,17 @@ export function cellsOver(name: TypeName, memory: SharedArrayBuffer, byteOffset:
   }
 }
 
-function checkInteger(value: unknown): number {
+function asInteger(value: unknown): number {
   if (Number.isInteger(value)) return value as number
   throw new TypeError(`${inspect(value)} is not an integer`)
 }
 
-function checkBigInt(value: unknown): bigint {
+function asBigInt(value: unknown): bigint {
   if (typeof value === 'bigint') return value
-  throw new TypeError(`${inspect(value)} is not a bigint, which 64-bit integers are`)
+  throw new TypeError(`${inspect(value)} is not a bigint, as 64-bit integers must be`)
 }
 
-function checkNumber(value: unknown): number {
+function asNumber(value: unknown): number {
   if (typeof value === 'number') return value
   throw new TypeError(`${inspect(value)} is not a number`)
 }
@@ -106,11 +107,11 @@ class IntegerCells<T extends number | bigint> implements Cells<T> {
   }
 }
 
-// One element of each float type and its bits, to turn one into the other.
-const single = new Float32Array(1)
-const singleBits = new Int32Array(single.buffer)
-const double = new Float64Array(1)
-const doubleBits = new BigInt64Array(double.buffer)
+// One element of each float type over its bits, to convert between the two.
+const float32 = new Float32Array(1)
+const float32Bits = new Int32Array(float32.buffer)
+const float64 = new Float64Array(1)
+const float64Bits = new BigInt64Array(float64.buffer)
 
 /** Floats, through an integer view of their bytes. */
 class FloatCells<B extends number | bigint> implements Cells<number> {
@@ -123,8 +124,8 @@ class FloatCells<B extends number | bigint> implements Cells<number> {
     this.view = view
     this.#bits = bits
     const isSingle = view instanceof Float32Array
-    this.#scratch = isSingle ? single : double
-    this.#scratchBits = (isSingle ? singleBits : doubleBits) as unknown as { [index: number]: B }
+    this.#scratch = isSingle ? float32 : float64
+    this.#scratchBits = (isSingle ? float32Bits : float64Bits) as unknown as { [index: number]: B }
   }
   load(index: number): number {
     return this.#fromBits(elements.load(this.#bits, index))
@@ -133,7 +134,7 @@ class FloatCells<B extends number | bigint> implements Cells<number> {
     elements.store(this.#bits, index, this.#toBits(value))
   }
   add(index: number, value: number): number {
-    checkNumber(value)
+    asNumber(value)
     for (;;) {
       const bits = elements.load(this.#bits, index)
       const before = this.#fromBits(bits)
@@ -141,24 +142,24 @@ class FloatCells<B extends number | bigint> implements Cells<number> {
     }
   }
   sub(index: number, value: number): number {
-    return this.add(index, -checkNumber(value))
+    return this.add(index, -asNumber(value))
   }
   and(): never {
-    return refuse('and', 'floats')
+    return refuseOperation('and', 'floats')
   }
   or(): never {
-    return refuse('or', 'floats')
+    return refuseOperation('or', 'floats')
   }
   xor(): never {
-    return refuse('xor', 'floats')
+    return refuseOperation('xor', 'floats')
   }
   exchange(index: number, value: number): number {
     return this.#fromBits(elements.exchange(this.#bits, index, this.#toBits(value)))
   }
-  /** Compares numbers, not bits: 0 is -0, and NaN is NaN, whatever its bits. */
+  /** Compares numbers, not bits: 0 equals -0, and NaN equals NaN. */
   compareExchange(index: number, expected: number, value: number): number {
-    checkNumber(expected)
-    checkNumber(value)
+    asNumber(expected)
+    asNumber(value)
     for (;;) {
       const bits = elements.load(this.#bits, index)
       const before = this.#fromBits(bits)
@@ -171,7 +172,7 @@ class FloatCells<B extends number | bigint> implements Cells<number> {
     return this.#scratch[0]!
   }
   #toBits(value: number): B {
-    this.#scratch[0] = checkNumber(value)
+    this.#scratch[0] = asNumber(value)
     return this.#scratchBits[0]!
   }
   #rounded(value: number): number {
@@ -180,13 +181,13 @@ class FloatCells<B extends number | bigint> implements Cells<number> {
   }
 }
 
-/** How values that are no numbers are kept as integers. */
+/** How values other than numbers are stored as integers. */
 interface Code<T> {
-  /** The type in words, for errors. */
+  /** What errors call values of the type. */
   name: string
   encode(value: unknown): number
   decode(bits: number): T
-  /** Whether the bitwise operations mean something. */
+  /** Whether the type has the bitwise operations. */
   bitwise: boolean
 }
 
@@ -224,10 +225,10 @@ class CodedCells<T> implements Cells<T> {
     elements.store(this.view, index, this.#code.encode(value))
   }
   add(): never {
-    return refuse('add', this.#code.name)
+    return refuseOperation('add', this.#code.name)
   }
   sub(): never {
-    return refuse('sub', this.#code.name)
+    return refuseOperation('sub', this.#code.name)
   }
   and(index: number, value: T): T {
     return this.#code.decode(elements.and(this.view, index, this.#bits('and', value)))
@@ -246,10 +247,10 @@ class CodedCells<T> implements Cells<T> {
     return decode(elements.compareExchange(this.view, index, encode(expected), encode(value)))
   }
   #bits(operation: string, value: T): number {
-    return this.#code.bitwise ? this.#code.encode(value) : refuse(operation, this.#code.name)
+    return this.#code.bitwise ? this.#code.encode(value) : refuseOperation(operation, this.#code.name)
   }
 }
 
-function refuse(operation: string, type: string): never {
+function refuseOperation(operation: string, type: string): never {
   throw new TypeError(`there is no ${operation} for ${type}`)
 }

@@ -1,4 +1,4 @@
-// Type codes: what one element of shared memory is, after Python's array and ctypes.
+// Type codes: the type of an element in shared memory, after Python's array and ctypes.
 //
 // code   name      bytes   JavaScript          view
 //  b B   (u)int8     1     number              Int8Array, Uint8Array
@@ -8,7 +8,7 @@
 //  q Q   (u)int64    8     bigint              BigInt64Array, BigUint64Array
 //  f     float32     4     number              Float32Array
 //  d     float64     8     number              Float64Array
-//  c     char        2     string, one unit    Uint16Array
+//  c     char        2     string of one unit  Uint16Array
 //  ?     bool        1     boolean             Uint8Array
 import { inspect } from 'node:util'
 
@@ -32,12 +32,12 @@ const LETTERS = {
 type Letter = keyof typeof LETTERS
 export type TypeName = (typeof LETTERS)[Letter]
 
-/** A type code: a letter as in Python, or a name. */
+/** The type of an element: a letter as in Python, or a name such as `int32`. */
 export type TypeCode = Letter | TypeName
 
 type NameOf<C extends TypeCode> = C extends Letter ? (typeof LETTERS)[C] : C
 
-/** What an element of that type is in JavaScript. */
+/** An element of that type in JavaScript: a number, bigint, boolean or string. */
 export type ElementOf<C extends TypeCode> =
   NameOf<C> extends 'int64' | 'uint64'
     ? bigint
@@ -65,8 +65,7 @@ export interface Views {
 /** The plain typed array over elements of that type. */
 export type ViewOf<C extends TypeCode> = Views[NameOf<C>]
 
-/** Bytes of an element, by type name. */
-const BYTES: Record<TypeName, number> = {
+const ELEMENT_BYTES: Record<TypeName, number> = {
   int8: 1,
   uint8: 1,
   int16: 2,
@@ -81,17 +80,17 @@ const BYTES: Record<TypeName, number> = {
   bool: 1,
 }
 
-/** The name that a code means. @throws TypeError an unknown code */
+/** The name of a code's type. @throws TypeError an unknown code */
 export function typeNameOf(code: unknown): TypeName {
   if (typeof code === 'string') {
     if (Object.hasOwn(LETTERS, code)) return LETTERS[code as Letter]
-    if (Object.hasOwn(BYTES, code)) return code as TypeName
+    if (Object.hasOwn(ELEMENT_BYTES, code)) return code as TypeName
   }
-  const known = [...Object.keys(LETTERS), ...Object.keys(BYTES)].join(' ')
-  throw new TypeError(`${inspect(code)} is not a type code; there are ${known}`)
+  const known = [...Object.keys(LETTERS), ...Object.keys(ELEMENT_BYTES)].join(' ')
+  throw new TypeError(`${inspect(code)} is not a type code; the type codes are ${known}`)
 }
 
-/** Bytes of an element of that type, which is its alignment, too. */
+/** Size of an element in bytes, which is its alignment as well. */
 export function bytesOf(name: TypeName): number {
-  return BYTES[name]
+  return ELEMENT_BYTES[name]
 }
