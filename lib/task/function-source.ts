@@ -1,9 +1,9 @@
-// Plain functions, sent to a worker by their source. In the caller: what of them can be sent. In the worker: making it a
-// function again. The function arrives without the variables around it.
+// Plain functions, sent by their source. The caller describes a function, or refuses it; the worker compiles it again. It arrives
+// without the variables around it.
 import { types } from 'node:util'
 import { constants, Script } from 'node:vm'
 
-/** A function by its source. */
+/** A function as it is sent by its source. */
 export interface SourceDefinition {
   kind: 'source'
   name: string
@@ -14,13 +14,13 @@ export interface SourceDefinition {
 
 const described = new WeakMap<Function, SourceDefinition>()
 
-/** By name and source: a function that is made anew for every call (an arrow function in a loop) is described once. */
+/** By name and source, so that a function which is made anew for every call (an arrow function in a loop) is parsed once. */
 const recent = new Map<string, SourceDefinition>()
-const RECENT = 200
+const MAX_RECENT = 200
 
 /**
- * Describe a function so that a worker can make it again.
- * @throws TypeError for native and bound functions, classes, and methods that cannot stand alone.
+ * Describe a function so that a worker can compile it.
+ * @throws TypeError a native or bound function, a class, or a method that cannot stand alone
  */
 export function describeSource(fn: Function): SourceDefinition {
   const known = described.get(fn)
@@ -38,13 +38,13 @@ export function describeSource(fn: Function): SourceDefinition {
     throw new TypeError(`${name} is a class, not a function that a worker could call`)
   const definition: SourceDefinition = { kind: 'source', name, source, form: formOf(source, name) }
   described.set(fn, definition)
-  if (recent.size >= RECENT) recent.clear()
+  if (recent.size >= MAX_RECENT) recent.clear()
   recent.set(key, definition)
   return definition
 }
 
 function formOf(source: string, name: string): SourceDefinition['form'] {
-  for (const form of ['expression', 'member'] as const) if (parses(wrap(source, form))) return form
+  for (const form of ['expression', 'member'] as const) if (parses(factoryCode(source, form))) return form
   throw new TypeError(
     `the source of ${name} cannot stand alone (a private method, or one that uses super?); use task() for it`,
   )
@@ -58,15 +58,15 @@ function parses(code: string): boolean {
   }
 }
 
-// `__name` is the helper that esbuild (and with it tsx) puts around functions to keep their names.
-function wrap(source: string, form: SourceDefinition['form']): string {
+/** Code of a function that makes the function. esbuild, and tsx with it, wraps functions in calls of `__name` to keep their names. */
+function factoryCode(source: string, form: SourceDefinition['form']): string {
   return `'use strict'; (__name) => (${form === 'expression' ? source : `{ ${source} }`}\n)`
 }
 
-/** Make the function again, in the global scope of this thread. A dynamic `import()` in it resolves from the working directory. */
+/** Compile the function in the global scope of this thread. A dynamic `import()` in it resolves from the working directory. */
 export function compileSource(definition: SourceDefinition): Function {
   const { name, source, form } = definition
-  const script = new Script(wrap(source, form), {
+  const script = new Script(factoryCode(source, form), {
     filename: `${process.cwd()}/${name} (sent by source)`,
     importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
   })
@@ -80,7 +80,7 @@ export function compileSource(definition: SourceDefinition): Function {
   return (member!.value ?? member!.get ?? member!.set) as Function
 }
 
-/** A method's name may be computed from a variable, too. */
+/** Call `make`; the name of a method may be computed from a variable that is missing here. */
 function evaluate<T>(definition: SourceDefinition, make: () => T): T {
   try {
     return make()
@@ -90,14 +90,14 @@ function evaluate<T>(definition: SourceDefinition, make: () => T): T {
   }
 }
 
-/** A ReferenceError in such a function is mostly a variable that it left behind: say so. */
+/** Say in a ReferenceError that the function was sent without the variables around it: that is its usual cause. */
 export function adviseOnReferenceError(thrown: unknown, { name }: SourceDefinition): void {
   if (!types.isNativeError(thrown) || !(thrown instanceof ReferenceError)) return
   const advice =
     ` (the function ${name} was sent to the worker by its source, without the variables around it:` +
     ' pass what it needs as arguments, or define it with task(import.meta.url, …))'
   const { message, stack = '' } = thrown
-  // It may be frozen: then it stays as it is.
+  // A frozen error stays as it is.
   Reflect.set(thrown, 'message', message + advice)
   Reflect.set(
     thrown,

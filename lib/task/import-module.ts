@@ -1,10 +1,10 @@
-// Importing a module that a caller named: by URL, or by package name.
+// Imports a module that a caller named: by URL, or by package name.
 import { constants, Script } from 'node:vm'
 
-/** What a module exports, by name. */
+/** The exports of a module, by name. */
 export type Exports = Record<string, unknown>
 
-/** Import a module. A package name means the package that the program sees, not one that happens to lie beside this file. */
+/** Import a module. A package name is resolved from the working directory, as the program would, not from this file. */
 export async function importFrom(module: string): Promise<Exports> {
   if (/^[a-z][a-z+.-]+:/i.test(module)) return (await import(module)) as Exports
   const script = new Script(`import(${JSON.stringify(module)})`, {

@@ -1,24 +1,29 @@
-// Loading a target in a thread that blocks, and so cannot await an import.
+// Loads a target without awaiting, for a thread that blocks: its module is required instead of imported.
 import { createRequire } from 'node:module'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { TaskNotFoundError } from '../errors.js'
 import { compileSource } from './function-source.js'
+import type { Exports } from './import-module.js'
 import type { Definition } from './target.js'
-import { registeredTasks } from './task.js'
+import { findExport, findTask, registeredTasks } from './task.js'
 
 /**
- * As `loadTarget`. A module that this thread has not imported is required.
- * @throws TaskNotFoundError the module has no such task; whatever the module throws
+ * As `loadTarget`, but synchronous.
+ * @throws TaskNotFoundError (ERR_MANYHANDS_TASK_NOT_FOUND) the module has no such task
+ * @throws whatever the module throws, and Node's ERR_REQUIRE_ASYNC_MODULE if it has a top-level await
  */
 export function loadTargetSync(definition: Definition): Function {
   if (definition.kind === 'source') return compileSource(definition)
   const { kind, module, name } = definition
-  const registered = () => (kind === 'task' ? registeredTasks(module).get(name) : undefined)
-  const fn = registered() ?? requireModule(module)[name] ?? registered()
-  if (typeof fn !== 'function') throw new TaskNotFoundError(`${module} has no task of the name ${name}`)
-  return fn
+  if (kind === 'export') return findExport(requireModule(module), module, name)
+  const registered = registeredTasks(module).get(name)
+  if (registered) return registered
+  requireModule(module)
+  return findTask(module, name)
 }
 
-function requireModule(module: string): Record<string, unknown> {
-  return createRequire(import.meta.url)(fileURLToPath(module)) as Record<string, unknown>
+/** A package name is resolved from the working directory, as `importFrom` does. */
+function requireModule(module: string): Exports {
+  const require = createRequire(join(process.cwd(), 'tasksFrom'))
+  return require(module.startsWith('file:') ? fileURLToPath(module) : module) as Exports
 }

@@ -1,25 +1,26 @@
-// From what the caller wants run to what a worker is told, and back to a function in the worker.
+// Targets: from the function that a caller wants run to a definition that can be sent, and back to a function in the worker.
 import { inspect } from 'node:util'
-import { BootstrapError } from '../errors.js'
+import { guardImport } from './import-guard.js'
 import { importFrom, type Exports } from './import-module.js'
 import { inheritLoader } from './tsx-loader.js'
 import { adviseOnReferenceError, compileSource, describeSource, type SourceDefinition } from './function-source.js'
 import { definitionOfTask, findExport, findTask, registeredTasks, type ModuleDefinition, type Target } from './task.js'
 
-/** What a worker is told to run. */
+/** A target as it is sent: a function by module and name, or by its source. */
 export type Definition = ModuleDefinition | SourceDefinition
 
 /**
- * Describe a target for a worker.
- * @throws TypeError not a function, or one that cannot be sent.
+ * The definition of a target.
+ * @throws TypeError not a function, or a function that cannot be sent
  */
 export function define(target: Target): Definition {
   if (typeof target !== 'function') throw new TypeError(`a target must be a task or a function, not ${inspect(target)}`)
   return definitionOfTask(target) ?? describeSource(target)
 }
 
-/** The module of a task could not be imported: no task of it can ever run in this thread. */
+/** Thrown when the module of a task cannot be imported: none of its tasks can ever run in this thread. */
 export class ImportFailure {
+  /** What the import threw. */
   readonly reason: unknown
   constructor(reason: unknown) {
     this.reason = reason
@@ -29,8 +30,9 @@ export class ImportFailure {
 const loaded = new Map<string, Function>()
 
 /**
- * The function that a definition means, in the thread that is to run it.
- * @throws ImportFailure the module cannot be imported; TaskNotFoundError it has no such task.
+ * The function of a definition, in the thread that is to run it.
+ * @throws ImportFailure the module cannot be imported
+ * @throws TaskNotFoundError (ERR_MANYHANDS_TASK_NOT_FOUND) the module has no such task
  */
 export async function loadTarget(definition: Definition): Promise<Function> {
   const key =
@@ -44,7 +46,7 @@ export async function loadTarget(definition: Definition): Promise<Function> {
   return fn
 }
 
-/** Run a loaded target. A promise that it returns is awaited. */
+/** Run a loaded target, and await what it returns. */
 export async function runTarget(definition: Definition, fn: Function, args: unknown[]): Promise<unknown> {
   try {
     return await fn(...args)
@@ -54,44 +56,25 @@ export async function runTarget(definition: Definition, fn: Function, args: unkn
   }
 }
 
-/** What was thrown by a function that was sent by its source may want a word of advice. */
+/** Add advice to a ReferenceError if the function was sent by its source. */
 export function advise(definition: Definition, thrown: unknown): void {
   if (definition.kind === 'source') adviseOnReferenceError(thrown, definition)
 }
 
 async function findInModule({ kind, module, name }: ModuleDefinition): Promise<Function> {
-  if (kind === 'export') return findExport(await importModule(module), module, name)
+  if (kind === 'export') return findExport(await importTaskModule(module), module, name)
   const known = registeredTasks(module).get(name)
   if (known) return known
-  await importModule(module)
+  await importTaskModule(module)
   return findTask(module, name)
 }
 
-/** The modules that this thread is importing on behalf of somebody else. */
-const importing = new Set<string>()
-
-async function importModule(module: string): Promise<Exports> {
-  importing.add(module)
+async function importTaskModule(module: string): Promise<Exports> {
   try {
-    return await importFrom(module)
+    return await guardImport(module, () => importFrom(module))
   } catch (reason) {
-    // Its stack knows only Node's loader, not the file.
+    // The stack of a SyntaxError names only Node's loader, not the file.
     if (reason instanceof SyntaxError) Reflect.set(reason, 'stack', `${reason.stack}\n    at import of ${module}`)
     throw new ImportFailure(reason)
-  } finally {
-    importing.delete(module)
   }
-}
-
-/**
- * A worker imports the module that started it. If the module starts work as it is imported, the worker would start workers that
- * import it in turn, without end.
- * @throws BootstrapError
- */
-export function refuseDuringImport(what: string): void {
-  for (const module of importing)
-    throw new BootstrapError(
-      `cannot ${what} while this worker is still importing ${module}:` +
-        ' that module runs again in every worker, so its main part must stand inside if (isMainThread) { … }',
-    )
 }

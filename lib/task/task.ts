@@ -1,20 +1,21 @@
-// What a worker can run: functions named by module and name, whose module the worker imports.
+// Tasks: functions that a worker finds by module and name. It imports the module.
 import { isAbsolute } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { checkFunction } from '../base/validate.js'
 import { TaskNotFoundError } from '../errors.js'
 import { importFrom, type Exports } from './import-module.js'
 
 declare const result: unique symbol
 
-/** A function that a worker can find: by the module that defines it, and its name. Callable as before where it was made. */
+/** A function that a worker can find by its module and name. In the thread that made it, it can be called as any function. */
 export type Task<A extends unknown[] = any[], R = unknown> = ((...args: A) => R | Promise<R>) & {
   readonly [result]?: R
 }
 
-/** What can be handed to a Process or an executor to run. */
+/** A function that a Process or an executor can run: a task, or a self-contained function, which is sent by its source. */
 export type Target<A extends unknown[] = any[], R = unknown> = Task<A, R> | ((...args: A) => R | Promise<R>)
 
-/** The tasks that `tasksFrom` makes of a module's exports. */
+/** The exported functions of a module as tasks, as `tasksFrom` gives them. */
 export type TasksOf<M> = {
   [K in keyof M as M[K] extends ((...args: any[]) => unknown) | ClassTask ? K : never]: M[K] extends (
     ...args: infer A
@@ -23,7 +24,7 @@ export type TasksOf<M> = {
     : M[K]
 }
 
-/** A function by module and name: one that `task` registers when the module is imported, or an export. */
+/** A function by module and name: one that `task` registers as the module is imported, or an export. */
 export interface ModuleDefinition {
   kind: 'task' | 'export'
   module: string
@@ -33,24 +34,24 @@ export interface ModuleDefinition {
 const definitions = new WeakMap<Function, ModuleDefinition>()
 const registry = new Map<string, Map<string, Function>>()
 
-/** A class that a manager can find: by the module that defines it, and its name. */
+/** A class that a manager can find by its module and name. */
 export type ClassTask<A extends unknown[] = any[], T = unknown> = new (...args: A) => T
 
 /**
- * Make a function a task that workers can run. Call it at the top level of the module that defines the function.
- * @param module the module that a worker has to import: `import.meta.url`, `import.meta`, a URL, or an absolute path (`__filename`)
- * @param fn a named function; it need not be exported. In TypeScript, a parameter with a default value needs its type, too
- * @returns the same function, callable as before
- * @throws TypeError an anonymous function, or a name that the module has used for another task
+ * Make a function a task, which workers can run. Call this at the top level of the module that defines the function.
+ * @param module the module that workers import: `import.meta.url`, `import.meta`, a URL, or an absolute path (`__filename`)
+ * @param fn a named function; it need not be exported. In TypeScript, a parameter with a default value needs its type as well
+ * @returns the function itself
+ * @throws TypeError not a function, an anonymous one, or a name that another task of the module has
  */
 export function task<A extends unknown[], R>(
   module: string | URL | ImportMeta,
   fn: (...args: A) => R | Promise<R>,
 ): Task<A, Awaited<R>>
-/** Make a class one of which managers can make objects: see `Manager.create`. */
+/** Make a class a task, of which managers can create objects: see `Manager.create`. */
 export function task<C extends ClassTask>(module: string | URL | ImportMeta, fn: C): C
 export function task(module: string | URL | ImportMeta, fn: Function): Function {
-  if (typeof fn !== 'function') throw new TypeError(`task needs a function, not ${fn === null ? 'null' : typeof fn}`)
+  checkFunction(fn, 'task(module, fn): fn')
   const href = moduleHref(module)
   const { name } = fn
   if (!name)
@@ -59,23 +60,24 @@ export function task(module: string | URL | ImportMeta, fn: Function): Function 
     )
   let tasks = registry.get(href)
   if (!tasks) registry.set(href, (tasks = new Map()))
-  if (tasks.has(name) && tasks.get(name) !== fn) throw new TypeError(`${href} has a task of the name ${name} already`)
+  if (tasks.has(name) && tasks.get(name) !== fn) throw new TypeError(`${href} already has a task named ${name}`)
   tasks.set(name, fn)
   definitions.set(fn, { kind: 'task', module: href, name })
   return fn
 }
 
 /**
- * The exports of any module as tasks: the module need not know this package, and is imported by the workers only (and by a
- * caller that calls such a task itself, which gets a promise).
- * @param module a URL, an absolute path, or a package name (resolved from the working directory)
+ * The exported functions of any module as tasks. The module need not know this package. Workers import it; the caller imports it
+ * only when it calls such a task itself, and gets a promise.
+ * @param module a URL, an absolute path, or a package name, which is resolved from the working directory
+ * @throws TypeError a relative path, or not the name of a module
  */
 export function tasksFrom<M>(module: string | URL): TasksOf<M> {
   const href = moduleHref(module)
   const tasks = new Map<string, Function>()
   return new Proxy(Object.create(null) as TasksOf<M>, {
     get(_, name) {
-      // A `then` would make the whole object a promise to whoever awaits it; a `toJSON` is called by whoever logs it.
+      // With a `then`, `await` would take the object for a promise; JSON.stringify would call a `toJSON`.
       if (typeof name !== 'string' || name === 'then' || name === 'toJSON') return undefined
       let made = tasks.get(name)
       if (!made) {
@@ -89,7 +91,7 @@ export function tasksFrom<M>(module: string | URL): TasksOf<M> {
   })
 }
 
-/** A module's exported function. @throws TaskNotFoundError */
+/** A function among a module's exports. @throws TaskNotFoundError (ERR_MANYHANDS_TASK_NOT_FOUND) */
 export function findExport(exports: Exports, href: string, name: string): Function {
   const fn = exports[name]
   if (typeof fn === 'function') return fn
@@ -97,7 +99,7 @@ export function findExport(exports: Exports, href: string, name: string): Functi
   throw notFound(href, 'exported function', name, functions)
 }
 
-/** A task that the module has registered in this thread. @throws TaskNotFoundError */
+/** A task that the module has registered in this thread. @throws TaskNotFoundError (ERR_MANYHANDS_TASK_NOT_FOUND) */
 export function findTask(href: string, name: string): Function {
   const tasks = registeredTasks(href)
   const fn = tasks.get(name)
@@ -107,7 +109,7 @@ export function findTask(href: string, name: string): Function {
 
 function notFound(href: string, what: string, name: string, has: string[]): TaskNotFoundError {
   const others = has.length > 0 ? `it has ${has.join(', ')}` : 'it has none'
-  return new TaskNotFoundError(`${href} has no ${what} of the name ${name}; ${others}`)
+  return new TaskNotFoundError(`${href} has no ${what} named ${name}; ${others}`)
 }
 
 /** The definition of a task; `undefined` for any other function. */
@@ -119,7 +121,7 @@ export function definitionOfTask(fn: Function): ModuleDefinition | undefined {
 export function registeredTasks(href: string): ReadonlyMap<string, Function> {
   const exact = registry.get(href)
   if (exact) return exact
-  // Loaders and hot reloading give one file several URLs that differ in the query alone.
+  // Loaders and hot reloading give one file several URLs, which differ only in their query.
   const bare = withoutQuery(href)
   for (const [other, tasks] of registry) if (withoutQuery(other) === bare) return tasks
   return new Map()
@@ -136,7 +138,7 @@ function moduleHref(module: unknown): string {
     throw new TypeError(`a module is named by a URL, import.meta or an absolute path, not ${String(module)}`)
   if (/^\.{1,2}\//.test(module))
     throw new TypeError(
-      `a relative module name (${module}) has no base here; write new URL('${module}', import.meta.url)`,
+      `a module cannot be named by a relative path (${module}), which has no base here; use new URL('${module}', import.meta.url)`,
     )
   return isAbsolute(module) ? pathToFileURL(module).href : module
 }

@@ -1,6 +1,6 @@
-// Worker threads inherit the flag `--import tsx`, but tsx registers its hooks in the main thread only (before Node 22.22.3 and
-// 24.11.1), and a worker's import() does without them. So a thread that is to import a program's modules registers tsx itself.
-// Other loaders register themselves in every thread that inherits their flag.
+// Registers tsx in a worker thread. Workers inherit the flag `--import tsx`, but before Node 22.22.3 and 24.11.1 tsx registers its
+// hooks in the main thread only, and a worker's import() runs without them. So a thread that imports a program's modules registers
+// tsx itself. Other loaders register themselves in every thread that inherits their flag.
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -8,7 +8,7 @@ import { isMainThread } from 'node:worker_threads'
 
 let inherited: Promise<void> | undefined
 
-/** Have this thread import what the main thread can. Cheap where there is nothing to do, or it is done. */
+/** Make this thread import what the main thread can. Cheap if there is nothing to do, and from the second call on. */
 export function inheritLoader(): Promise<void> {
   inherited ??= isMainThread ? Promise.resolve() : registerTsx()
   return inherited
@@ -17,16 +17,16 @@ export function inheritLoader(): Promise<void> {
 async function registerTsx(): Promise<void> {
   const flags = [process.env.NODE_OPTIONS ?? '', ...process.execArgv].join(' ')
   for (const [, specifier] of flags.matchAll(/--import[=\s]+(\S*\btsx\b\S*)/g)) {
-    // Where tsx has registered itself, too, both transform, which changes nothing.
     const [home] = /^.*\/tsx\/dist\//.exec(urlOf(specifier!)) ?? []
     if (!home) continue
+    // If tsx has registered itself as well, both transform a module, with the same result.
     const { register } = (await import(`${home}esm/api/index.mjs`)) as { register(): void }
     register()
     return
   }
 }
 
-/** Where such a flag leads. Node has followed it before: it can be resolved, or is none of ours. */
+/** The URL that the flag's specifier leads to; '' for one that cannot be resolved: then it is not tsx's. */
 function urlOf(specifier: string): string {
   if (specifier.startsWith('file:')) return specifier
   try {

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { assert, runNode, suite } from '../harness.js'
 import { ended } from '../process/replies.js'
 
-const test = suite('a module without if (isMainThread)')
+const test = suite('modules without if (isMainThread)')
 const unguarded = fileURLToPath(new URL('../../../spec/fixtures/unguarded.mjs', import.meta.url))
 const advice =
   /BootstrapError: cannot .* while this worker is still importing file:.*unguarded\.mjs: .* if \(isMainThread\)/
@@ -11,7 +11,7 @@ const advice =
 const count = (text: string, part: string) => text.split(part).length - 1
 
 for (const how of ['start', 'async']) {
-  test(`that starts a process (${how}) gets a BootstrapError in its one worker`, async () => {
+  test(`an unguarded module that starts a process (${how}) gets a BootstrapError in its only worker`, async () => {
     const { code, stdout, stderr } = await runNode([unguarded, how])
     assert.is(count(stdout, 'imported in the main thread'), 1)
     assert.is(count(stdout, 'imported in a worker'), 1)
@@ -22,7 +22,7 @@ for (const how of ['start', 'async']) {
   })
 }
 
-test('that submits work gets a BootstrapError, and no chain of workers', async () => {
+test('an unguarded module that submits work gets a BootstrapError, and no chain of workers', async () => {
   const { code, stdout, stderr } = await runNode([unguarded, 'submit'])
   assert.is(count(stdout, 'imported in the main thread'), 1)
   assert.ok(count(stdout, 'imported in a worker') <= 2, stdout)
@@ -31,21 +31,21 @@ test('that submits work gets a BootstrapError, and no chain of workers', async (
   assert.is(code, 1)
 })
 
-test('that starts its process after the import is over is stopped before it has nested deep', async () => {
+test('an unguarded module that starts its process after its import is stopped at 16 nested processes', async () => {
   const later = fileURLToPath(new URL('../../../spec/fixtures/unguarded-later.mjs', import.meta.url))
   const { stderr } = await runNode([later])
   assert.is(count(stderr, 'BootstrapError: cannot start Process-1:'), 1, stderr)
   assert.match(stderr, /process 17 started one by the other; .* if \(isMainThread\)/)
 })
 
-test('is refused before anything is started, with a code', async () => {
+test('an unguarded module ends its process with ERR_MANYHANDS_BOOTSTRAP', async () => {
   const { error, exitcode } = await ended(tasksFrom<{ f(): void }>(unguarded).f)
   assert.is((error as NodeJS.ErrnoException).code, 'ERR_MANYHANDS_BOOTSTRAP')
   assert.match((error as Error).message, 'cannot start Process-')
   assert.is(exitcode, 1)
 })
 
-test('a task may start processes once its module is there', async () => {
+test('a task may start processes once its module is imported', async () => {
   const target = async () => {
     const { Process } = await import('manyhands')
     const child = new Process({ target: () => {} }).start()

@@ -18,7 +18,7 @@ interface Plain {
   default(port: unknown, text: string): void
 }
 
-test('a task is the very function, and runs in its own thread when called there', () => {
+test('a task is the function itself, and runs in the thread that calls it', () => {
   function half(n: number) {
     return n / 2
   }
@@ -37,7 +37,7 @@ test('a worker runs its own copy of the module', async () => {
   assert.is.not(reply.threadId, 0)
 })
 
-test('the module is named by import.meta, a URL object or an absolute path as well', async () => {
+test('the module of a task is named by import.meta, a URL object or an absolute path as well', async () => {
   assert.equal(await Promise.all([tasks.byMeta, tasks.byObject, tasks.byPath].map((target) => replyOf(target))), [
     'by import.meta',
     'by URL object',
@@ -45,7 +45,7 @@ test('the module is named by import.meta, a URL object or an absolute path as we
   ])
 })
 
-test('an arrow has the name of its variable', async () => {
+test('an arrow function as a task has the name of its variable', async () => {
   assert.is(await replyOf(tasks.byArrow), 'an arrow with the name of its variable')
 })
 
@@ -53,12 +53,12 @@ test('a task need not be exported', async () => {
   assert.is(await replyOf(tasks.notExported()), 'not exported')
 })
 
-test('a CommonJS module names itself by __filename', async () => {
+test('a CommonJS module names itself by __filename in task()', async () => {
   const { reply } = createRequire(import.meta.url)(fixture('tasks.cjs').pathname) as { reply: typeof tasks.byUrl }
   assert.equal(await replyOf(reply, [5]), ['from CommonJS', 5])
 })
 
-test('a CommonJS module may require this package, also in a thread of the reserve that is just importing it', async () => {
+test('a CommonJS module may require this package in a warm thread that is still importing it', async () => {
   const program = `
     import tasks from ${JSON.stringify(fixture('tasks.cjs').href)}
     import { setTimeout as pause } from 'node:timers/promises'
@@ -77,16 +77,16 @@ test('a CommonJS module may require this package, also in a thread of the reserv
   assert.equal(ended, { code: 0, signal: null, stdout: '0\n0\n0\n0\n0\n', stderr: '' })
 })
 
-test('a name is taken once per module', async () => {
-  const define = () => task(import.meta.url, function twin() {})
-  define()
-  const error = await thrownBy(define)
+test('a module cannot have two tasks of one name', async () => {
+  const defineTwin = () => task(import.meta.url, function twin() {})
+  defineTwin()
+  const error = await thrownBy(defineTwin)
   assert.instance(error, TypeError)
-  assert.match(error.message, /finding\.spec\.js has a task of the name twin already/)
+  assert.match(error.message, /finding\.spec\.js already has a task named twin/)
   task(new URL('other.js', import.meta.url), function twin() {})
 })
 
-test('an anonymous function is refused where it is defined', async () => {
+test('task() refuses an anonymous function', async () => {
   for (const fn of [() => 1, function () {}, async () => 1]) {
     Object.defineProperty(fn, 'name', { value: '' })
     const error = await thrownBy(() => task(import.meta.url, fn))
@@ -95,20 +95,20 @@ test('an anonymous function is refused where it is defined', async () => {
   }
 })
 
-test('what is not a function is refused where it is defined', async () => {
+test('task() refuses anything but a function', async () => {
   for (const [value, name] of [
     [undefined, 'undefined'],
     [null, 'null'],
-    [{}, 'object'],
-    ['f', 'string'],
+    [{}, '{}'],
+    ['f', "'f'"],
   ] as const) {
     const error = await thrownBy(() => task(import.meta.url, value as never))
     assert.instance(error, TypeError)
-    assert.match(error.message, `task needs a function, not ${name}`)
+    assert.match(error.message, `task(module, fn): fn must be a function, not ${name}`)
   }
 })
 
-test('a module that cannot be found by its name is refused, relative ones with the way to write them', async () => {
+test('task() and tasksFrom() refuse what cannot name a module, a relative path with what to write instead', async () => {
   for (const module of [undefined, null, '', 5, {}]) {
     const error = await thrownBy(() => task(module as never, function f() {}))
     assert.instance(error, TypeError)
@@ -119,12 +119,12 @@ test('a module that cannot be found by its name is refused, relative ones with t
   assert.match(error.message, "new URL('./plain.mjs', import.meta.url)")
 })
 
-test('a task that the module has in the main thread only is not found, and those that it has are named', async () => {
+test('a task that its module defines in the main thread only is not found, and its other tasks are named', async () => {
   const { error, exitcode } = await ended(tasks.onlyInMain!)
   assert.instance(error, TaskNotFoundError)
   const { message, code } = error as TaskNotFoundError
   assert.is(code, 'ERR_MANYHANDS_TASK_NOT_FOUND')
-  assert.match(message, /finding\.tasks\.js has no task of the name onlyInMain2?; it has byUrl2?, byMeta2?, .*secret/)
+  assert.match(message, /finding\.tasks\.js has no task named onlyInMain2?; it has byUrl2?, byMeta2?, .*secret/)
   assert.is(exitcode, 1)
 })
 
@@ -148,23 +148,23 @@ test('tasksFrom imports nothing until a task is run', async () => {
   assert.match((await thrownBy(() => broken.f())).message, 'no good module')
 })
 
-test('a task of tasksFrom, called here, imports the module here and gives a promise', async () => {
+test('a task of tasksFrom that is called here imports the module here and returns a promise', async () => {
   const plain = tasksFrom<Plain>(fixture('plain.mjs'))
   assert.is(await plain.double(4), 8)
   const missing = plain as unknown as { triple(): unknown; limit(): unknown }
   for (const call of [missing.triple, missing.limit]) {
     const error = await thrownBy(() => call())
     assert.instance(error, TaskNotFoundError)
-    assert.match(error.message, /plain\.mjs has no exported function of the name \w+; it has default, double, reply/)
+    assert.match(error.message, /plain\.mjs has no exported function named \w+; it has default, double, reply/)
   }
 })
 
-test('an export that is missing, or is no function, is not found in a worker', async () => {
+test('an export that is missing or no function is not found in a worker', async () => {
   const plain = tasksFrom<Record<'triple' | 'limit', () => void>>(fixture('plain.mjs'))
   for (const target of [plain.triple, plain.limit]) {
     const { error } = await ended(target)
     assert.instance(error, TaskNotFoundError)
-    assert.match((error as Error).message, /has no exported function of the name \w+; it has default, double, reply/)
+    assert.match((error as Error).message, /has no exported function named \w+; it has default, double, reply/)
   }
 })
 
@@ -192,7 +192,7 @@ test('tasksFrom takes a package by its name', async () => {
   assert.is((missing.error as NodeJS.ErrnoException).code, 'ERR_MODULE_NOT_FOUND')
 })
 
-test('awaiting what tasksFrom gives is harmless, and so is showing it', async () => {
+test('what tasksFrom gives can be awaited and printed', async () => {
   const plain = tasksFrom<Plain>(fixture('plain.mjs'))
   assert.is(await Promise.resolve(plain), plain)
   assert.is(await (async () => plain)(), plain)
@@ -207,7 +207,7 @@ test('a module that throws ends the process with what it threw', async () => {
   assert.is(exitcode, 1)
 })
 
-test('a syntax error in a module says in which', async () => {
+test('a syntax error in a module names the module', async () => {
   const { error, exitcode } = await ended(tasksFrom<{ f(): void }>(fixture('syntax-error.mjs')).f)
   assert.instance(error, SyntaxError)
   assert.match((error as Error).stack!, 'syntax-error.mjs')
@@ -220,7 +220,7 @@ test('a module that does not exist ends the process with an error that names it'
   assert.match((error as Error).message, 'nowhere.mjs')
 })
 
-test('a module that never finishes importing can be waited for with a limit, and killed', async () => {
+test('a process whose module never finishes importing can be joined with a timeout, and killed', async () => {
   const process = new Process({ target: tasksFrom<{ never(): void }>(fixture('never.mjs')).never }).start()
   await process.join({ timeout: 150 })
   assert.is(process.isAlive(), true)

@@ -1,4 +1,4 @@
-// Tasks for finding.spec.ts. Every one answers through the port it is given.
+// Tasks for finding.spec.ts. Each answers through the port that it is given.
 import { isMainThread, task, type Task } from 'manyhands'
 import { fileURLToPath } from 'node:url'
 import { threadId, type MessagePort } from 'node:worker_threads'
@@ -35,7 +35,7 @@ const secret = task(import.meta.url, function secret(port: MessagePort) {
   port.postMessage('not exported')
 })
 
-/** The task that the module does not export, as a caller gets hold of it: from a function. */
+/** Gives callers a task that the module does not export. */
 export function notExported(): Task<[MessagePort]> {
   return secret
 }

@@ -8,10 +8,10 @@ import { ended, replyOf } from '../process/replies.js'
 
 const test = suite('functions sent by their source')
 
-/** The function as the worker gets it. */
-const again = (fn: Function) => compileSource(structuredClone(describeSource(fn)))
+/** The function as a worker has it. */
+const compiled = (fn: Function) => compileSource(structuredClone(describeSource(fn)))
 
-test('a process runs an arrow, a function, an async one and a method', async () => {
+test('a process runs arrow functions, functions, async functions and methods by their source', async () => {
   const methods = {
     shorthand(port: MessagePort, n: number) {
       port.postMessage(n)
@@ -39,7 +39,7 @@ test('a process runs an arrow, a function, an async one and a method', async () 
   assert.equal(await Promise.all(targets.map((target, i) => replyOf(target, [i]))), [0, 1, 2, 3, 4, 5])
 })
 
-test('every form of function is made again from its source', async () => {
+test('every form of function is compiled from its source', async () => {
   const key = Symbol('key')
   class Tool {
     static fixed(n: number) {
@@ -84,7 +84,7 @@ test('every form of function is made again from its source', async () => {
     text: (n: number) => n + ')}`${'.length - 4,
   }
   const functions = [...Object.values(odd), odd[Symbol.iterator], Tool.fixed, new Tool().plain]
-  for (const fn of functions) assert.is(await again(fn)(4), 5, String(fn))
+  for (const fn of functions) assert.is(await compiled(fn)(4), 5, String(fn))
   const accessors = {
     set value(seen: number[]) {
       seen.push(1)
@@ -95,18 +95,18 @@ test('every form of function is made again from its source', async () => {
     [key]: 0,
   }
   const { get, set } = Object.getOwnPropertyDescriptor(accessors, 'value')!
-  assert.equal(again(get!)(), [1])
+  assert.equal(compiled(get!)(), [1])
   const seen: number[] = []
-  again(set!)(seen)
+  compiled(set!)(seen)
   assert.equal(seen, [1])
-  const generator = again(function* count(n: number) {
+  const generator = compiled(function* count(n: number) {
     yield n
     yield n + 1
   }) as (n: number) => Iterable<number>
   assert.equal([...generator(1)], [1, 2])
 })
 
-test('helpers of a transpiler that keeps names are there', async () => {
+test('a function that a transpiler has wrapped to keep names runs in a process', async () => {
   const source = `
     import { Process } from 'manyhands'
     const target = (n: number) => {
@@ -131,7 +131,7 @@ test('helpers of a transpiler that keeps names are there', async () => {
   assert.is((await runProgram(minified.code)).stdout, '42 inner declared Kept\n0\n')
 })
 
-test('a variable that was left behind is a ReferenceError with advice', async () => {
+test('a variable from around a function is a ReferenceError with advice', async () => {
   const outside = 5
   function usesOutside() {
     return outside
@@ -162,14 +162,14 @@ test('a method whose name was computed from a variable gets the same advice', as
   assert.match((error as Error).message, 'task(import.meta.url, …)')
 })
 
-test('an error of another class is left as it is', async () => {
+test('an error other than a ReferenceError gets no advice', async () => {
   const { error } = await ended(() => {
     throw new TypeError('outside is not defined')
   })
   assert.is((error as Error).message, 'outside is not defined')
 })
 
-test('native and bound functions, and proxies of functions, are refused in the caller', async () => {
+test('native functions, bound functions and proxies of functions are refused in the caller', async () => {
   function bindable(this: unknown) {
     return this
   }
@@ -217,7 +217,7 @@ test('methods that cannot stand alone are refused in the caller', async () => {
   }
 })
 
-test('what is not a function is refused in the caller, and named', async () => {
+test('a target that is not a function is refused in the caller, and named', async () => {
   for (const [target, name] of [
     [undefined, 'undefined'],
     [null, 'null'],
@@ -230,7 +230,7 @@ test('what is not a function is refused in the caller, and named', async () => {
   }
 })
 
-test('a dynamic import in it finds packages from the working directory', async () => {
+test('a dynamic import in a function by source finds packages from the working directory', async () => {
   const target = async (port: MessagePort) => {
     const { basename } = await import('node:path')
     const { cpuCount } = await import('manyhands')

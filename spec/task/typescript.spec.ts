@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { assert, runNode, suite } from '../harness.js'
 
-const test = suite('a program in TypeScript that holds its own tasks')
+const test = suite('TypeScript programs')
 const inPackage = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.meta.url))
 // tsx obeys the tsconfig of the working directory; this package's own leads to the sources of the package.
 const cwd = inPackage('spec/fixtures/typescript')
@@ -9,7 +9,7 @@ const program = 'program.ts'
 const tsx = fileURLToPath(import.meta.resolve('tsx/cli'))
 const expected = 'twice 21 is 42\ntriple 14 is 42\ntwice 4 is 8\nended with 0, 0, 0 on true\n'
 
-/** The lines, in whatever order processes and the program wrote them. */
+/** The lines in a fixed order: processes and the program write them in any. */
 const sorted = (text: string) => text.split('\n').toSorted().join('\n')
 
 function check({ code, stdout, stderr }: Awaited<ReturnType<typeof runNode>>): void {
@@ -18,16 +18,16 @@ function check({ code, stdout, stderr }: Awaited<ReturnType<typeof runNode>>): v
   assert.is(code, 0)
 }
 
-test('runs under node --import tsx', async () => {
+test('a TypeScript program with tasks of its own runs under node --import tsx', async () => {
   check(await runNode(['--import', 'tsx', program], { cwd }))
 })
 
-test('runs under the tsx command', async () => {
+test('a TypeScript program with tasks of its own runs under the tsx command', async () => {
   check(await runNode([tsx, program], { cwd }))
 })
 
 if ((process.features as { typescript?: unknown }).typescript)
-  test('runs as it is where Node strips types', async () => {
+  test('a TypeScript program with tasks of its own runs unchanged if Node strips types', async () => {
     check(await runNode([program], { cwd }))
   })
 
