@@ -12,7 +12,7 @@ const COUNT = 12_000
 const seed = Date.now() % 2 ** 31
 console.log(`\n# seed ${seed}`)
 
-test('come back from the codec as from structuredClone', () => {
+test('generated values come back from the codec as from structuredClone', () => {
   const values = new Values(randomFrom(seed))
   for (let n = 0; n < COUNT; n++) {
     const value = values.next()
@@ -24,7 +24,7 @@ test('come back from the codec as from structuredClone', () => {
   }
 })
 
-test('come back from a Queue, several in it at a time, as from structuredClone', () => {
+test('generated values come back from a Queue that holds many as from structuredClone', () => {
   const values = new Values(randomFrom(seed + 1))
   const queue = new Queue()
   for (let n = 0; n < COUNT; n += 20) {
@@ -34,7 +34,7 @@ test('come back from a Queue, several in it at a time, as from structuredClone',
   }
 })
 
-test('come back from another thread, which got them and put them again', async () => {
+test('generated values come back from another thread through two Queues', async () => {
   const values = new Values(randomFrom(seed + 2))
   const [there, back] = [new Queue(), new Queue()]
   const echo = new Process({
@@ -46,16 +46,16 @@ test('come back from another thread, which got them and put them again', async (
   for (let n = 0; n < 2000; n += 50) {
     const batch = Array.from({ length: 50 }, () => values.next())
     await there.putMany(batch)
-    // Twice through a clone: what the first one changes (a class), the second leaves.
+    // Two clones: the first may change a value (its class), the second does not.
     for (const value of batch) assertSame(await back.get(), structuredClone(structuredClone(value)))
   }
   there.shutdown()
   await echo.join()
 })
 
-test('come through a Pipe, many in it at a time, as from structuredClone, and from another thread', async () => {
+test('generated values come through a Pipe, and back from another thread, as from structuredClone', async () => {
   const values = new Values(randomFrom(seed + 3))
-  // The whole buffer of a small Buffer is sent, as by structuredClone, and what it shares with others changes meanwhile.
+  // A Buffer is sent with its whole ArrayBuffer, as by structuredClone; in the shared pool, that would change meanwhile.
   Buffer.poolSize = 0
   const [a, b] = Pipe()
   for (let n = 0; n < COUNT; n += 20) {
@@ -79,7 +79,7 @@ test('come through a Pipe, many in it at a time, as from structuredClone, and fr
   await echo.join()
 })
 
-test('of a generator that is not ours come back, too, and shrink where they do not', () => {
+test('values of fast-check come back from the codec as from structuredClone', () => {
   const values = anything({ withBigInt: true, withDate: true, withMap: true, withSet: true, withTypedArray: true, withSparseArray: true, withNullPrototype: true, withBoxedValues: true }) // prettier-ignore
   assert(
     property(values, (value) => assertSame(throughCodec(value), structuredClone(value))),
@@ -87,7 +87,7 @@ test('of a generator that is not ours come back, too, and shrink where they do n
   )
 })
 
-test('come back from a map that returns them, as trees and as what are none', async () => {
+test('generated values come back from a map that returns them', async () => {
   const values = new Values(randomFrom(seed + 4))
   await using executor = new ProcessPoolExecutor({ maxWorkers: 1 })
   for (let n = 0; n < 2000; n += 50) {

@@ -1,8 +1,8 @@
-// Values of every kind that structured clone takes, from a seed: nested, shared, cyclic, and at the edges of each type.
+// Values of every kind that structured clone takes, generated from a seed: nested, shared, cyclic, and at the edges of each type.
 
 export type Random = () => number
 
-/** A generator of numbers from 0 to 1 (mulberry32). */
+/** A generator of numbers from 0 to before 1 (mulberry32). */
 export function randomFrom(seed: number): Random {
   let state = seed >>> 0
   return () => {
@@ -28,10 +28,10 @@ class Point {
   }
 }
 
-/** Makes values, one after another. */
+/** A sequence of values. */
 export class Values {
   readonly #random: Random
-  /** Objects of the value that is being made, to occur in it again. */
+  /** Objects of the value that is being made, which may occur in it again. */
   #made: unknown[] = []
 
   constructor(random: Random) {
@@ -106,7 +106,7 @@ export class Values {
 
   #object(object: Record<string, unknown>, depth: number): unknown {
     this.#keep(object)
-    // Few shapes mostly, so that they come again; many keys rarely.
+    // Mostly few key sets, so that they recur; rarely many keys.
     const count = this.#below(12) === 0 ? this.#below(60) : this.#below(5)
     for (let n = 0; n < count; n++) {
       const key = this.#below(3) > 0 ? KEYS[n % KEYS.length]! : this.#one(KEYS) + this.#below(50)
