@@ -1,35 +1,35 @@
-// The facts that the locks are built upon, as probes: a Node version in which one changes fails here, and says which.
+// Probes of the facts that the code relies on (lib/memory/README.md). A Node version that changes one fails at its test.
 import { build } from 'esbuild'
 import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { assert, runProgram, suite, until } from '../harness.js'
 
-const test = suite('the facts that the locks are built upon')
+const test = suite('facts of Node')
 
 const words = (count = 8) => new Int32Array(new SharedArrayBuffer(4 * count))
 const start = (source: string, workerData: unknown) =>
   new Worker(`const { workerData: w } = require('node:worker_threads'); ${source}`, { eval: true, workerData })
 
-test('1. a thread that is terminated in its sleep takes a wake-up with it that another needs', async () => {
+test('fact 1: a thread that is terminated in its sleep still takes a notify of one', async () => {
   let swallowed = 0
   for (let trial = 0; trial < 30 && swallowed === 0; trial++) {
     const w = words()
     const sleepers = [0, 1].map(() => start('Atomics.add(w, 1, 1); Atomics.wait(w, 0, 0)', w))
     await until(() => w[1] === 2)
-    await new Promise((resolve) => setTimeout(resolve, 2)) // From the count to the sleep it is some instructions.
+    await new Promise((resolve) => setTimeout(resolve, 2)) // A few instructions lie between the count and the sleep.
     const ended = sleepers.map((sleeper) => once(sleeper, 'exit'))
     void sleepers[0]!.terminate()
     assert.is(Atomics.notify(w, 0, 1), 1)
     await ended[0]
-    // If the other still sleeps, so that there is somebody left to wake, the first wake-up is gone.
+    // The other still sleeps, so the terminated one took the first notify.
     if (Atomics.notify(w, 0, 1) === 1) swallowed++
     await ended[1]
   }
   assert.ok(swallowed > 0)
 })
 
-test('2. termination can land between any two atomic operations', async () => {
+test('fact 2: a termination can land between any two atomic operations', async () => {
   let torn = 0
   for (let trial = 0; trial < 30 && torn === 0; trial++) {
     const w = words()
@@ -41,21 +41,21 @@ test('2. termination can land between any two atomic operations', async () => {
   assert.ok(torn > 0)
 })
 
-test('3. a pending waitAsync takes a wake-up that is meant for one', () => {
+test('fact 3: a pending waitAsync takes a notify of one', () => {
   const w = words()
   const pending = Atomics.waitAsync(w, 0, 0)
   assert.is(pending.async, true)
   assert.is(Atomics.notify(w, 0, 1), 1)
 })
 
-test('4. a pending waitAsync does not keep the process alive', async () => {
+test('fact 4: a pending waitAsync does not keep the process alive', async () => {
   const program = `Atomics.waitAsync(new Int32Array(new SharedArrayBuffer(4)), 0, 0); console.log('ended')`
   const { code, stdout } = await runProgram(program)
   assert.is(stdout, 'ended\n')
   assert.is(code, 0)
 })
 
-test('5. copying to shared memory is much slower where source and target lie differently in their 8 bytes', () => {
+test('fact 5: set into shared memory is much slower if source and target differ in their offset mod 8', () => {
   const target = new Uint8Array(new SharedArrayBuffer(2 ** 16 + 8))
   const source = new Uint8Array(2 ** 16)
   const fastest = (offset: number) => {
@@ -70,7 +70,7 @@ test('5. copying to shared memory is much slower where source and target lie dif
   assert.ok(fastest(1) > 2 * fastest(0))
 })
 
-test('6. a message port closes when the thread at its other end is terminated while it is busy', async () => {
+test('fact 6: a message port closes when the thread at its other end is terminated while busy', async () => {
   const { port1, port2 } = new MessageChannel()
   const busy = new Worker(`require('node:worker_threads').workerData; for (;;);`, {
     eval: true,
@@ -83,10 +83,10 @@ test('6. a message port closes when the thread at its other end is terminated wh
   await closed
 })
 
-// 7. A top-level await in what a worker loads at boot has aborted whole programs. That cannot be had at will: here, that there is none.
-test('7. nothing that a worker of this package loads at boot awaits at its top', async () => {
+// A top-level await in what a worker loads at boot can abort the whole program, but not on demand: so this checks that there is none.
+test('fact 7: nothing that a worker of this package loads at boot has a top-level await', async () => {
   for (const entry of readdirSync('workers').filter((file) => file.endsWith('.ts'))) {
-    // What awaits at its top cannot be made a CommonJS module: esbuild refuses.
+    // esbuild refuses to make a CommonJS module of one with a top-level await.
     await build({
       entryPoints: [`workers/${entry}`, 'lib/index.ts'],
       bundle: true,
@@ -101,7 +101,7 @@ test('7. nothing that a worker of this package loads at boot awaits at its top',
   }
 })
 
-test('views of a growable buffer that are of fixed length stay so, and see what is written by another', () => {
+test('a fixed-length view of a growable buffer stays valid when the buffer grows', () => {
   const memory = new SharedArrayBuffer(8, { maxByteLength: 64 })
   const before = new Int32Array(memory, 0, 2)
   memory.grow(16)
@@ -110,7 +110,7 @@ test('views of a growable buffer that are of fixed length stay so, and see what 
   assert.is(before[1], 7)
 })
 
-test('thread ids are never given out twice', async () => {
+test('a thread id is never given out twice', async () => {
   const first = start('', words())
   const { threadId } = first
   await once(first, 'exit')
