@@ -2,8 +2,8 @@
 // their own; trees of plain objects and arrays are encoded by tree.ts; everything else by V8 (v8.ts), which is structured clone
 // itself, with its identities, cycles and errors. README.md lists the forms.
 //
-// Two deliberate differences from structuredClone: of a typed array that is part of a larger buffer, only its own bytes are sent;
-// and V8 starts anew with a value that turns out to be no tree, so that its getters are called again.
+// Two deliberate differences from structuredClone: a typed array as the value itself is sent without the rest of the buffer under
+// it; and V8 starts anew with a value that turns out to be no tree, so that its getters are called again.
 import { TreeEncoder } from './tree.js'
 import { decodeTree } from './tree-decoder.js'
 import { decodeAny, encodeAny } from './v8.js'
