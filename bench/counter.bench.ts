@@ -1,6 +1,6 @@
-// What does counting cost: without care, atomically, and under each lock? First on one thread, where nobody contends (by
-// benchmark.js), beside the two raw Atomics calls that a lock cannot do without; then on two threads at once, beside C++'s
-// std::mutex, Python's Value, and the Mutex of the package multithreading. Every total is asserted, or what it lost is told.
+// What does counting cost: unprotected, atomically, and under each lock? First on one thread, without contention (by benchmark.js),
+// beside the two raw Atomics calls that every lock needs. Then on two threads at once, beside C++'s std::mutex, Python's Value, and
+// the Mutex of the package multithreading. Every total is asserted; for the unprotected counter, the loss is printed.
 import Benchmark from 'benchmark'
 import { isMainThread, Lock, Process, RLock, Semaphore, task, Value } from 'manyhands'
 import assert from 'node:assert/strict'
@@ -15,7 +15,7 @@ import { startPython } from './python.js'
 const ROUNDS = 5
 const BATCH = 1000
 
-/** A counter, and one way to add to it `times` times. */
+/** A counter, and one way to increment it. */
 interface Way {
   name: string
   count(times: number): void
@@ -66,7 +66,7 @@ async function ways(): Promise<Way[]> {
       },
       total: () => raw.counter[0]!,
     },
-    // A loop each: one that serves several locks is optimized for none.
+    // A loop for each lock: V8 optimizes a shared one for none of them.
     {
       name: 'Lock',
       count(times) {
@@ -122,7 +122,7 @@ async function ways(): Promise<Way[]> {
   ]
 }
 
-/** Nanoseconds per increment by benchmark.js, which counts for as long as it likes: the total must be what it counted. */
+/** Nanoseconds per increment. benchmark.js chooses how often it counts; the total must match. */
 function nanoseconds({ name, count, total }: Way): Promise<number> {
   let counted = total()
   return new Promise((resolve) => {
@@ -210,7 +210,7 @@ const contend = task(import.meta.url, async function contend(how: string, times:
       plain[0]!++
       lock.release()
     }
-  // The two begin together; whoever ends last has the time of both.
+  // Both begin together. The longer of the two times is that of the run.
   const took = process.hrtime.bigint() - begun
   for (let seen = shared.nanoseconds.value; seen < took;) {
     const was = shared.nanoseconds.compareExchange(seen, took)
@@ -263,7 +263,7 @@ int main() {
 }
 `
 
-/** Compiled once. `undefined` where there is no g++. */
+/** Compiled once. Empty where there is no g++. */
 function stdMutex(folder: string): Contender[] {
   const [source, program] = [join(folder, 'mutex.cpp'), join(folder, 'mutex')]
   writeFileSync(source, MUTEX_CPP)

@@ -1,5 +1,5 @@
-// What does a small task cost, of 20,000 submitted at once (5000 by the others), and one at a time? Beside the other pools of threads and Python's
-// ProcessPoolExecutor, with two workers each.
+// What does a small task cost, when 20,000 are submitted at once (5000 to the other pools), and one at a time? Beside other thread pools
+// and Python's ProcessPoolExecutor, with two workers each.
 import { isMainThread } from 'manyhands'
 import { measure, report, type Contender } from './measure.js'
 import { pools, type PoolOfAdders } from './peers/pools.js'

@@ -1,5 +1,5 @@
-// What does a method call on a managed object cost, one after the other and pipelined? Beside raw comlink over a MessagePort,
-// which is what the proxies stand on, and Python's Manager().dict(), in calls per second: the more the better.
+// What does a method call on a managed object cost, one after the other and pipelined? Beside raw comlink over a MessagePort, on which
+// the proxies are built, and Python's Manager().dict(). In calls per second: more is better.
 import { wrap } from 'comlink'
 import { Manager } from 'manyhands'
 import { MessageChannel, Worker } from 'node:worker_threads'
@@ -8,7 +8,7 @@ import { startPython } from './python.js'
 
 const ROUNDS = 7
 const CALLS = 4000
-/** So many are under way at the same time. */
+/** Calls under way at the same time. */
 const PIPELINED = 500
 
 const RAW = `

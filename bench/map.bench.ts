@@ -1,5 +1,5 @@
 // How long does it take to map a million numbers, and 100,000 small objects, over a function that does nearly nothing? Beside
-// Python's Pool.map with its automatic chunks; two workers each.
+// Python's Pool.map with its automatic chunks, with two workers each.
 import { isMainThread, ProcessPoolExecutor } from 'manyhands'
 import { measure, report } from './measure.js'
 import { startPython } from './python.js'

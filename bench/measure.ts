@@ -1,4 +1,4 @@
-// Measuring contenders side by side: each round runs every contender once, so that what disturbs the machine disturbs all.
+// Measures contenders side by side: each round runs every contender once, so that a disturbance of the machine hits all of them.
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
@@ -18,17 +18,17 @@ export interface Measured {
   rounds: number[]
 }
 
-/** Nobody pays for the garbage of the one before, nor for what that has left to the event loop. */
+/** Collect the garbage of the contender before, and let the event loop finish its work, so that the next one pays for neither. */
 async function settle(): Promise<void> {
   collectGarbage()
   for (let turns = 0; turns < 3; turns++) await new Promise((resolve) => setImmediate(resolve))
 }
 
-/** Measure all contenders, interleaved. */
+/** Measure all contenders, round by round. */
 export async function measure(contenders: readonly Contender[], roundCount: number): Promise<Measured[]> {
   const rounds = contenders.map((): number[] => [])
   for (let round = 0; round < roundCount; round++) {
-    // There and back, lest one always comes after the same other.
+    // Every second round runs backwards, so that no contender always follows the same other.
     const order = [...contenders.keys()]
     for (const index of round % 2 === 0 ? order : order.toReversed()) {
       await settle()

@@ -1,4 +1,4 @@
-// What does parallelFor cost: against two raw threads that compute half of the range each, and for a body that does nothing?
+// What does parallelFor cost, against two raw threads that each compute half of the range, and for a body that does nothing?
 import { isMainThread, ProcessPoolExecutor, task, type Schedule } from 'manyhands'
 import { once } from 'node:events'
 import { parentPort, Worker } from 'node:worker_threads'
@@ -6,7 +6,7 @@ import { measure, report, type Contender } from './measure.js'
 
 const WORKERS = 2
 const ROUNDS = 11
-/** About 400 ms of one core. */
+/** Takes one core about 400 ms. */
 const LENGTH = 240_000
 const EMPTY_CALLS = 200
 
@@ -26,7 +26,7 @@ async function timed(run: () => Promise<unknown>): Promise<number> {
   return performance.now() - start
 }
 
-/** A raw thread: computes what it is sent, and says so. */
+/** A raw thread: computes the part that it is sent, and replies. */
 if (!isMainThread && process.argv[2] === 'raw')
   parentPort!.on('message', ([start, end]: [number, number]) => {
     spin(start, end)

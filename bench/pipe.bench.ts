@@ -58,8 +58,8 @@ function portSend(port: MessagePort, counts: Int32Array, to: number, message: un
 function portRecvSync(port: MessagePort, counts: Int32Array, side: number): unknown {
   for (;;) {
     const seen = Atomics.load(counts, side * 32)
-    const letter = receiveMessageOnPort(port)
-    if (letter) return letter.message
+    const received = receiveMessageOnPort(port)
+    if (received) return received.message
     Atomics.wait(counts, side * 32, seen)
   }
 }

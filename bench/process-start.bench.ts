@@ -1,5 +1,5 @@
-// How long does it take from start() to the end of join(), when the target does nothing? One process with a thread in reserve,
-// and nine at once, beside a bare Worker and Python's multiprocessing (fork and spawn).
+// How long does it take from start() to the end of join(), when the target does nothing? One process that finds a booted thread in
+// reserve, and nine at once, beside a bare Worker and Python's multiprocessing (fork and spawn).
 import { isMainThread, Process, task } from 'manyhands'
 import { Worker } from 'node:worker_threads'
 import { measure, report, type Contender } from './measure.js'
@@ -25,7 +25,7 @@ def fork_nine(): return run('fork', 9)
 def spawn_nine(): return run('spawn', 9)
 `
 
-/** Time for the reserve to fill again: the question is what a start costs that finds a thread there. */
+/** Lets the reserve fill again: the bench measures starts that find a thread there. */
 const refilled = () => new Promise((resolve) => setTimeout(resolve, 500))
 
 async function processes(target: () => void, count: number): Promise<number> {

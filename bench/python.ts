@@ -1,4 +1,4 @@
-// A Python that measures on request, so that its measurements interleave with ours. Absent where there is no python3.
+// A Python process that measures on request, so that its measurements interleave with ours. Absent where there is no python3.
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 
 export interface Python {
-  /** Call a function of the script without arguments; what it returns is a number. */
+  /** Call a function of the script. It takes no arguments and returns a number. */
   call(name: string): Promise<number>
   close(): void
 }

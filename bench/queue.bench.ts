@@ -1,7 +1,7 @@
-// How many messages a second go from thread to thread, through a Queue and through what else there is? Numbers, small objects,
-// strings of 1 KB, and buffers of 64 KB; one to one with a blocking and an awaiting consumer, four to one, one to four. Every run
-// counts what arrived. Consumers block unless the name says otherwise; a worker is started before the clock is. A round is long
-// enough that what a new thread takes to compile its code, a tenth of a second, does not count.
+// How many messages a second go from thread to thread, through a Queue and through the alternatives? Numbers, small objects, strings of
+// 1 KB, and buffers of 64 KB; one to one with a blocking and an awaiting consumer, four to one, one to four. Every run counts what
+// arrived. Consumers block unless the name says otherwise. Workers start before the clock does. A round is long enough to make the tenth
+// of a second negligible that a new thread takes to compile its code.
 import { isMainThread, Process, Queue, task } from 'manyhands'
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -52,7 +52,7 @@ const postAll = task(
   },
 )
 
-/** Start the clock when so many threads are ready. Returns what stops it: messages a second. */
+/** Start the clock when `threads` are ready. The returned function stops it, and gives messages a second. */
 function start(flag: Int32Array, threads: number, count: number): () => number {
   for (let ready; (ready = Atomics.load(flag, 1)) < threads;) Atomics.wait(flag, 1, ready, 100)
   const begin = performance.now()
@@ -120,7 +120,7 @@ async function throughPort(kind: Payload, consume: 'sync' | 'async'): Promise<nu
 
 const SLOTS = 16
 
-/** Into slots of shared memory, as far ahead of the reader as there are slots. */
+/** Fills slots of shared memory, at most SLOTS ahead of the reader. */
 const fillAll = task(
   import.meta.url,
   function fillAll(memory: SharedArrayBuffer, counts: Int32Array, flag: Int32Array, count: number) {
@@ -137,11 +137,11 @@ const fillAll = task(
 )
 
 function waitWhile(counts: Int32Array, index: number, isEarly: (count: number) => boolean): void {
-  for (let looks = 0, seen; isEarly((seen = Atomics.load(counts, index))); looks++)
-    if (looks > 1000) Atomics.wait(counts, index, seen, 1)
+  for (let spins = 0, seen; isEarly((seen = Atomics.load(counts, index))); spins++)
+    if (spins > 1000) Atomics.wait(counts, index, seen, 1)
 }
 
-/** What no queue of buffers can beat: each is copied into shared memory by one thread, and into a fresh buffer by the other. */
+/** The limit for any queue of buffers: one thread copies each into shared memory, the other into a fresh buffer. */
 async function throughBareMemory(): Promise<number> {
   const { count } = payloads['buffers of 64 KB']
   const [memory, flag] = [new SharedArrayBuffer(SLOTS * BUFFER_BYTES), newFlag()]
@@ -161,7 +161,7 @@ async function throughBareMemory(): Promise<number> {
   return rate
 }
 
-/** What no receiver can beat: one thread copies what is in its own cache, and nobody sends. */
+/** The limit for any receiver: one thread copies from its own cache, and nothing is sent. */
 function throughFreshMemory(): number {
   const { count } = payloads['buffers of 64 KB']
   const bytes = Buffer.alloc(BUFFER_BYTES, 1)
@@ -170,7 +170,7 @@ function throughFreshMemory(): number {
   return (count / (performance.now() - begin)) * 1000
 }
 
-/** By multithreading's own worker, which gets the function by its source. What it receives of objects are views, not copies. */
+/** Through multithreading's own worker, which gets the function as source. It receives objects as views, not as copies. */
 async function throughChannel(kind: Payload): Promise<number> {
   const { channel, move, spawn } = await importMultithreading()
   const count = CHANNEL_COUNT
@@ -178,7 +178,7 @@ async function throughChannel(kind: Payload): Promise<number> {
   const task = spawn(move(sender, payloads[kind].make(1), count), (sender, value, count) => {
     for (let i = 0; i < count; i++) sender.blockingSend(value)
   })
-  // The worker boots; then it can go on without this thread's event loop.
+  // Until the worker has booted, it needs this thread's event loop.
   assert.ok((await receiver.recv()).ok)
   const begin = performance.now()
   for (let i = 1; i < count; i++) assert.ok(receiver.blockingRecv().ok)
@@ -229,7 +229,7 @@ async function bench(): Promise<void> {
         { name: 'bare copies', measure: throughBareMemory },
         { name: 'fresh copies, one thread', measure: async () => throughFreshMemory() },
       )
-    // Its channel takes JSON.
+    // The channel takes JSON, and so no buffers.
     else contenders.push({ name: "multithreading's channel", measure: () => throughChannel(kind) })
     if (python)
       contenders.push({ name: "Python's Queue", measure: () => python.call(kind.replace('small ', '').split(' ')[0]!) })

@@ -1,4 +1,4 @@
-// Runs the benches, all or those whose names are given, one after the other.
+// Runs the benches one after the other: all of them, or those whose names contain an argument.
 import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 

@@ -1,5 +1,5 @@
-// Does one long task hold up the short ones beside it? 10,000 tasks of 20 us and one of 300 ms among them, with two workers: the
-// time until all are done, beside the least that is possible, and how long the last of the short ones took.
+// Does one long task hold up the short ones beside it? Two workers run 10,000 tasks of 20 us and one of 300 ms among them. Measures the
+// time until all are done, beside the least possible time, and the time until the last of the short ones is done.
 import { isMainThread, ProcessPoolExecutor } from 'manyhands'
 import { measure, report } from './measure.js'
 
@@ -30,7 +30,7 @@ if (isMainThread) {
   await run(0)
   const shortMs = (SHORT * SHORT_US) / 1000
   const least = Math.max(LONG_MS, (LONG_MS + shortMs) / 2)
-  // In the middle: both have done half of the short ones when it begins.
+  // In the middle: the workers have done half of the short ones when the long one begins.
   const leastInTheMiddle = shortMs / 4 + Math.max(LONG_MS, shortMs / 2)
   const contenders = [
     { name: 'least, the long one first', measure: async () => least },

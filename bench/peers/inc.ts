@@ -1,2 +1,2 @@
-// The task of piscina and tinypool.
+// The task for piscina and tinypool.
 export default (n: number): number => n + 1

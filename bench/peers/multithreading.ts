@@ -1,4 +1,4 @@
-// The package multithreading. It counts on globals that Node has from version 21 and 22 on; here are the two that it cannot do without.
+// The package multithreading. It relies on globals that Node has from versions 21 and 22 on. This file supplies the two that it needs.
 export async function importMultithreading(): Promise<typeof import('multithreading')> {
   if (!('navigator' in globalThis))
     Object.defineProperty(globalThis, 'navigator', { value: { hardwareConcurrency: 2 } })

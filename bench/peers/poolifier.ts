@@ -1,4 +1,4 @@
-// The task of poolifier.
+// The task for poolifier.
 import { ThreadWorker } from 'poolifier'
 import inc from './inc.js'
 

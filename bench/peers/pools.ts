@@ -1,4 +1,4 @@
-// The other pools of threads for Node.js, each with two workers that add 1.
+// manyhands and the other thread pools for Node.js, each with two workers that add 1.
 import { ProcessPoolExecutor } from 'manyhands'
 import { Piscina } from 'piscina'
 import { FixedThreadPool } from 'poolifier'
@@ -7,7 +7,7 @@ import workerpool from 'workerpool'
 
 export interface PoolOfAdders {
   name: string
-  /** So many tasks are submitted at once: of the slow ones fewer, whose cost does not depend on it. */
+  /** Tasks submitted at once. Fewer for the slow pools, whose cost per task does not depend on it. */
   atOnce: number
   add(n: number): PromiseLike<number>
   close(): Promise<unknown>

@@ -1,4 +1,4 @@
-// The task of workerpool.
+// The task for workerpool.
 import workerpool from 'workerpool'
 import inc from './inc.js'
 
