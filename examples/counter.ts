@@ -1,11 +1,11 @@
-// Nine processes count together: in a number of their own, in shared memory without care, under its lock, and atomically.
-// First in one Value, then in one Array of two counters that take turns.
+// Nine processes count together: in a number of their own, in shared memory without protection, under its lock, and atomically.
+// First in one Value, then alternately in the two counters of one Array.
 import { Array as SharedArray, isMainThread, Process, task, Value, type Target } from 'manyhands'
 
 const PROCESSES = 9
 const TIMES = 50
-/** Enough for updates to get lost. */
-const MANY = 200_000
+/** Often enough to lose updates. */
+const RACING_TIMES = 200_000
 
 const countAlone = task(import.meta.url, function countAlone(total: number, times: number) {
   for (let i = 0; i < times; i++) total += 1
@@ -65,13 +65,13 @@ const sum = (numbers: Iterable<number>) => [...numbers].reduce((a, b) => a + b, 
 if (isMainThread) {
   console.log(`${PROCESSES} processes count in one Value`)
   report('a plain number', await nine(countAlone, 0, TIMES), TIMES)
-  report('value += 1', (await nine(countRacing, new Value('i', 0), MANY)).value, MANY)
+  report('value += 1', (await nine(countRacing, new Value('i', 0), RACING_TIMES)).value, RACING_TIMES)
   report('value += 1, locked', (await nine(countLocked, new Value('i', 0), TIMES)).value, TIMES)
   report('value.add(1)', (await nine(countAtomically, new Value('i', 0), TIMES)).value, TIMES)
 
   console.log(`${PROCESSES} processes count in one Array`)
   report('a plain array', sum(await nine(countTurnsAlone, [0, 0], TIMES)), TIMES)
-  report('set(i, get(i) + 1)', sum(await nine(countTurnsRacing, new SharedArray('i', 2), MANY)), MANY)
+  report('set(i, get(i) + 1)', sum(await nine(countTurnsRacing, new SharedArray('i', 2), RACING_TIMES)), RACING_TIMES)
   report('the same, locked', sum(await nine(countTurnsLocked, new SharedArray('i', 2), TIMES)), TIMES)
   report('add(i, 1)', sum(await nine(countTurnsAtomically, new SharedArray('i', 2), TIMES)), TIMES)
 }

@@ -1,5 +1,5 @@
-// Reads, hashes (SHA-256) and gzips every file under a folder: in this thread, in one worker, and in as many as there are cores.
-//   node files.js [folder] [--limit MB]     the folder is node_modules by default; a limit leaves out the largest files
+// Reads, hashes (SHA-256) and gzips every file under a folder: in this thread, in one worker, and in one worker per core.
+//   node .build/examples/files.js [folder] [--limit MB]     default: node_modules; a limit leaves out the largest files
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -19,7 +19,7 @@ const pack = task(import.meta.url, function pack(path: string) {
   }
 })
 
-/** The files under a folder, without the largest if all together exceed the limit. */
+/** The files under a folder, without the largest ones if all together exceed the limit. */
 function filesUnder(folder: string, limitBytes: number): string[] {
   const files = readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())

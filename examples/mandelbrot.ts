@@ -1,4 +1,4 @@
-// A picture of the Mandelbrot set, computed row by row into shared memory by all cores, and before that by one.
+// A picture of the Mandelbrot set, computed row by row into shared memory: first by one core, then by all of them.
 //   node .build/examples/mandelbrot.js [file.png] [--width pixels]
 import { writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -8,12 +8,12 @@ import { encode } from 'fast-png'
 import { Array as SharedArray, cpuCount, isMainThread, ProcessPoolExecutor, task } from 'manyhands'
 
 const CHANNELS = 3
-const MOST_STEPS = 2000
+const MAX_STEPS = 2000
 
-/** Steps until the point escapes; MOST_STEPS if it does not. */
+/** Steps until the point escapes; MAX_STEPS if it does not. */
 function stepsOf(x: number, y: number): number {
   let [re, im, steps] = [0, 0, 0]
-  while (steps < MOST_STEPS && re * re + im * im < 4) {
+  while (steps < MAX_STEPS && re * re + im * im < 4) {
     const next = re * re - im * im + x
     im = 2 * re * im + y
     re = next
@@ -29,7 +29,7 @@ const paintRows = task(
     for (let row = start; row < end; row++)
       for (let column = 0; column < width; column++) {
         const steps = stepsOf((column / width) * 3.5 - 2.5, ((row - height / 2) / width) * 3.5)
-        const glow = steps === MOST_STEPS ? 0 : Math.sqrt(steps / MOST_STEPS)
+        const glow = steps === MAX_STEPS ? 0 : Math.sqrt(steps / MAX_STEPS)
         view.set([glow * 255, glow * glow * 255, Math.sqrt(glow) * 255], (row * width + column) * CHANNELS)
       }
   },
@@ -37,7 +37,7 @@ const paintRows = task(
 
 async function paint(width: number, height: number, workers: number): Promise<{ pixels: Uint8Array; ms: number }> {
   await using executor = new ProcessPoolExecutor({ maxWorkers: workers })
-  // The time is that of the picture, not of starting threads.
+  // Start the threads first: only the picture is to be timed.
   await Promise.all(Array.from({ length: workers }, () => executor.submit(() => {})))
   const pixels = new SharedArray('B', width * height * CHANNELS, { lock: false })
   const startMs = performance.now()

@@ -1,4 +1,4 @@
-// A process counts, sends the total over its end of a Pipe and closes it; the main program joins it, receives and prints.
+// A process counts, sends the total over its end of a Pipe and closes the end. The main program joins it, receives and prints.
 import { isMainThread, Pipe, Process, task, type Connection } from 'manyhands'
 
 const N = Number(process.argv[2] ?? 10_000)

@@ -1,6 +1,6 @@
-// A pipeline: a producer, and three stages in processes of their own, with a queue before each. The queues hold few items, so that
-// a fast stage waits for a slow one (back-pressure). The end of the input runs through it as a shutdown: each stage drains its
-// queue, and shuts down the next one when its last process is done. Nothing is lost, and nothing is killed.
+// A pipeline: a producer, and three stages in processes of their own, with a queue before each stage. The queues hold few items, so a
+// fast stage waits for a slow one (backpressure). The end of the input passes through the pipeline as a shutdown: each stage drains its
+// queue, and shuts down the next queue when its last process is done. Nothing is lost, and nothing is killed.
 //   node .build/examples/pipeline.js [items]
 import { createHash } from 'node:crypto'
 import { deflateSync } from 'node:zlib'
@@ -35,7 +35,7 @@ const digest = task(import.meta.url, async function digest(input: Queue<Packed>,
     await output.put({ id, size: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') })
 })
 
-/** Run a stage in so many processes. When all have drained the input, nobody will write to the output any more. */
+/** Run a stage in several processes. When all of them have drained the input, the output gets no more items and is shut down. */
 async function stage<I, O>(
   work: typeof render | typeof pack | typeof digest,
   input: Queue<I>,

@@ -1,4 +1,5 @@
-// A process that takes three seconds, seen from the main program. `terminate` as an argument: it is not given them.
+// A process that takes three seconds, seen from the main program. With the argument `terminate`, it is ended after one.
+//   node .build/examples/process.js [terminate]
 import { setTimeout as sleep } from 'node:timers/promises'
 import { currentProcess, isMainThread, Process, task } from 'manyhands'
 

@@ -1,5 +1,5 @@
-// Five processes count to N and put their subtotals on a queue. When they have ended, the parent puts a sentinel behind them and
-// sums what is there until it comes. Once with a small N, once with one that computes.
+// Five processes count to N and put their subtotals on a queue. When they have ended, the parent puts a sentinel behind the subtotals
+// and sums them up to the sentinel. Once for a small N, once for an N that keeps the processes busy.
 //   node .build/examples/queue.js [N …]
 import { isMainThread, Process, Queue, task } from 'manyhands'
 

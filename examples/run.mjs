@@ -1,4 +1,4 @@
-// Runs the examples in turn, each as a program of its own, with a heading each. Fails if one of them fails.
+// Runs the examples in turn, each as a program of its own under a heading. Fails if one of them fails.
 //   npm start                         builds first
 //   node .build/examples/urls.js      one alone, once built
 import { spawnSync } from 'node:child_process'
@@ -9,13 +9,13 @@ const EXAMPLES = [
   ['process terminate', 'the same, terminated'],
   ['squares', 'nine processes at once, then nine workers of an executor'],
   ['urls', 'URLs loaded by four workers, reported as they complete'],
-  ['counter', 'nine processes count together, in shared memory and not'],
+  ['counter', 'nine processes count together, with and without shared memory'],
   ['queue', 'five processes put their subtotals on a queue'],
-  ['pipeline', 'a producer and three stages, with back-pressure, stopped by shutdown'],
-  ['pipe', 'a process counts, and sends the total over its end of a Pipe'],
+  ['pipeline', 'a producer and three stages, with backpressure, stopped by shutdown'],
+  ['pipe', 'a process counts and sends the total over its end of a Pipe'],
   ['mandelbrot', 'a picture computed into shared memory, on one core and on all'],
   ['words', 'an index of words, built by several processes in a managed dictionary and in a class of our own'],
-  ['files --limit 32', 'files read, hashed and gzipped: those of node_modules, the largest left out'],
+  ['files --limit 32', 'the files of node_modules, without the largest, read, hashed and gzipped'],
 ]
 
 let failed = 0

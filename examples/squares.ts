@@ -1,4 +1,4 @@
-// Nine processes that each pause and then compute a square: side by side, they take one pause and not nine.
+// Nine processes each pause and then compute a square. Side by side, they take as long as one pause, not nine.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { currentProcess, isMainThread, Process, ProcessPoolExecutor, task } from 'manyhands'
 

@@ -1,5 +1,5 @@
-// Loads URLs with four workers and prints, as they complete, the size of each page or what went wrong.
-//   node urls.js [url …]     without any: servers of its own, one fast, one slow, one that resets, one that does not exist
+// Loads URLs with four workers and prints, as they complete, the size of each page or the error.
+//   node .build/examples/urls.js [url …]     default: four servers of its own: fast, slow, one that resets, one that does not exist
 import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -26,7 +26,7 @@ async function loadAll(urls: string[]): Promise<void> {
   }
 }
 
-/** The error and what caused it, as one line. */
+/** The error and its causes, in one line. */
 function reasons({ name, message, cause }: Error): string {
   return `${name}: ${message}${cause instanceof Error ? `, caused by ${reasons(cause)}` : ''}`
 }

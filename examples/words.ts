@@ -1,5 +1,5 @@
 // An index of words, built by several processes: in a managed dictionary, and in an object of a class of our own. Both live in
-// the thread of a manager; each process reads its share of the texts and tells what it has found.
+// the thread of a manager. Each process reads one text and adds its words.
 import { isMainThread, Manager, Process, task, type Remote, type RemoteDict } from 'manyhands'
 
 const TEXTS: Record<string, string> = {
@@ -11,7 +11,7 @@ const TEXTS: Record<string, string> = {
 
 const wordsOf = (file: string) => new Set(TEXTS[file]!.split(' '))
 
-/** For each word, the files that have it. */
+/** For each word, the files that contain it. */
 class Index {
   readonly #files = new Map<string, Set<string>>()
   add(file: string, words: Iterable<string>): void {
