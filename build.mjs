@@ -1,7 +1,7 @@
-// Bundles lib and workers into dist with code splitting, so that a worker's entry and a user's `import 'manyhands'` in that
-// worker share one copy of every module (one task registry, one current process). All output lies in one folder, since a
-// chunk finds the worker entries beside itself. Specs, benches and examples are compiled file by file into .build, each to
-// its own place, because they start themselves and one another by file name.
+// Bundles lib and workers into dist with code splitting, so that a worker's entry and a user's `import 'manyhands'` in that worker
+// share one copy of every module (one task registry, one current process). All output lies in one folder, because a chunk looks for
+// the worker entries beside itself. Specs, benches and examples are compiled file by file into .build, each to its own place, because
+// they start themselves and one another by file name.
 import { build } from 'esbuild'
 import { copyFileSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 
