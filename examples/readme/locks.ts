@@ -22,6 +22,6 @@ if (isMainThread) {
   await new Process({ target: dieHolding, args: [lock] }).start().join()
   const thrown = await lock.acquire().catch((error) => error)
   console.log(thrown instanceof OwnerDiedError) // → true
-  await lock.recover() // Take it over, look whether what it protects is whole,
+  await lock.recover() // Take it over, repair what it protects if need be,
   lock.release() // and release it.
 }
