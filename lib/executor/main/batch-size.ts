@@ -2,8 +2,7 @@
 // short enough that no task waits long for the one before it. A function goes one task at a time until it has been measured.
 import type { Definition } from '../../task/target.js'
 import { MAX_TASKS_PER_LEASE } from '../protocol/lease-slots.js'
-import type { Job } from './job.js'
-import type { PriorityQueue } from './priority-queue.js'
+import type { PriorityQueue, Queueable } from './priority-queue.js'
 
 const LEASE_MS = 1
 
@@ -60,11 +59,19 @@ export class FunctionRegistry {
   }
 }
 
+/** What a batch is made of. */
+interface Batchable extends Queueable {
+  /** The function that it calls. */
+  readonly fn: Pick<FunctionStats, 'batchSize'>
+  /** Whether it needs a lease of its own. */
+  readonly alone: boolean
+}
+
 /** Take the jobs of the next lease out of the queue: the first, and those behind it that fill a lease with it. */
-export function takeBatch(queue: PriorityQueue<Job>, maxWorkers: number): Job[] {
+export function takeBatch<J extends Batchable>(queue: PriorityQueue<J>, maxWorkers: number): J[] {
   // A worker's fair share, so that a short queue does not end up in one lease.
   const most = Math.min(Math.ceil(queue.size / maxWorkers), MAX_TASKS_PER_LEASE)
-  const jobs: Job[] = []
+  const jobs: J[] = []
   let filled = 0 // How much of a lease they fill. A little more than 1 counts as 1: thirds do not add up exactly.
   for (let job; (job = queue.peek());) {
     filled += 1 / job.fn.batchSize
