@@ -1,7 +1,6 @@
 // The only user of the global `Atomics`. Every access to a word that threads share goes through here, so that spec/explore can
 // replace this module by a controller and run the shipped algorithms under any interleaving. The functions are one line each:
 // V8 inlines them, and they cost what the builtins cost.
-import { availableParallelism } from 'node:os'
 
 /** A view of shared 32-bit words. */
 export type Words = Int32Array<SharedArrayBuffer>
@@ -14,7 +13,10 @@ export const exchange = (words: Words, index: number, value: number): number => 
 export const compareExchange = (words: Words, index: number, expected: number, value: number): number =>
   Atomics.compareExchange(words, index, expected, value)
 
-/** Read a word that no other thread can write now: this thread holds its lock, or owns it. Costs a tenth of a `load`. */
+/**
+ * Read a word that no other thread can write now: this thread holds its lock, or owns it. Costs a tenth of a `load`. For a word
+ * that others write, it is a hint.
+ */
 export const peek = (words: Words, index: number): number => words[index]!
 
 /** Write a word that no other thread can use now. The next atomic operation publishes it. */
@@ -42,25 +44,6 @@ export const notifyOne = (words: Words, index: number): number => Atomics.notify
 
 /** Wake all waiters of the word. @returns how many */
 export const notifyAll = (words: Words, index: number): number => Atomics.notify(words, index)
-
-/** Reads before a sleep. A hundred cost 1 µs, a sleep and its wake-up 7. With one core nothing can change meanwhile. */
-const MAX_SPIN_READS = availableParallelism() > 1 ? 100 : 0
-
-/** Spin for about a microsecond while the word holds `seen`. The reads are plain: confirm a change by an atomic operation. */
-export function spinWhile(words: Words, index: number, seen: number): void {
-  for (let reads = MAX_SPIN_READS; reads > 0 && words[index] === seen; reads--);
-}
-
-/** As `spinWhile`, for `ms` milliseconds. @returns whether a plain read saw a change; always false with one core */
-export function changesWithin(words: Words, index: number, seen: number, ms: number): boolean {
-  if (MAX_SPIN_READS === 0) return false
-  const endMs = performance.now() + ms
-  do {
-    spinWhile(words, index, seen)
-    if (words[index] !== seen) return true
-  } while (performance.now() < endMs)
-  return false
-}
 
 /** A view of shared integers: numbers up to 32 bits, bigints for 64. */
 export type IntegerView<T extends number | bigint> = T extends bigint

@@ -1,13 +1,13 @@
-// What the queues have in common, apart from their public faces: the ring with its gates, and those who wait at them.
+// What the queues have in common, apart from their public faces: the ring, its event counts, and the waiters at them.
 //
 // word      field     meaning
 //   0-95, 97, 98, 224  the ring's
 //  96         MAXSIZE   as many messages there may be; 0: any number
 //  99         MAXBYTES  as long a message may be
-// 128-130     GETTERS   gate: opened when a message was put, or the queue shut down
-// 160-162     PUTTERS   gate: opened when a message was got, or the queue shut down
+// 128-130     GETTERS   event count: notified when a message was put, or the queue shut down
+// 160-162     PUTTERS   event count: notified when a message was got, or the queue shut down
 // 192         FINISHED  tasks done, mod 2^32: only a JoinableQueue's
-// 193-195     JOINERS   gate: opened when the last task is done
+// 193-195     JOINERS   event count: notified when the last task is done
 import { InvalidStateError, QueueShutDown } from '../errors.js'
 import { load, peek, poke, store, waitOn } from '../memory/atomics.js'
 import { registerThread } from '../thread/liveness.js'

@@ -14,9 +14,10 @@
 // Whoever slept on the word takes it as CONTENDED: others may be asleep, of whom only the one who cleared the mark knew.
 import { threadId } from 'node:worker_threads'
 import { OwnerDiedError, DeadlockError } from '../errors.js'
-import { add, compareExchange, load, notifyAll, notifyOne, spinWhile, type Words } from '../memory/atomics.js'
+import { add, compareExchange, load, notifyAll, notifyOne, type Words } from '../memory/atomics.js'
 import { publish } from '../base/diagnostics.js'
 import { probeDead, isDead, probeDue } from '../thread/liveness.js'
+import { spinWhile } from './adaptive-spin.js'
 import { AGAIN, DONE, WAIT, type TryResult, type Waiter } from './park.js'
 
 /** This thread as an owner. */

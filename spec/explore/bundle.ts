@@ -80,8 +80,6 @@ const REPLACED: Record<string, string> = {
     export const { load, store, add, or, exchange, compareExchange, peek, poke, waitOn } = controller
     export const notifyOne = (words, index) => controller.notify(words, index, 1)
     export const notifyAll = (words, index) => controller.notify(words, index, Infinity)
-    export const spinWhile = () => {}
-    export const changesWithin = () => false
     export const whenChanged = controller.whenChanged`,
   'lib/thread/liveness.ts': `
     export const isDead = controller.isDead
@@ -91,6 +89,15 @@ const REPLACED: Record<string, string> = {
   'lib/thread/while-blocked.ts': `
     export const runLongWaitHooks = () => {}
     export const runBlockedHooks = () => false`,
+  // A spin is a hint: nothing may rely on what it sees.
+  'lib/sync/adaptive-spin.ts': `
+    export const spinWhile = () => {}
+    export const changesSoon = () => false
+    export class AdaptiveSpin {
+      spin() {
+        return false
+      }
+    }`,
   // No barrier that is explored has an action.
   'lib/task/load-sync.ts': 'export const loadTargetSync = undefined',
   'lib/task/target.ts': 'export const define = undefined, loadTarget = undefined',

@@ -191,14 +191,14 @@ const mutants: (Mutant & { shownBy: string })[] = [
     shownBy: 'Barrier(3), out of time',
   },
   {
-    name: 'who waits at a gate looks before it sets its mark, and not after',
+    name: 'a waiter at an event count looks before it sets its mark, and not after',
     file: 'lib/sync/event-count.ts',
-    from: 'mark(words, gate, index - gate)\n    if (this.look()) {',
-    to: 'const found = this.look()\n    mark(words, gate, index - gate)\n    if (found) {',
+    from: 'mark(words, at, index - at)\n    if (this.look()) {',
+    to: 'const found = this.look()\n    mark(words, at, index - at)\n    if (found) {',
     shownBy: 'Queue with room for one: 1 puts three, 1 gets three',
   },
   {
-    name: 'who was woken at a gate does not wake the next for what else there is',
+    name: 'a waiter that was woken at an event count does not wake the next for what is left',
     file: 'lib/sync/event-count.ts',
     from: 'if (this.slept) this.passOn()',
     to: '',
@@ -279,7 +279,7 @@ const mutants: (Mutant & { shownBy: string })[] = [
     name: 'who shuts a queue down wakes one of those that get',
     file: 'lib/queue/queue-state.ts',
     from: 'ring.shut(immediate)\n    wakeAll(ring.words, GETTERS)',
-    to: 'ring.shut(immediate)\n    open(ring.words, GETTERS)',
+    to: 'ring.shut(immediate)\n    wakeOne(ring.words, GETTERS)',
     shownBy: 'Queue: 2 get, 1 shuts down at once',
   },
   {

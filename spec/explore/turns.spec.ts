@@ -266,10 +266,10 @@ const mutants: (Mutant & { shownBy: string })[] = [
     shownBy: 'Lock: 2 of one thread, one of them out of time, 1 of another',
   },
   {
-    name: 'a gate is opened for one of those who await',
+    name: 'an event count notifies one of those that await',
     file: 'lib/sync/event-count.ts',
-    from: '    add(words, at + AWAITED, 1)\n    notifyAll(words, at + AWAITED)',
-    to: '    add(words, at + AWAITED, 1)\n    notifyOne(words, at + AWAITED)',
+    from: '    add(words, at + AWAITED_EPOCH, 1)\n    notifyAll(words, at + AWAITED_EPOCH)',
+    to: '    add(words, at + AWAITED_EPOCH, 1)\n    notifyOne(words, at + AWAITED_EPOCH)',
     shownBy: 'Queue: 2 get in one thread, 1 in another, 1 puts three',
   },
 ]
