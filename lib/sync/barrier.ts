@@ -24,7 +24,8 @@ import { makeOwnable, registerShareable } from '../transport/shareable.js'
 import { probeDue } from '../thread/liveness.js'
 import { ME } from './lock-word.js'
 import { COUNT, EntryWaiter, GRANTED, KIND, Monitor, STATE, WAITING } from './monitor.js'
-import { AsyncWaiters, block, DONE, AGAIN, type TryResult } from './park.js'
+import { AsyncWaiters } from './async-waiters.js'
+import { block, DONE, AGAIN, type TryResult } from './park.js'
 
 const PARTIES = STATE
 const GENERATION = STATE + 1

@@ -14,7 +14,8 @@ import { attach, makeOwnable, registerShareable } from '../transport/shareable.j
 import { Acquirable, type Guard } from './acquirable.js'
 import { Lock } from './lock.js'
 import { EntryWaiter, GRANTED, Monitor } from './monitor.js'
-import { AsyncWaiters, block, DONE, type TryResult } from './park.js'
+import { AsyncWaiters } from './async-waiters.js'
+import { block, DONE, type TryResult } from './park.js'
 import { RLock } from './rlock.js'
 
 class NotifiedWaiter extends EntryWaiter {

@@ -8,7 +8,8 @@ import { load, peek, poke } from '../memory/atomics.js'
 import { checkTimeout, type WaitOptions } from '../base/wait-options.js'
 import { makeOwnable, registerShareable } from '../transport/shareable.js'
 import { EntryWaiter, GRANTED, Monitor, STATE } from './monitor.js'
-import { AsyncWaiters, block } from './park.js'
+import { AsyncWaiters } from './async-waiters.js'
+import { block } from './park.js'
 
 const FLAG = STATE
 

@@ -18,7 +18,8 @@ import {
   tryAcquire,
   type OnOwnerDeath,
 } from './lock-word.js'
-import { AsyncWaiters, block } from './park.js'
+import { AsyncWaiters } from './async-waiters.js'
+import { block } from './park.js'
 
 export interface LockOptions {
   /**

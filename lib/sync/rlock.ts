@@ -25,7 +25,8 @@ import {
   type OnOwnerDeath,
 } from './lock-word.js'
 import { checkOnOwnerDeath, type LockOptions } from './lock.js'
-import { AsyncWaiters, block, DONE, type TryResult } from './park.js'
+import { AsyncWaiters } from './async-waiters.js'
+import { block, DONE, type TryResult } from './park.js'
 
 const DEPTH = LOCK_WORDS
 const WORDS = LOCK_WORDS + 1

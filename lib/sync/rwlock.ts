@@ -20,7 +20,8 @@ import { Acquirable } from './acquirable.js'
 import { ME, ownerDied, type OnOwnerDeath } from './lock-word.js'
 import { checkOnOwnerDeath, type LockOptions } from './lock.js'
 import { EntryWaiter, GRANTED, HOLDING, KIND, Monitor, STATE, WAITING } from './monitor.js'
-import { AsyncWaiters, block } from './park.js'
+import { AsyncWaiters } from './async-waiters.js'
+import { block } from './park.js'
 
 const WRITER = STATE
 const READ = 0

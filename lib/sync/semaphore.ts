@@ -21,7 +21,8 @@ import { Acquirable } from './acquirable.js'
 import { ME, ownerDied, type OnOwnerDeath } from './lock-word.js'
 import { checkOnOwnerDeath, type LockOptions } from './lock.js'
 import { COUNT, EntryWaiter, GRANTED, HOLDING, KIND, Monitor, STATE, WAITING } from './monitor.js'
-import { AsyncWaiters, block, DONE, type TryResult } from './park.js'
+import { AsyncWaiters } from './async-waiters.js'
+import { block, DONE, type TryResult } from './park.js'
 
 const FREE = STATE
 const INITIAL = STATE + 1
