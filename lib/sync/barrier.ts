@@ -2,7 +2,7 @@
 // (monitor.ts) with this policy:
 //
 // word     field        meaning
-//  STATE   PARTIES      how many go on together
+//  POLICY  PARTIES      how many go on together
 //  +1      GENERATION   which party this is; its change lets all go that belong to an earlier one
 //  +2      BROKEN       1: nobody may wait, until reset
 //  +3      BROKEN_PARTY the generation that was broken last, not released
@@ -23,15 +23,16 @@ import type { Target } from '../task/task.js'
 import { makeOwnable, registerShareable } from '../transport/shareable.js'
 import { probeDue } from '../thread/liveness.js'
 import { ME } from './lock-word.js'
-import { COUNT, EntryWaiter, GRANTED, KIND, Monitor, STATE, WAITING } from './monitor.js'
+import { ENTRY_COUNT, ENTRY_KIND, GRANTED, POLICY, WAITING } from './entry-table.js'
+import { EntryWaiter, Monitor } from './monitor.js'
 import { AsyncWaiters } from './async-waiters.js'
 import { block, DONE, AGAIN, type TryResult } from './park.js'
 
-const PARTIES = STATE
-const GENERATION = STATE + 1
-const BROKEN = STATE + 2
-const BROKEN_PARTY = STATE + 3
-const RUNNER = STATE + 4
+const PARTIES = POLICY
+const GENERATION = POLICY + 1
+const BROKEN = POLICY + 2
+const BROKEN_PARTY = POLICY + 3
+const RUNNER = POLICY + 4
 
 const FAILED = -1
 const DOOR = -2
@@ -83,16 +84,16 @@ class Party extends Monitor {
     for (const entry of this.entries(GRANTED)) if (this.isOrphan(entry, find)) this.remove(entry)
     const generation = peek(words, GENERATION)
     for (const entry of this.waiters()) {
-      const kind = peek(words, entry + KIND)
+      const kind = peek(words, entry + ENTRY_KIND)
       if (this.#isPresent(entry) || kind === generation + 1) continue
-      if (kind === peek(words, BROKEN_PARTY) && peek(words, entry + COUNT) !== DOOR)
-        this.grant(entry, entry + COUNT, FAILED)
+      if (kind === peek(words, BROKEN_PARTY) && peek(words, entry + ENTRY_COUNT) !== DOOR)
+        this.grant(entry, entry + ENTRY_COUNT, FAILED)
       else this.grant(entry)
     }
   }
 
   override finish(waiter: EntryWaiter): TryResult {
-    const count = peek(this.words, waiter.index + COUNT)
+    const count = peek(this.words, waiter.index + ENTRY_COUNT)
     this.remove(waiter.index)
     if (count === FAILED) throw new BrokenBarrierError('the barrier was broken while this party waited')
     waiter.result = count
@@ -144,8 +145,8 @@ class Party extends Monitor {
     const { words } = this
     return (
       this.is(entry, WAITING) &&
-      peek(words, entry + KIND) === peek(words, GENERATION) &&
-      peek(words, entry + COUNT) !== DOOR
+      peek(words, entry + ENTRY_KIND) === peek(words, GENERATION) &&
+      peek(words, entry + ENTRY_COUNT) !== DOOR
     )
   }
 }

@@ -1,17 +1,18 @@
 // Event: a flag that threads wait for. After Python's multiprocessing.Event. A monitor (monitor.ts) with this policy:
 //
 // word     field   meaning
-//  STATE   FLAG    1: set
+//  POLICY  FLAG    1: set
 //
 // Who waited when it was set goes on, also if it is cleared at once after that.
 import { load, peek, poke } from '../memory/atomics.js'
 import { checkTimeout, type WaitOptions } from '../base/wait-options.js'
 import { makeOwnable, registerShareable } from '../transport/shareable.js'
-import { EntryWaiter, GRANTED, Monitor, STATE } from './monitor.js'
+import { GRANTED, POLICY } from './entry-table.js'
+import { EntryWaiter, Monitor } from './monitor.js'
 import { AsyncWaiters } from './async-waiters.js'
 import { block } from './park.js'
 
-const FLAG = STATE
+const FLAG = POLICY
 
 class Flag extends Monitor {
   override take(): boolean {

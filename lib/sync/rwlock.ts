@@ -1,7 +1,7 @@
 // RWLock: many readers or one writer. A monitor (monitor.ts) with this policy:
 //
 // word     field     meaning
-//  STATE   WRITER    the owner that writes (thread id + 1); 0: nobody does
+//  POLICY  WRITER    the owner that writes (thread id + 1); 0: nobody does
 // A HOLDING entry per thread that reads: COUNT times. KIND of a waiter: WRITE or not, SYNC or not.
 //
 //   FREE ──> read by n threads ──the last releases, or dies──> FREE ──> WRITER ──releases──> FREE
@@ -19,11 +19,12 @@ import { probeDead, isDead } from '../thread/liveness.js'
 import { Acquirable } from './acquirable.js'
 import { ME, ownerDied, type OnOwnerDeath } from './lock-word.js'
 import { checkOnOwnerDeath, type LockOptions } from './lock.js'
-import { EntryWaiter, GRANTED, HOLDING, KIND, Monitor, STATE, WAITING } from './monitor.js'
+import { ENTRY_KIND, GRANTED, HOLDING, POLICY, WAITING } from './entry-table.js'
+import { EntryWaiter, Monitor } from './monitor.js'
 import { AsyncWaiters } from './async-waiters.js'
 import { block } from './park.js'
 
-const WRITER = STATE
+const WRITER = POLICY
 const READ = 0
 const WRITE = 1
 /** Of a waiter: its thread blocks for it, or tries once. */
@@ -71,7 +72,7 @@ class Access extends Monitor {
   override reclaim({ index }: EntryWaiter): void {
     for (const entry of this.entries(GRANTED)) {
       if (entry === index || this.ownerOf(entry) !== ME) continue
-      const writes = (peek(this.words, entry + KIND) & WRITE) !== 0
+      const writes = (peek(this.words, entry + ENTRY_KIND) & WRITE) !== 0
       this.commit(...(writes ? [WRITER, 0] : this.charge(ME, -1)), entry, WAITING | ME)
     }
   }
@@ -133,14 +134,14 @@ class Access extends Monitor {
       const sync = this.#isSync(entry)
       const owner = this.ownerOf(entry)
       if (!sync && blocked.has(owner)) continue
-      if ((peek(this.words, entry + KIND) & WRITE) === 0) this.grant(entry, ...this.charge(owner, 1))
+      if ((peek(this.words, entry + ENTRY_KIND) & WRITE) === 0) this.grant(entry, ...this.charge(owner, 1))
       else if (this.#isRead()) return
       else this.grant(entry, WRITER, owner)
     }
   }
 
   #isSync(entry: number): boolean {
-    return (peek(this.words, entry + KIND) & SYNC) !== 0
+    return (peek(this.words, entry + ENTRY_KIND) & SYNC) !== 0
   }
 
   #isRead(): boolean {

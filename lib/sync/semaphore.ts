@@ -2,7 +2,7 @@
 // monitor (monitor.ts) with this policy:
 //
 // word     field      meaning
-//  STATE   FREE       permits to be had
+//  POLICY  FREE       permits to be had
 //  +1      INITIAL    permits at first
 //  +2      BOUNDED    1: FREE never exceeds INITIAL
 // A HOLDING entry per thread that has any: COUNT permits that it took and that nobody has released. A permit on its way to a
@@ -20,18 +20,19 @@ import { makeOwnable, registerShareable } from '../transport/shareable.js'
 import { Acquirable } from './acquirable.js'
 import { ME, ownerDied, type OnOwnerDeath } from './lock-word.js'
 import { checkOnOwnerDeath, type LockOptions } from './lock.js'
-import { COUNT, EntryWaiter, GRANTED, HOLDING, KIND, Monitor, STATE, WAITING } from './monitor.js'
+import { ENTRY_COUNT, ENTRY_KIND, GRANTED, HOLDING, POLICY, WAITING } from './entry-table.js'
+import { EntryWaiter, Monitor } from './monitor.js'
 import { AsyncWaiters } from './async-waiters.js'
 import { block, DONE, type TryResult } from './park.js'
 
-const FREE = STATE
-const INITIAL = STATE + 1
-const BOUNDED = STATE + 2
+const FREE = POLICY
+const INITIAL = POLICY + 1
+const BOUNDED = POLICY + 2
 
 const MOST_PERMITS = 2 ** 30
 
 /** The KIND of a waiter that woke up for a permit which another had taken before it. */
-const OVERTAKEN = 1
+const HANDOFF_DUE = 1
 
 class Permits extends Monitor {
   readonly #onOwnerDeath: OnOwnerDeath
@@ -43,7 +44,7 @@ class Permits extends Monitor {
 
   override take(waiter: EntryWaiter): boolean {
     const free = peek(this.words, FREE)
-    if (free <= 0 || this.#isOwed(waiter)) return false
+    if (free <= 0 || this.#handoffPending(waiter)) return false
     this.commit(FREE, free - 1, ...this.#chargeMe(), ...(waiter.index < 0 ? [] : [waiter.index, 0]))
     return true
   }
@@ -71,30 +72,30 @@ class Permits extends Monitor {
     for (const entry of this.entries(GRANTED))
       if (this.isOrphan(entry, find)) this.commit(FREE, peek(words, FREE) + 1, entry, 0)
     if (this.#onOwnerDeath === 'handOver') for (const entry of this.#lost(find)) this.#refund(entry)
-    this.#invite()
+    this.#wakeNext()
   }
 
   /** Whether the next permit is another's, who was overtaken before. Not one of this thread that awaits while it is blocked. */
-  #isOwed({ index, blocking }: EntryWaiter): boolean {
+  #handoffPending({ index, blocking }: EntryWaiter): boolean {
     const first = this.firstWaiter()
-    if (first < 0 || first === index || peek(this.words, first + KIND) !== OVERTAKEN) return false
+    if (first < 0 || first === index || peek(this.words, first + ENTRY_KIND) !== HANDOFF_DUE) return false
     return !(blocking && this.ownerOf(first) === ME)
   }
 
   /** Wake as many as there are permits for. Not: grant them all. Each release would cost the time in which a thread wakes up. */
-  #invite(): void {
+  #wakeNext(): void {
     if (this.firstWaiter() < 0) return
     let free = peek(this.words, FREE)
     for (const entry of this.waiters()) {
       if (free-- <= 0) return
       // Not: charge it to the waiter here. What it holds, and what was granted, would be given back twice when it dies.
-      if (peek(this.words, entry + KIND) === OVERTAKEN) this.grant(entry, FREE, peek(this.words, FREE) - 1)
-      else this.nudge(entry)
+      if (peek(this.words, entry + ENTRY_KIND) === HANDOFF_DUE) this.grant(entry, FREE, peek(this.words, FREE) - 1)
+      else this.wakeHint(entry)
     }
   }
 
-  override missed(entry: number): void {
-    poke(this.words, entry + KIND, OVERTAKEN)
+  override lostRace(entry: number): void {
+    poke(this.words, entry + ENTRY_KIND, HANDOFF_DUE)
   }
 
   override finish(waiter: EntryWaiter): TryResult {
@@ -125,17 +126,20 @@ class Permits extends Monitor {
       this.commit(
         FREE,
         peek(this.words, FREE) + given,
-        ...(given === held ? [entry, 0] : [entry + COUNT, held - given]),
+        ...(given === held ? [entry, 0] : [entry + ENTRY_COUNT, held - given]),
       )
       left -= given
     }
     poke(this.words, FREE, peek(this.words, FREE) + left)
-    this.#invite()
+    this.#wakeNext()
   }
 
   /** The HOLDING entries, one's own first, and how many permits each has. */
   #holders(): [entry: number, held: number][] {
-    const holders = this.entries(HOLDING).map((entry): [number, number] => [entry, peek(this.words, entry + COUNT)])
+    const holders = this.entries(HOLDING).map((entry): [number, number] => [
+      entry,
+      peek(this.words, entry + ENTRY_COUNT),
+    ])
     return holders.toSorted(([a], [b]) => Number(this.ownerOf(b) === ME) - Number(this.ownerOf(a) === ME))
   }
 
@@ -145,7 +149,7 @@ class Permits extends Monitor {
     if (orphans.length === 0) return false
     for (const entry of orphans) this.#refund(entry)
     this.commit(FREE, peek(this.words, FREE) - 1, ...this.charge(ME, 1))
-    this.#invite()
+    this.#wakeNext()
     return true
   }
 
@@ -154,7 +158,7 @@ class Permits extends Monitor {
   }
 
   #refund(entry: number): void {
-    this.commit(FREE, peek(this.words, FREE) + peek(this.words, entry + COUNT), entry, 0)
+    this.commit(FREE, peek(this.words, FREE) + peek(this.words, entry + ENTRY_COUNT), entry, 0)
   }
 }
 

@@ -65,14 +65,14 @@ const mutants: (Mutant & { shownBy: string })[] = [
   },
   {
     name: 'a change of two words is made without the log',
-    file: 'lib/sync/monitor.ts',
+    file: 'lib/sync/entry-table.ts',
     from: '    poke(words, LOGGED, pairs.length)\n    this.#replay()',
     to: '    for (let i = 0; i < pairs.length; i += 2) poke(words, pairs[i]!, pairs[i + 1]!)',
     shownBy: 'Semaphore(1): 3 threads, 1 death',
   },
   {
     name: 'the log of the dead is not written',
-    file: 'lib/sync/monitor.ts',
+    file: 'lib/sync/entry-table.ts',
     from: 'if (peek(this.words, LOGGED) > 0) this.#replay()',
     to: '',
     shownBy: 'Semaphore(1): 3 threads, 1 death',
@@ -87,7 +87,7 @@ const mutants: (Mutant & { shownBy: string })[] = [
   {
     name: 'a waiter is woken, but its word says nothing of that: it was not asleep yet',
     file: 'lib/sync/monitor.ts',
-    from: 'poke(this.words, entry, peek(this.words, entry) | NUDGED)',
+    from: 'poke(this.words, entry, peek(this.words, entry) | HINTED)',
     to: '',
     shownBy: 'Semaphore(1): 3 threads',
   },
@@ -103,7 +103,7 @@ const mutants: (Mutant & { shownBy: string })[] = [
     name: 'a dead writer that was granted the lock frees it, though another has taken its place',
     file: 'lib/sync/rwlock.ts',
     from: 'if (this.writer === this.ownerOf(entry)) this.commit',
-    to: 'if (peek(this.words, entry + KIND) & WRITE) this.commit',
+    to: 'if (peek(this.words, entry + ENTRY_KIND) & WRITE) this.commit',
     shownBy: 'RWLock: 3 writers, one twice, 1 death',
   },
   {
