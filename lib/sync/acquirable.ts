@@ -1,6 +1,9 @@
-// What everything that can be acquired and released has in common: the `hold` forms, and the guard that they give.
-import { TimeoutError } from '../errors.js'
+// What all locks have in common: they are acquired, held for a block, released, and recovered after the death of their holder.
+import { inspect } from 'node:util'
+import { checkOptions } from '../base/validate.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
+import { TimeoutError } from '../errors.js'
+import type { OnOwnerDeath } from './lock-word.js'
 
 /** A lock that is held, to be released at the end of a block: `using guard = lock.holdSync()`. Releasing it twice is harmless. */
 export class Guard {
@@ -23,7 +26,7 @@ export class Guard {
   }
 }
 
-/** Something that threads hold, one or a few at a time. */
+/** Something that one thread holds at a time, or a few. */
 export abstract class Acquirable {
   /**
    * Take it, waiting without blocking the thread.
@@ -47,6 +50,18 @@ export abstract class Acquirable {
   /** Whether an `acquire` would have to wait. */
   abstract locked(): boolean
 
+  /**
+   * Take over what a thread held when it ended, to repair what it protects, and to release it.
+   * @throws LockError (ERR_MANYHANDS_LOCK) no holder has died.
+   */
+  abstract recoverSync(): void
+
+  /** As `recoverSync`, for an async function. */
+  async recover(options?: WaitOptions): Promise<void> {
+    checkWaitOptions(options).signal?.throwIfAborted()
+    this.recoverSync()
+  }
+
   /** Take it if that needs no waiting. @throws OwnerDiedError (ERR_MANYHANDS_OWNER_DIED) a thread ended while it held it. */
   tryAcquire(): boolean {
     return this.acquireSync(0)
@@ -55,7 +70,7 @@ export abstract class Acquirable {
   /** `acquire`, for a block: `using guard = await lock.hold()`. @throws TimeoutError (ERR_MANYHANDS_TIMEOUT), and as `acquire`. */
   async hold(options?: WaitOptions): Promise<Guard> {
     const { timeoutMs } = checkWaitOptions(options)
-    if (!(await this.acquire(options))) throw late(timeoutMs)
+    if (!(await this.acquire(options))) throw notAcquired(timeoutMs)
     return new Guard(this.entrust())
   }
 
@@ -66,11 +81,29 @@ export abstract class Acquirable {
 
   /** `acquireSync`, for a block: `using guard = lock.holdSync()`. @throws TimeoutError (ERR_MANYHANDS_TIMEOUT), and as `acquireSync`. */
   holdSync(timeoutMs?: number): Guard {
-    if (!this.acquireSync(timeoutMs)) throw late(checkTimeout(timeoutMs))
+    if (!this.acquireSync(timeoutMs)) throw notAcquired(checkTimeout(timeoutMs))
     return new Guard(() => this.release())
   }
 }
 
-function late(timeoutMs: number): TimeoutError {
-  return new TimeoutError(`the lock could not be taken within ${Math.max(timeoutMs, 0)} ms`)
+function notAcquired(timeoutMs: number): TimeoutError {
+  return new TimeoutError(`the lock could not be acquired within ${Math.max(timeoutMs, 0)} ms`)
+}
+
+export interface LockOptions {
+  /**
+   * What happens to the lock when a thread ends while it holds it. 'report': `acquire` and its like throw OwnerDiedError until
+   * somebody calls `recover`. 'handOver': the next thread gets it, as if it had been released.
+   * @default 'report'
+   */
+  onOwnerDeath?: OnOwnerDeath | undefined
+}
+
+/** @throws TypeError */
+export function checkLockOptions(options: LockOptions): OnOwnerDeath {
+  checkOptions(options, 'the options of a lock', ['onOwnerDeath'])
+  const { onOwnerDeath = 'report' } = options
+  if (onOwnerDeath !== 'report' && onOwnerDeath !== 'handOver')
+    throw new TypeError(`onOwnerDeath must be 'report' or 'handOver', not ${inspect(onOwnerDeath)}`)
+  return onOwnerDeath
 }

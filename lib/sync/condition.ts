@@ -205,11 +205,11 @@ export class Condition extends Acquirable {
     return this.#lock.locked()
   }
 
-  recover(options?: WaitOptions): Promise<void> {
+  override recover(options?: WaitOptions): Promise<void> {
     return this.#lock.recover(options)
   }
 
-  recoverSync(): void {
+  override recoverSync(): void {
     this.#lock.recoverSync()
   }
 }

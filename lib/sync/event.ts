@@ -3,13 +3,14 @@
 // word     field   meaning
 //  POLICY  FLAG    1: set
 //
-// Who waited when it was set goes on, also if it is cleared at once after that.
-import { load, peek, poke } from '../memory/atomics.js'
+// A waiter released by `set` stays released, even if `clear` follows at once.
+import { fromParts, partsIn } from '../base/parts.js'
 import { checkTimeout, type WaitOptions } from '../base/wait-options.js'
+import { load, peek, poke } from '../memory/atomics.js'
 import { makeOwnable, registerShareable } from '../transport/shareable.js'
+import { AsyncWaiters } from './async-waiters.js'
 import { GRANTED, POLICY } from './entry-table.js'
 import { EntryWaiter, Monitor } from './monitor.js'
-import { AsyncWaiters } from './async-waiters.js'
 import { block } from './park.js'
 
 const FLAG = POLICY
@@ -19,9 +20,9 @@ class Flag extends Monitor {
     return peek(this.words, FLAG) === 1
   }
 
-  override settle(find: boolean): void {
+  override settle(probe: boolean): void {
     for (const entry of [...this.waiters(), ...this.entries(GRANTED)])
-      if (this.isOrphan(entry, find)) this.remove(entry)
+      if (this.isOrphan(entry, probe)) this.remove(entry)
       else if (this.take() && !this.is(entry, GRANTED)) this.grant(entry)
   }
 
@@ -31,19 +32,17 @@ class Flag extends Monitor {
   }
 
   clear(): void {
-    this.settle(false) // Who set it may have died before it let all go.
+    this.settle(false) // The thread that set it may have died before it granted the waiters.
     poke(this.words, FLAG, 0)
   }
 }
 
-/** A flag, across threads, that is set or not, and that threads wait for. Shareable. */
+/** A flag that threads set, clear and wait for. Shareable. */
 export class Event {
   readonly #flag: Flag
 
-  constructor()
-  /** @internal */
-  constructor(memory?: SharedArrayBuffer)
-  constructor(memory?: SharedArrayBuffer) {
+  constructor(parts?: undefined) {
+    const [memory] = (partsIn(parts) ?? []) as [SharedArrayBuffer?]
     this.#flag = new Flag(memory)
     if (!memory) makeOwnable(this, 'Event', this.#flag.memory)
   }
@@ -52,17 +51,17 @@ export class Event {
     return load(this.#flag.words, FLAG) === 1
   }
 
-  /** Set it, and let everybody go who waits. */
+  /** Set it, and release all waiters. */
   set(): void {
     this.#flag.exclusively(() => this.#flag.set())
   }
 
-  /** From now on, `wait` waits again. */
+  /** Clear it: from now on `wait` waits again. */
   clear(): void {
     this.#flag.exclusively(() => this.#flag.clear())
   }
 
-  /** Wait until it is set. @returns false: the time was over before */
+  /** Wait until it is set. @returns whether it was: false when the time was over before */
   wait(options?: WaitOptions): Promise<boolean> {
     return new AsyncWaiters().join(new EntryWaiter(this.#flag, false), options)
   }
@@ -70,7 +69,7 @@ export class Event {
   /**
    * Block the thread until it is set.
    * @param timeoutMs milliseconds; Infinity waits for ever, 0 does not wait. @default Infinity
-   * @returns false: the time was over before
+   * @returns whether it was set: false when the time was over before
    */
   waitSync(timeoutMs?: number): boolean {
     const limitMs = checkTimeout(timeoutMs, 'timeoutMs')
@@ -78,4 +77,4 @@ export class Event {
   }
 }
 
-registerShareable('Event', ([, , memory]) => new Event(memory as SharedArrayBuffer))
+registerShareable('Event', ([, , memory]) => new Event(fromParts(memory)))

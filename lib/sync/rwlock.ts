@@ -1,36 +1,36 @@
 // RWLock: many readers or one writer. A monitor (monitor.ts) with this policy:
 //
 // word     field     meaning
-//  POLICY  WRITER    the owner that writes (thread id + 1); 0: nobody does
-// A HOLDING entry per thread that reads: COUNT times. KIND of a waiter: WRITE or not, SYNC or not.
+//  POLICY  WRITER    the owner that writes (thread id + 1); 0: none does
+// A thread that reads has a HOLDING entry; COUNT: how many times. KIND of a waiter: READ or WRITE, SYNC or not.
 //
 //   FREE ──> read by n threads ──the last releases, or dies──> FREE ──> WRITER ──releases──> FREE
 //                                                                         └──dies──recover──> held by another
 //
-// Served in the order of coming, neighbouring readers together; who comes while a writer waits, waits behind it. But a thread that
-// blocks never waits for itself: it passes a writer if it reads already, and those who await in it, who cannot go on meanwhile.
-// Not: let who awaits pass, too, where its thread reads. Readers of one busy thread would overlap, and no writer ever come.
-// A reader has changed nothing, so one that dies is forgotten.
+// Served in the order of arrival, neighbouring readers together; a newcomer waits behind a waiting writer. But a thread that blocks
+// never waits for itself: it passes a writer if it reads already, and it passes its own async functions, which cannot go on meanwhile.
+// Not: let an async function pass as well where its thread reads. Readers of one busy thread would overlap, and starve the writer.
+// A reader changes nothing: one that dies is forgotten.
+import { fromParts, partsIn } from '../base/parts.js'
+import { checkTimeout, type WaitOptions } from '../base/wait-options.js'
 import { DeadlockError, LockError } from '../errors.js'
 import { peek, poke } from '../memory/atomics.js'
-import { checkTimeout, checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
+import { isDead, probeDead } from '../thread/liveness.js'
 import { makeOwnable, registerShareable } from '../transport/shareable.js'
-import { probeDead, isDead } from '../thread/liveness.js'
-import { Acquirable } from './acquirable.js'
-import { ME, ownerDied, type OnOwnerDeath } from './lock-word.js'
-import { checkOnOwnerDeath, type LockOptions } from './lock.js'
-import { ENTRY_KIND, GRANTED, HOLDING, POLICY, WAITING } from './entry-table.js'
-import { EntryWaiter, Monitor } from './monitor.js'
+import { Acquirable, checkLockOptions, type LockOptions } from './acquirable.js'
 import { AsyncWaiters } from './async-waiters.js'
+import { ENTRY_KIND, GRANTED, HOLDING, POLICY, WAITING } from './entry-table.js'
+import { ME, ownerDied, type OnOwnerDeath } from './lock-word.js'
+import { EntryWaiter, Monitor } from './monitor.js'
 import { block } from './park.js'
 
 const WRITER = POLICY
 const READ = 0
 const WRITE = 1
-/** Of a waiter: its thread blocks for it, or tries once. */
+/** Its thread blocks for it, or tries once. */
 const SYNC = 2
 
-class Access extends Monitor {
+class ReadersWriter extends Monitor {
   readonly #onOwnerDeath: OnOwnerDeath
   /** This thread blocks for it. */
   #blocked = false
@@ -54,21 +54,21 @@ class Access extends Monitor {
     return true
   }
 
-  override settle(find: boolean): void {
+  override settle(probe: boolean): void {
     for (const entry of [...this.waiters(), ...this.entries(HOLDING)])
-      if (this.isOrphan(entry, find)) this.remove(entry)
+      if (this.isOrphan(entry, probe)) this.remove(entry)
     for (const entry of this.entries(GRANTED)) {
-      if (!this.isOrphan(entry, find)) continue
-      // It ended before it knew that it might write: it has changed nothing. If it is the writer still: its death may have been
-      // seen a moment ago by one who has taken its place.
+      if (!this.isOrphan(entry, probe)) continue
+      // It ended before it knew that it might write: it has changed nothing. Not: clear WRITER in any case. Another thread may have
+      // seen the death a moment ago and taken its place.
       if (this.writer === this.ownerOf(entry)) this.commit(WRITER, 0, entry, 0)
       else this.remove(entry)
     }
-    if (this.#onOwnerDeath === 'handOver' && this.#isWriterDead(find)) poke(this.words, WRITER, 0)
+    if (this.#onOwnerDeath === 'handOver' && this.#isWriterDead(probe)) poke(this.words, WRITER, 0)
     this.#serve()
   }
 
-  /** While this thread is blocked, those who await in it cannot go on: what is on its way to one of them is given back. */
+  /** What is on its way to an async function of this thread is given back. */
   override reclaim({ index }: EntryWaiter): void {
     for (const entry of this.entries(GRANTED)) {
       if (entry === index || this.ownerOf(entry) !== ME) continue
@@ -85,7 +85,7 @@ class Access extends Monitor {
       throw new DeadlockError('this thread would block to write under an RWLock that it holds for reading')
   }
 
-  /** Whether this thread held it. */
+  /** @returns whether this thread held it */
   release(kind: number): boolean {
     if (kind === WRITE ? this.writer !== ME : this.held(ME) === 0) return false
     if (kind === WRITE) poke(this.words, WRITER, 0)
@@ -94,7 +94,7 @@ class Access extends Monitor {
     return true
   }
 
-  /** Take the place of a writer that died. Whether it was one. */
+  /** Take the place of a writer that died. @returns whether one did */
   recover(kind: number): boolean {
     if (!this.#isWriterDead(true)) return false
     if (kind === WRITE) poke(this.words, WRITER, ME)
@@ -119,7 +119,7 @@ class Access extends Monitor {
       taken = block(waiter, timeoutMs)
     } finally {
       this.#blocked = false
-      // Those who await in this thread were passed over for it.
+      // The async functions of this thread were passed over for it.
       if (!taken) this.exclusively(() => this.#serve())
     }
     return taken
@@ -148,84 +148,70 @@ class Access extends Monitor {
     return this.entries(HOLDING).length > 0
   }
 
-  #isWriterDead(find: boolean): boolean {
+  #isWriterDead(probe: boolean): boolean {
     const { writer } = this
-    return writer !== 0 && writer !== ME && (find ? probeDead(writer - 1) : isDead(writer - 1))
+    return writer !== 0 && writer !== ME && (probe ? probeDead(writer - 1) : isDead(writer - 1))
   }
 }
 
 /** One face of an RWLock: `read` or `write`. */
-class Face extends Acquirable {
-  readonly #access: Access
+class RWLockFace extends Acquirable {
+  readonly #lock: ReadersWriter
   readonly #kind: number
 
-  constructor(access: Access, kind: number) {
+  constructor(lock: ReadersWriter, kind: number) {
     super()
-    this.#access = access
+    this.#lock = lock
     this.#kind = kind
   }
 
   override acquireSync(timeoutMs?: number): boolean {
     const limitMs = checkTimeout(timeoutMs, 'timeoutMs')
-    const waiter = new EntryWaiter(this.#access, limitMs > 0, this.#kind | SYNC)
-    return limitMs > 0 ? this.#access.block(waiter, limitMs) : this.#access.tryNow(waiter)
+    const waiter = new EntryWaiter(this.#lock, limitMs > 0, this.#kind | SYNC)
+    return limitMs > 0 ? this.#lock.block(waiter, limitMs) : this.#lock.tryNow(waiter)
   }
 
   override acquire(options?: WaitOptions): Promise<boolean> {
-    return new AsyncWaiters().join(new EntryWaiter(this.#access, false, this.#kind), options)
+    return new AsyncWaiters().join(new EntryWaiter(this.#lock, false, this.#kind), options)
   }
 
   override release(): void {
-    if (!this.#access.exclusively(() => this.#access.release(this.#kind)))
+    if (!this.#lock.exclusively(() => this.#lock.release(this.#kind)))
       throw new LockError(
         `release of an RWLock that this thread does not hold for ${this.#kind === READ ? 'reading' : 'writing'}`,
       )
   }
 
   override locked(): boolean {
-    return this.#access.exclusively(() => this.#access.isTaken(this.#kind))
+    return this.#lock.exclusively(() => this.#lock.isTaken(this.#kind))
   }
 
-  /**
-   * Take it after a thread ended while it was writing.
-   * @throws LockError (ERR_MANYHANDS_LOCK) none did.
-   */
-  recoverSync(): void {
-    if (!this.#access.exclusively(() => this.#access.recover(this.#kind)))
+  override recoverSync(): void {
+    if (!this.#lock.exclusively(() => this.#lock.recover(this.#kind)))
       throw new LockError('recover of an RWLock whose writer has not died')
   }
-
-  /** As `recoverSync`. */
-  async recover(options?: WaitOptions): Promise<void> {
-    checkWaitOptions(options).signal?.throwIfAborted()
-    this.recoverSync()
-  }
 }
 
-/** A lock that many hold for reading, or one for writing, across threads. Shareable. */
+/** A lock that many threads hold for reading, or one for writing. Shareable. */
 export class RWLock {
   /**
-   * To hold while reading: others may read, too. Who comes while a writer waits, waits behind it; only a thread that reads already
-   * and blocks for another read passes. An async function that reads must not await another read: a writer may be between.
+   * To be held while reading: others may read, too. A newcomer waits behind a waiting writer; only a thread that reads already and
+   * blocks for another read passes it. An async function that reads must not await another read: a writer may be between.
    */
-  readonly read: Acquirable & Pick<Face, 'recover' | 'recoverSync'>
-  /** To hold while writing: nobody else reads or writes. */
-  readonly write: Acquirable & Pick<Face, 'recover' | 'recoverSync'>
+  readonly read: Acquirable
+  /** To be held while writing: no other thread reads or writes. */
+  readonly write: Acquirable
 
-  constructor(options?: LockOptions)
-  /** @internal */
-  constructor(options?: LockOptions, memory?: SharedArrayBuffer)
-  constructor(options: LockOptions = {}, memory?: SharedArrayBuffer) {
-    const onOwnerDeath = checkOnOwnerDeath(options)
-    const access = new Access(onOwnerDeath, memory)
-    this.read = new Face(access, READ)
-    this.write = new Face(access, WRITE)
+  constructor(options: LockOptions = {}) {
+    const parts = partsIn(options) as [SharedArrayBuffer, OnOwnerDeath] | undefined
+    const [memory, onOwnerDeath] = parts ?? [undefined, checkLockOptions(options)]
+    const lock = new ReadersWriter(onOwnerDeath, memory)
+    this.read = new RWLockFace(lock, READ)
+    this.write = new RWLockFace(lock, WRITE)
     // Structured clone copies what is enumerable, and must find nothing but the handle.
     for (const face of ['read', 'write']) Object.defineProperty(this, face, { enumerable: false, writable: false })
-    if (!memory) makeOwnable(this, 'RWLock', access.memory, onOwnerDeath)
+    if (!parts) makeOwnable(this, 'RWLock', lock.memory, onOwnerDeath)
   }
 }
 
-registerShareable('RWLock', ([, , memory, onOwnerDeath]) => {
-  return new RWLock({ onOwnerDeath: onOwnerDeath as OnOwnerDeath }, memory as SharedArrayBuffer)
-})
+registerShareable('RWLock', ([, , memory, onOwnerDeath]) => new RWLock(fromParts(memory, onOwnerDeath)))

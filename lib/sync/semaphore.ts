@@ -2,36 +2,38 @@
 // monitor (monitor.ts) with this policy:
 //
 // word     field      meaning
-//  POLICY  FREE       permits to be had
+//  POLICY  FREE       permits that can be taken
 //  +1      INITIAL    permits at first
 //  +2      BOUNDED    1: FREE never exceeds INITIAL
-// A HOLDING entry per thread that has any: COUNT permits that it took and that nobody has released. A permit on its way to a
-// waiter is neither FREE nor held: its GRANTED entry is all there is of it, until the waiter, awake, charges itself with it.
+// A thread that has permits has a HOLDING entry. COUNT: permits that it took and that nobody has released. A permit on its way to a
+// waiter is neither FREE nor held: it exists only as the GRANTED entry, until the waiter, awake, charges itself with it. KIND of a
+// waiter: HANDOFF_DUE or 0.
 //
-// A release wakes the first who waits, and whoever runs meanwhile may be faster: waking takes as long as thirty uses. Who was
-// overtaken once is granted the next permit, and nobody is let in before it.
-// A thread that ends takes its permits with it: who would then have to wait gets OwnerDiedError, until `recover` gives them
-// back. A semaphore that only signals (it starts at 0) has no permits to be lost.
-import { inspect } from 'node:util'
+// A release wakes the first waiter with a hint, and a running thread may take the permit meanwhile: waking takes as long as thirty
+// uses. A waiter that has lost the race once is granted the next permit, and no other thread gets it before.
+//
+// A thread that ends takes its permits with it: a thread that would then have to wait gets OwnerDiedError, until `recover` gives the
+// permits back. A semaphore that only signals (it starts at 0) has no permits to lose.
+import { fromParts, partsIn } from '../base/parts.js'
+import { checkInteger } from '../base/validate.js'
+import { checkTimeout, type WaitOptions } from '../base/wait-options.js'
 import { LockError } from '../errors.js'
 import { load, peek, poke } from '../memory/atomics.js'
-import { checkTimeout, checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
 import { makeOwnable, registerShareable } from '../transport/shareable.js'
-import { Acquirable } from './acquirable.js'
-import { ME, ownerDied, type OnOwnerDeath } from './lock-word.js'
-import { checkOnOwnerDeath, type LockOptions } from './lock.js'
-import { ENTRY_COUNT, ENTRY_KIND, GRANTED, HOLDING, POLICY, WAITING } from './entry-table.js'
-import { EntryWaiter, Monitor } from './monitor.js'
+import { Acquirable, checkLockOptions, type LockOptions } from './acquirable.js'
 import { AsyncWaiters } from './async-waiters.js'
+import { ENTRY_COUNT, ENTRY_KIND, GRANTED, HOLDING, POLICY, WAITING } from './entry-table.js'
+import { ME, ownerDied, type OnOwnerDeath } from './lock-word.js'
+import { EntryWaiter, Monitor } from './monitor.js'
 import { block, DONE, type TryResult } from './park.js'
 
 const FREE = POLICY
 const INITIAL = POLICY + 1
 const BOUNDED = POLICY + 2
 
-const MOST_PERMITS = 2 ** 30
+const MAX_PERMITS = 2 ** 30
 
-/** The KIND of a waiter that woke up for a permit which another had taken before it. */
+/** A waiter that woke up for a permit which another thread had taken before it. */
 const HANDOFF_DUE = 1
 
 class Permits extends Monitor {
@@ -53,42 +55,42 @@ class Permits extends Monitor {
     return this.take(waiter)
   }
 
-  /** While this thread is blocked, those who await in it cannot go on: a permit on its way to one of them is free again. */
+  /** A permit on its way to an async function of this thread is free again. */
   override reclaim({ index }: EntryWaiter): void {
     for (const entry of this.entries(GRANTED))
       if (entry !== index && this.ownerOf(entry) === ME)
         this.commit(FREE, peek(this.words, FREE) + 1, entry, WAITING | ME)
   }
 
-  /** A semaphore that starts at 0 signals: what is taken is used up, and nobody holds it. */
+  /** A semaphore that starts at 0 signals: a permit that was taken is used up, and nobody holds it. */
   #chargeMe(): number[] {
     return peek(this.words, INITIAL) === 0 ? [] : this.charge(ME, 1)
   }
 
-  override settle(find: boolean): void {
+  override settle(probe: boolean): void {
     const { words } = this
-    for (const entry of this.waiters()) if (this.isOrphan(entry, find)) this.remove(entry)
-    // It ended before it knew that it had a permit.
+    for (const entry of this.waiters()) if (this.isOrphan(entry, probe)) this.remove(entry)
+    // Its owner ended before it knew that it had a permit.
     for (const entry of this.entries(GRANTED))
-      if (this.isOrphan(entry, find)) this.commit(FREE, peek(words, FREE) + 1, entry, 0)
-    if (this.#onOwnerDeath === 'handOver') for (const entry of this.#lost(find)) this.#refund(entry)
+      if (this.isOrphan(entry, probe)) this.commit(FREE, peek(words, FREE) + 1, entry, 0)
+    if (this.#onOwnerDeath === 'handOver') for (const entry of this.#lost(probe)) this.#refund(entry)
     this.#wakeNext()
   }
 
-  /** Whether the next permit is another's, who was overtaken before. Not one of this thread that awaits while it is blocked. */
+  /** Whether the next permit is due to another waiter. Not to one that awaits in this thread, if this waiter blocks the thread. */
   #handoffPending({ index, blocking }: EntryWaiter): boolean {
     const first = this.firstWaiter()
     if (first < 0 || first === index || peek(this.words, first + ENTRY_KIND) !== HANDOFF_DUE) return false
     return !(blocking && this.ownerOf(first) === ME)
   }
 
-  /** Wake as many as there are permits for. Not: grant them all. Each release would cost the time in which a thread wakes up. */
+  /** Wake as many waiters as there are permits. Not: grant them all. Each release would cost the time in which a thread wakes up. */
   #wakeNext(): void {
     if (this.firstWaiter() < 0) return
     let free = peek(this.words, FREE)
     for (const entry of this.waiters()) {
       if (free-- <= 0) return
-      // Not: charge it to the waiter here. What it holds, and what was granted, would be given back twice when it dies.
+      // Not: charge it to the waiter here. What it holds and what it was granted would both be given back when it dies.
       if (peek(this.words, entry + ENTRY_KIND) === HANDOFF_DUE) this.grant(entry, FREE, peek(this.words, FREE) - 1)
       else this.wakeHint(entry)
     }
@@ -109,15 +111,15 @@ class Permits extends Monitor {
     if (entry !== undefined) throw ownerDied(this.ownerOf(entry))
   }
 
-  /** Give back permits: one's own first, then whosoever's. */
+  /** Give back permits: this thread's first, then those of any other. */
   release(count: number): void {
     const free = peek(this.words, FREE)
     if (peek(this.words, BOUNDED) === 1 && free + count > peek(this.words, INITIAL))
       throw new LockError(
         `release of ${count} with ${free} free, of a semaphore bounded to ${peek(this.words, INITIAL)}`,
       )
-    if (free + count > MOST_PERMITS)
-      throw new RangeError(`release of ${count} with ${free} free: a semaphore has at most ${MOST_PERMITS} permits`)
+    if (free + count > MAX_PERMITS)
+      throw new RangeError(`release of ${count} with ${free} free: a semaphore has at most ${MAX_PERMITS} permits`)
     let left = count
     for (const holder of this.#holders()) {
       if (left === 0) break
@@ -134,7 +136,7 @@ class Permits extends Monitor {
     this.#wakeNext()
   }
 
-  /** The HOLDING entries, one's own first, and how many permits each has. */
+  /** The HOLDING entries, this thread's first, and how many permits each has. */
   #holders(): [entry: number, held: number][] {
     const holders = this.entries(HOLDING).map((entry): [number, number] => [
       entry,
@@ -143,7 +145,7 @@ class Permits extends Monitor {
     return holders.toSorted(([a], [b]) => Number(this.ownerOf(b) === ME) - Number(this.ownerOf(a) === ME))
   }
 
-  /** Give back what the dead hold, one of it to this thread. Whether there was any. */
+  /** Give back what dead threads hold, one permit of it to this thread. @returns whether there was any */
   recover(): boolean {
     const orphans = this.#lost(true)
     if (orphans.length === 0) return false
@@ -153,8 +155,8 @@ class Permits extends Monitor {
     return true
   }
 
-  #lost(find: boolean): number[] {
-    return this.entries(HOLDING).filter((entry) => this.isOrphan(entry, find))
+  #lost(probe: boolean): number[] {
+    return this.entries(HOLDING).filter((entry) => this.isOrphan(entry, probe))
   }
 
   #refund(entry: number): void {
@@ -166,21 +168,27 @@ class Permits extends Monitor {
 export class Semaphore extends Acquirable {
   readonly #permits: Permits
 
-  /** @param value how many permits there are at first. @default 1. @throws RangeError it is negative. */
-  constructor(value?: number, options?: LockOptions)
-  /** @internal */
-  constructor(value?: number, options?: LockOptions, memory?: SharedArrayBuffer, bounded?: boolean)
-  constructor(value = 1, options: LockOptions = {}, memory?: SharedArrayBuffer, bounded = false) {
+  /**
+   * @param value how many permits there are at first; 0: it only signals. @default 1
+   * @throws RangeError the value is negative or greater than 2^30
+   */
+  constructor(value = 1, options: LockOptions = {}) {
     super()
-    checkCount(value, 'the value of a semaphore', 0)
-    const onOwnerDeath = checkOnOwnerDeath(options)
-    this.#permits = new Permits(onOwnerDeath, memory)
-    if (memory) return
-    const { words } = this.#permits
+    const parts = partsIn(value) as [SharedArrayBuffer, OnOwnerDeath] | undefined
+    if (parts) {
+      const [memory, onOwnerDeath] = parts
+      this.#permits = new Permits(onOwnerDeath, memory)
+      return
+    }
+    checkInteger(value, 'the value of a semaphore', 0, MAX_PERMITS)
+    const onOwnerDeath = checkLockOptions(options)
+    const bounded = this instanceof BoundedSemaphore
+    this.#permits = new Permits(onOwnerDeath)
+    const { words, memory } = this.#permits
     poke(words, FREE, value)
     poke(words, INITIAL, value)
     poke(words, BOUNDED, bounded ? 1 : 0)
-    makeOwnable(this, bounded ? 'BoundedSemaphore' : 'Semaphore', this.#permits.memory, onOwnerDeath)
+    makeOwnable(this, bounded ? 'BoundedSemaphore' : 'Semaphore', memory, onOwnerDeath)
   }
 
   override acquireSync(timeoutMs?: number): boolean {
@@ -194,12 +202,12 @@ export class Semaphore extends Acquirable {
   }
 
   /**
-   * Give back `n` permits.
-   * @throws LockError (ERR_MANYHANDS_LOCK) a BoundedSemaphore would have more than at first; RangeError more than 2^30 would be
-   * free. None is given back then.
+   * Give back `n` permits, all or none.
+   * @param n @default 1
+   * @throws LockError (ERR_MANYHANDS_LOCK) a BoundedSemaphore would have more than at first; RangeError more than 2^30 would be free
    */
   override release(n = 1): void {
-    checkCount(n, 'the number of permits to release', 1)
+    checkInteger(n, 'the number of permits to release', 1, MAX_PERMITS)
     this.#permits.exclusively(() => this.#permits.release(n))
   }
 
@@ -216,38 +224,17 @@ export class Semaphore extends Acquirable {
    * Give back the permits of threads that have ended, and take one of them.
    * @throws LockError (ERR_MANYHANDS_LOCK) there are none.
    */
-  recoverSync(): void {
+  override recoverSync(): void {
     if (!this.#permits.exclusively(() => this.#permits.recover()))
-      throw new LockError('recover of a semaphore of which no holder has died')
-  }
-
-  /** As `recoverSync`. */
-  async recover(options?: WaitOptions): Promise<void> {
-    checkWaitOptions(options).signal?.throwIfAborted()
-    this.recoverSync()
+      throw new LockError('recover of a semaphore none of whose holders has died')
   }
 }
 
 /** A Semaphore that never has more permits than at first. */
-export class BoundedSemaphore extends Semaphore {
-  constructor(value?: number, options?: LockOptions)
-  /** @internal */
-  constructor(value?: number, options?: LockOptions, memory?: SharedArrayBuffer)
-  constructor(value?: number, options?: LockOptions, memory?: SharedArrayBuffer) {
-    super(value, options, memory, true)
-  }
-}
+export class BoundedSemaphore extends Semaphore {}
 
-function checkCount(count: number, what: string, least: number): void {
-  if (typeof count !== 'number') throw new TypeError(`${what} must be a number, not ${inspect(count)}`)
-  if (!Number.isInteger(count) || count < least || count > MOST_PERMITS)
-    throw new RangeError(`${what} must be an integer from ${least} to ${MOST_PERMITS}, not ${count}`)
-}
-
-registerShareable('Semaphore', ([, , memory, onOwnerDeath]) => {
-  return new Semaphore(0, { onOwnerDeath: onOwnerDeath as OnOwnerDeath }, memory as SharedArrayBuffer)
-})
+registerShareable('Semaphore', ([, , memory, onOwnerDeath]) => new Semaphore(fromParts(memory, onOwnerDeath)))
 
 registerShareable('BoundedSemaphore', ([, , memory, onOwnerDeath]) => {
-  return new BoundedSemaphore(0, { onOwnerDeath: onOwnerDeath as OnOwnerDeath }, memory as SharedArrayBuffer)
+  return new BoundedSemaphore(fromParts(memory, onOwnerDeath))
 })

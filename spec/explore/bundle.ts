@@ -186,8 +186,8 @@ const TAKE =
 const TAKE_END =
   "if (compareExchange(words, at, 0, ME) !== 0) block(new LockWaiter(words, at, true, 'handOver'), Infinity)"
 const GIVE_BACK = 'release(this.words, 0)'
-const LOCK_TAKE = 'return compareExchange(this.#words, 0, 0, ME) === 0 || this.#acquireSlowly(timeoutMs)'
-const LOCK_GIVE_BACK = 'if (!release(this.#words, 0)) throw'
+const LOCK_TAKE = 'return compareExchange(this.words, 0, 0, ME) === 0 || this.acquireSlowly(timeoutMs)'
+const LOCK_GIVE_BACK = 'if (!this.free()) throw'
 
 export type Mutex = 'real' | 'granted' | 'lock granted'
 
@@ -216,9 +216,9 @@ export async function bundle({ mutant, mutex = 'real' }: { mutant?: Mutant; mute
           contents = replaceOnce(
             contents,
             LOCK_TAKE,
-            'while (!controller.enter(this.#words, 0, true)) refuseAbandoned(this.#words, 0, true); return true',
+            'while (!controller.enter(this.words, 0, true)) this.refuseAbandoned(true); return true',
           )
-          contents = replaceOnce(contents, LOCK_GIVE_BACK, 'controller.exit(this.#words); if (false) throw')
+          contents = replaceOnce(contents, LOCK_GIVE_BACK, 'controller.exit(this.words); if (false) throw')
         }
         // So small that it is full with the first number, and that all of it is in the states.
         if (file === 'lib/queue/ring.ts')
