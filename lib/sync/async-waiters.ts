@@ -3,7 +3,7 @@
 import { whenAborted } from '../base/abort-listeners.js'
 import { checkWaitOptions, startTimer, type WaitOptions } from '../base/wait-options.js'
 import { notifyAll, whenChanged } from '../memory/atomics.js'
-import { AGAIN, FIRST_SLICE_MS, MAX_SLICE_MS, WAIT, type Waiter } from './park.js'
+import { AGAIN, block, FIRST_SLICE_MS, MAX_SLICE_MS, perform, WAIT, type Operation, type Waiter } from './park.js'
 
 interface PendingWait {
   waiter: Waiter
@@ -158,4 +158,28 @@ function poll(): void {
   pollMs = Math.min(2 * pollMs, MAX_SLICE_MS)
   for (const waiters of polled) waiters.probe()
   if (polled.size > 0) pollTimer ??= setTimeout(poll, pollMs)
+}
+
+/** The step of an operation that waits until the waiter is done (true) or the time is over (false). */
+export function untilDone(waiter: Waiter, timeoutMs: number, signal?: AbortSignal): Operation<boolean> {
+  return perform({
+    block: () => block(waiter, timeoutMs),
+    wait: () => new AsyncWaiters().join(waiter, { timeout: timeoutMs, signal }),
+  })
+}
+
+/** Run an operation by awaiting each of its waits. */
+export async function runAwaiting<R>(operation: Operation<R>): Promise<R> {
+  let next = operation.next()
+  while (!next.done) {
+    let result: unknown
+    try {
+      result = await next.value.wait()
+    } catch (reason) {
+      next = operation.throw(reason)
+      continue
+    }
+    next = operation.next(result)
+  }
+  return next.value
 }

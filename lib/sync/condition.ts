@@ -1,33 +1,36 @@
-// Condition: waiting, without the lock, until another that holds the lock says that something has changed. After Python's
-// multiprocessing.Condition. A monitor (monitor.ts) without words of its own, beside the lock that it goes with:
+// Condition: waiting, without the lock, until a thread that holds the lock notifies that something has changed. After Python's
+// multiprocessing.Condition. A monitor (monitor.ts) without words of its own, beside its lock:
 //
-//   holds the lock ──wait──> WAITING ──notify, the oldest first──> GRANTED ──the lock taken again──> returns true
-//                               └──time is over───────────────────────────────────────────────────> returns false
+//   holds the lock ──wait──> WAITING ──notify, oldest first──> GRANTED ──the lock acquired again──> returns true
+//                               └──time is over──────────────────────────────────────────────────> returns false
 //
-// The entry is made before the lock is released: no notification can fall between. A notification that reached a thread that
-// died before it could go on is passed on to the next. If a thread dies that holds the lock, nobody can know whether it would
-// have notified: those who wait stop waiting, and get OwnerDiedError as those who acquire do, or the lock if it was recovered.
+// The entry is made before the lock is released: no notification can fall between. A notification that reached a thread which died
+// before it could go on is passed to the next. If a thread dies that holds the lock, nobody can know whether it would have notified:
+// the waiters stop waiting, and get OwnerDiedError as every `acquire` does, or the lock if it was recovered.
 import { inspect } from 'node:util'
-import { LockError, OwnerDiedError } from '../errors.js'
+import { fromParts, partsIn } from '../base/parts.js'
+import { checkInteger } from '../base/validate.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
+import { LockError, OwnerDiedError } from '../errors.js'
 import { attach, makeOwnable, registerShareable } from '../transport/shareable.js'
 import { Acquirable, type Guard } from './acquirable.js'
-import { Lock } from './lock.js'
+import { runAwaiting, untilDone } from './async-waiters.js'
 import { GRANTED } from './entry-table.js'
+import { Lock } from './lock.js'
 import { EntryWaiter, Monitor } from './monitor.js'
-import { AsyncWaiters } from './async-waiters.js'
-import { block, DONE, type TryResult } from './park.js'
+import type { OwnedLock } from './owned-lock.js'
+import { DONE, perform, runBlocking, type Operation, type TryResult } from './park.js'
 import { RLock } from './rlock.js'
 
 class NotifiedWaiter extends EntryWaiter {
-  /** It was, and still has its entry: until it holds the lock, its death would lose the notification. */
+  /** It was, and keeps its entry until it holds the lock: before that, its death would lose the notification. */
   notified = false
 }
 
-class Waiters extends Monitor {
-  readonly #lock: Lock | RLock
+class Notifications extends Monitor {
+  readonly #lock: OwnedLock
 
-  constructor(lock: Lock | RLock, memory?: SharedArrayBuffer) {
+  constructor(lock: OwnedLock, memory?: SharedArrayBuffer) {
     super(memory)
     this.#lock = lock
   }
@@ -36,10 +39,10 @@ class Waiters extends Monitor {
     return false
   }
 
-  override settle(find: boolean): void {
-    for (const entry of this.waiters()) if (this.isOrphan(entry, find)) this.remove(entry)
+  override settle(probe: boolean): void {
+    for (const entry of this.waiters()) if (this.isOrphan(entry, probe)) this.remove(entry)
     for (const entry of this.entries(GRANTED)) {
-      if (!this.isOrphan(entry, find)) continue
+      if (!this.isOrphan(entry, probe)) continue
       const [next] = this.waiters()
       if (next === undefined) this.remove(entry)
       else this.grant(next, entry, 0)
@@ -55,7 +58,7 @@ class Waiters extends Monitor {
     if (waiter.probing) this.#lock.refuseAbandoned(true)
   }
 
-  /** The waiter holds the lock again. */
+  /** The waiter holds the lock again, or never will. */
   forget(waiter: NotifiedWaiter): void {
     if (waiter.notified) this.exclusively(() => this.remove(waiter.index))
   }
@@ -67,114 +70,101 @@ class Waiters extends Monitor {
 }
 
 /**
- * A lock to be held while looking at shared state, and a way to wait for that to change. Without a lock of the caller's it has
- * an RLock of its own; either way it has the lock's methods. Shareable.
+ * A lock to be held while looking at shared state, and a way to wait for that state to change. Has its lock's methods. Shareable.
  */
 export class Condition extends Acquirable {
   readonly #lock: Lock | RLock
-  readonly #waiters: Waiters
+  readonly #notifications: Notifications
 
-  /** @param lock the lock to be held while it is used. @default an RLock of its own */
-  constructor(lock?: Lock | RLock)
-  /** @internal */
-  constructor(lock?: Lock | RLock, memory?: SharedArrayBuffer)
-  constructor(lock: Lock | RLock = new RLock(), memory?: SharedArrayBuffer) {
+  /** @param lock the lock to be held while the condition is used. @default an RLock of its own */
+  constructor(lock?: Lock | RLock) {
     super()
-    if (!(lock instanceof Lock || lock instanceof RLock))
-      throw new TypeError(`the lock of a Condition must be a Lock or an RLock, not ${inspect(lock)}`)
-    this.#lock = lock
-    this.#waiters = new Waiters(lock, memory)
-    if (!memory) makeOwnable(this, 'Condition', this.#waiters.memory, lock)
+    const parts = partsIn(lock) as [Lock | RLock, SharedArrayBuffer] | undefined
+    const [own, memory] = parts ?? [lock ?? new RLock()]
+    if (!(own instanceof Lock || own instanceof RLock))
+      throw new TypeError(`the lock of a Condition must be a Lock or an RLock, not ${inspect(own)}`)
+    this.#lock = own
+    this.#notifications = new Notifications(own, memory)
+    if (!parts) makeOwnable(this, 'Condition', this.#notifications.memory, own)
   }
 
   /**
-   * Release the lock, wait to be notified, and take the lock again.
+   * Release the lock, wait to be notified, and acquire the lock again.
    * @returns whether it was notified: false when the time was over before
    * @throws LockError (ERR_MANYHANDS_LOCK) this thread does not hold the lock; OwnerDiedError (ERR_MANYHANDS_OWNER_DIED) a
    * thread ended while it held the lock (which is then not held)
    */
   async wait(options?: WaitOptions): Promise<boolean> {
-    checkWaitOptions(options).signal?.throwIfAborted()
-    const { waiter, depth } = this.#beginWait(false)
-    const { notified, reason } = await new AsyncWaiters().join(waiter, options).then(
-      (notified) => ({ notified, reason: undefined }),
-      (reason: unknown) => ({ notified: true, reason }),
-    )
-    try {
-      await this.#lock.acquire()
-    } finally {
-      this.#waiters.forget(waiter)
-    }
-    this.#lock.restore(depth)
-    if (reason !== undefined && !(reason instanceof OwnerDiedError)) throw reason
-    return notified
+    const { timeoutMs, signal } = checkWaitOptions(options)
+    return await runAwaiting(this.#wait(false, timeoutMs, signal))
   }
 
   /** As `wait`, blocking the thread. @param timeoutMs milliseconds; Infinity waits for ever. @default Infinity */
   waitSync(timeoutMs?: number): boolean {
-    const limitMs = checkTimeout(timeoutMs, 'timeoutMs')
-    const { waiter, depth } = this.#beginWait(true)
-    let notified = true
-    try {
-      notified = block(waiter, limitMs)
-    } catch (reason) {
-      // Not: throw it. If somebody has recovered the lock meanwhile, the caller would have the error and the lock.
-      if (!(reason instanceof OwnerDiedError)) throw reason
-    }
-    try {
-      this.#lock.acquireSync()
-    } finally {
-      this.#waiters.forget(waiter)
-    }
-    this.#lock.restore(depth)
-    return notified
+    return runBlocking(this.#wait(true, checkTimeout(timeoutMs, 'timeoutMs')))
   }
 
-  #beginWait(blocking: boolean): { waiter: NotifiedWaiter; depth: number } {
+  *#wait(blocking: boolean, timeoutMs: number, signal?: AbortSignal): Operation<boolean> {
+    signal?.throwIfAborted()
     this.#refuseWithoutLock('wait')
-    const waiter = new NotifiedWaiter(this.#waiters, blocking)
+    const waiter = new NotifiedWaiter(this.#notifications, blocking)
     waiter.attempt()
-    return { waiter, depth: this.#lock.suspend() }
+    const depth = this.#lock.suspend()
+    let notified = true
+    let aborted: { reason: unknown } | undefined
+    try {
+      notified = yield* untilDone(waiter, timeoutMs, signal)
+    } catch (reason) {
+      // Not: throw OwnerDiedError. If the lock was recovered meanwhile, the caller would have both the error and the lock.
+      if (!(reason instanceof OwnerDiedError)) aborted = { reason }
+    }
+    try {
+      yield* perform({ block: () => this.#lock.acquireSync(), wait: () => this.#lock.acquire() })
+    } finally {
+      this.#notifications.forget(waiter)
+    }
+    this.#lock.restore(depth)
+    if (aborted) throw aborted.reason
+    return notified
   }
 
   /**
    * Wait until `predicate`, called with the lock held, returns something truthy.
    * @returns what it returned last: something falsy when the time was over before
+   * @throws as `wait`
    */
   async waitFor<T>(predicate: () => T, options?: WaitOptions): Promise<T> {
     const { timeoutMs, signal } = checkWaitOptions(options)
-    const endMs = performance.now() + timeoutMs
-    for (;;) {
-      const result = predicate()
-      const timeout = endMs - performance.now()
-      if (result || timeout <= 0) return result
-      await this.wait({ timeout, signal })
-    }
+    return await runAwaiting(this.#waitFor(predicate, false, timeoutMs, signal))
   }
 
-  /** As `waitFor`, blocking the thread. */
+  /** As `waitFor`, blocking the thread. @param timeoutMs milliseconds; Infinity waits for ever. @default Infinity */
   waitForSync<T>(predicate: () => T, timeoutMs?: number): T {
-    const endMs = performance.now() + checkTimeout(timeoutMs, 'timeoutMs')
+    return runBlocking(this.#waitFor(predicate, true, checkTimeout(timeoutMs, 'timeoutMs')))
+  }
+
+  *#waitFor<T>(predicate: () => T, blocking: boolean, timeoutMs: number, signal?: AbortSignal): Operation<T> {
+    const endMs = performance.now() + timeoutMs
     for (;;) {
       const result = predicate()
       const leftMs = endMs - performance.now()
       if (result || leftMs <= 0) return result
-      this.waitSync(leftMs)
+      yield* this.#wait(blocking, leftMs, signal)
     }
   }
 
   /**
-   * Let the `n` that have waited longest go on, when the lock is released.
+   * Let the `n` waiters that have waited longest go on when the lock is released.
+   * @param n Infinity: all. @default 1
    * @throws LockError (ERR_MANYHANDS_LOCK) this thread does not hold the lock.
    */
   notify(n = 1): void {
     this.#refuseWithoutLock('notify')
-    if (typeof n !== 'number') throw new TypeError(`the number to notify must be a number, not ${inspect(n)}`)
-    if (!(n >= 0)) throw new RangeError(`the number to notify must not be negative, or NaN: ${n}`)
-    this.#waiters.exclusively(() => this.#waiters.notify(n))
+    if (n !== Infinity) checkInteger(n, 'the number of waiters to notify')
+    this.#notifications.exclusively(() => this.#notifications.notify(n))
   }
 
-  /** Let all go on that wait. @throws LockError (ERR_MANYHANDS_LOCK) this thread does not hold the lock. */
+  /** Let all waiters go on. @throws LockError (ERR_MANYHANDS_LOCK) this thread does not hold the lock. */
   notifyAll(): void {
     this.notify(Infinity)
   }
@@ -183,7 +173,7 @@ export class Condition extends Acquirable {
     if (!this.#lock.isHeldHere()) throw new LockError(`${use} of a Condition whose lock this thread does not hold`)
   }
 
-  // The lock's.
+  // The methods of the lock.
 
   override acquire(options?: WaitOptions): Promise<boolean> {
     return this.#lock.acquire(options)
@@ -214,6 +204,4 @@ export class Condition extends Acquirable {
   }
 }
 
-registerShareable('Condition', ([, , memory, lock]) => {
-  return new Condition(attach(lock) as Lock | RLock, memory as SharedArrayBuffer)
-})
+registerShareable('Condition', ([, , memory, lock]) => new Condition(fromParts(attach(lock), memory)))

@@ -58,3 +58,33 @@ export function block(waiter: Waiter, timeoutMs: number): boolean {
     }
   }
 }
+
+/** One wait of an operation, in both forms. */
+export interface Step<T> {
+  block(): T
+  wait(): Promise<T>
+}
+
+/** An operation with several waits, written once: it yields each of them. */
+export type Operation<R> = Generator<Step<unknown>, R, unknown>
+
+/** Do one step of an operation. */
+export function* perform<T>(step: Step<T>): Operation<T> {
+  return (yield step) as T
+}
+
+/** Run an operation by blocking the thread at each of its waits. */
+export function runBlocking<R>(operation: Operation<R>): R {
+  let next = operation.next()
+  while (!next.done) {
+    let result: unknown
+    try {
+      result = next.value.block()
+    } catch (reason) {
+      next = operation.throw(reason)
+      continue
+    }
+    next = operation.next(result)
+  }
+  return next.value
+}

@@ -137,8 +137,8 @@ const mutants: (Mutant & { shownBy: string })[] = [
   {
     name: 'who waits for a notification releases the lock before it has an entry',
     file: 'lib/sync/condition.ts',
-    from: 'waiter.attempt()\n    return { waiter, depth: this.#lock.suspend() }',
-    to: 'const depth = this.#lock.suspend()\n    waiter.attempt()\n    return { waiter, depth }',
+    from: 'waiter.attempt()\n    const depth = this.#lock.suspend()',
+    to: 'const depth = this.#lock.suspend()\n    waiter.attempt()',
     shownBy: 'Condition: 2 wait, both notified',
   },
   {
