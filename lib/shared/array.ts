@@ -1,7 +1,8 @@
 // Array: a run of elements of shared memory, after Python's multiprocessing.Array.
 import { inspect } from 'node:util'
+import { fromParts, partsIn } from '../base/parts.js'
+import { checkInteger } from '../base/validate.js'
 import { cellsOver, type Cells } from '../memory/element-ops.js'
-import { makeShareable, registerShareable } from '../transport/shareable.js'
 import {
   bytesOf,
   typeNameOf,
@@ -12,51 +13,54 @@ import {
 } from '../memory/element-types.js'
 import type { Lock } from '../sync/lock.js'
 import type { RLock } from '../sync/rlock.js'
+import { makeShareable, registerShareable } from '../transport/shareable.js'
 import { lockFor, lockFrom, requireLock, type LockOption } from './lock-option.js'
 
 export interface ArrayOptions extends LockOption {
-  /** Shared memory to lay the array on, a Wasm memory's say. @default memory of its own */
+  /** Existing shared memory to lay the array on: a Wasm memory's, for example. @default memory of its own */
   buffer?: SharedArrayBuffer | undefined
-  /** Where in `buffer` it begins; a multiple of the element's size. @default 0 */
+  /** Where in `buffer` it begins, in bytes; a multiple of the element's size. @default 0 */
   byteOffset?: number | undefined
 }
 
-/** Where an array lies that exists already. */
-interface Place {
+/** What an Array is a view of. */
+interface ArrayMemory {
+  name: TypeName
   memory: SharedArrayBuffer
   byteOffset: number
   length: number
   lock: Lock | RLock | undefined
 }
 
-/** Elements that threads share. Each operation on one is one atomic step; `view` is the plain typed array, for tight loops. */
+/**
+ * Elements that threads share. Each operation on one is one atomic step; `view` is the plain typed array, for tight loops. After
+ * Python's multiprocessing.Array. Shareable.
+ */
 export class Array<C extends TypeCode = TypeCode> {
-  readonly #name: TypeName
+  readonly #memory: ArrayMemory
   readonly #cells: Cells<ElementOf<C>>
-  readonly #place: Place
   /** How many elements. */
   readonly length: number
 
   /**
    * @param typecode a letter as in Python (`b B h H i I l L q Q f d c ?`) or a name (`int32`, `float64`, …)
    * @param lengthOrItems how many zeros, or the items themselves
-   * @throws TypeError an unknown code, or an item that is not of the type; RangeError a length or place that cannot be
+   * @throws TypeError an unknown code, or an item that is not of the type; RangeError a length or byteOffset that cannot be
    */
-  constructor(typecode: C, lengthOrItems: number | Iterable<ElementOf<C>>, options?: ArrayOptions)
-  /** @internal */
-  constructor(typecode: C, lengthOrItems: number, options: ArrayOptions, place: Place)
-  constructor(typecode: C, lengthOrItems: number | Iterable<ElementOf<C>>, options: ArrayOptions = {}, place?: Place) {
-    this.#name = typeNameOf(typecode)
+  constructor(typecode: C, lengthOrItems: number | Iterable<ElementOf<C>>, options: ArrayOptions = {}) {
+    const parts = partsIn(typecode) as [ArrayMemory] | undefined
     const items = itemsOf(lengthOrItems)
-    this.length = items?.length ?? checkLength(lengthOrItems as number)
-    this.#place = place ?? { ...placeFor(this.#name, this.length, options), lock: lockFor(options) }
-    const { memory, byteOffset, lock } = this.#place
-    this.#cells = cellsOver(this.#name, memory, byteOffset, this.length)
+    this.#memory = parts?.[0] ?? newArrayMemory(typecode, items?.length ?? (lengthOrItems as number), options)
+    const { name, memory, byteOffset, length, lock } = this.#memory
+    this.length = length
+    this.#cells = cellsOver(name, memory, byteOffset, length)
     for (let index = 0; index < (items?.length ?? 0); index++) this.#cells.store(index, items![index]!)
-    if (!place) makeShareable(this, 'Array', this.#name, memory, byteOffset, this.length, lock)
+    if (!parts) makeShareable(this, 'Array', name, memory, byteOffset, length, lock)
   }
 
-  /** The plain typed array over the same memory: native speed, and no atomicity. Characters are UTF-16 codes in it, booleans 0 and 1. */
+  /**
+   * The plain typed array over the same memory: native speed, and no atomicity. Characters are UTF-16 codes in it, booleans 0 and 1.
+   */
   get view(): ViewOf<C> {
     return this.#cells.view as ViewOf<C>
   }
@@ -71,16 +75,16 @@ export class Array<C extends TypeCode = TypeCode> {
   }
   /** As `get`; a negative index counts from the end, and one out of range gives `undefined`. */
   at(index: number): ElementOf<C> | undefined {
-    const place = Math.trunc(index) + (index < 0 ? this.length : 0)
-    return place >= 0 && place < this.length ? this.#cells.load(place) : undefined
+    const from = Math.trunc(index) + (index < 0 ? this.length : 0)
+    return from >= 0 && from < this.length ? this.#cells.load(from) : undefined
   }
-  /** Set the elements from `start` to before `end`, one after the other. */
+  /** Set the elements from `start` up to `end`, exclusive, one after the other. */
   fill(value: ElementOf<C>, start = 0, end: number = this.length): this {
     const [from, to] = this.#range(start, end)
     for (let index = from; index < to; index++) this.#cells.store(index, value)
     return this
   }
-  /** The elements from `start` to before `end`, copied; each is read atomically, all together are not. */
+  /** Copy the elements from `start` up to `end`, exclusive. Each is read atomically, all together are not. */
   slice(start = 0, end: number = this.length): ElementOf<C>[] {
     const [from, to] = this.#range(start, end)
     const copy: ElementOf<C>[] = []
@@ -122,28 +126,28 @@ export class Array<C extends TypeCode = TypeCode> {
 
   /** The lock that goes with it. @throws LockError it was made with `lock: false` */
   getLock(): Lock | RLock {
-    return requireLock(this.#place.lock, 'Array')
+    return requireLock(this.#memory.lock, 'Array')
   }
 
   /** The same memory without the lock. */
   getObj(): Array<C> {
-    const { memory: buffer, byteOffset } = this.#place
-    return arrayOn<C>(this.#name, this.length, { buffer, byteOffset, lock: false })
+    const { name, memory: buffer, byteOffset } = this.#memory
+    return arrayOn<C>(name, this.length, { buffer, byteOffset, lock: false })
   }
 
   static {
-    // The bundler renames what has the name of a global.
+    // The bundler renames a class that has the name of a global.
     Object.defineProperty(this, 'name', { value: 'Array' })
     Object.defineProperty(this.prototype, inspect.custom, {
       value(this: Array) {
-        return `Array(${inspect(this.#name)}, ${inspect(this.slice(0, 100))}${this.length > 100 ? ` … ${this.length}` : ''})`
+        return `Array(${inspect(this.#memory.name)}, ${inspect(this.slice(0, 100))}${this.length > 100 ? ` … ${this.length}` : ''})`
       },
     })
   }
 
   #checked(index: number): number {
     if (Number.isInteger(index) && index >= 0 && index < this.length) return index
-    throw new RangeError(`index ${inspect(index)} is out of range: the Array has ${this.length} elements, from 0 on`)
+    throw new RangeError(`index ${inspect(index)} is out of range: the Array has ${this.length} elements, from 0`)
   }
 
   #range(start: number, end: number): [from: number, to: number] {
@@ -153,7 +157,7 @@ export class Array<C extends TypeCode = TypeCode> {
   }
 }
 
-// Outside of the class: one that names itself inside is renamed by the bundler.
+// Outside the class: the bundler renames a class that names itself inside.
 function arrayOn<C extends TypeCode>(name: TypeName, length: number, options: ArrayOptions): Array<C> {
   return new Array(name as C, length, options)
 }
@@ -166,37 +170,32 @@ function itemsOf<T>(lengthOrItems: number | Iterable<T>): T[] | undefined {
   throw new TypeError(`an Array takes a length or the items, not ${inspect(lengthOrItems)}`)
 }
 
-function checkLength(length: number): number {
-  if (Number.isInteger(length) && length >= 0) return length
-  throw new RangeError(`the length of an Array must be an integer of 0 or more, not ${length}`)
-}
-
-function placeFor(name: TypeName, length: number, options: ArrayOptions): Omit<Place, 'lock'> {
+function newArrayMemory(typecode: TypeCode, length: number, options: ArrayOptions): ArrayMemory {
+  const name = typeNameOf(typecode)
+  checkInteger(length, 'the length of an Array')
+  const lock = lockFor(options, 'the options of an Array', ['lock', 'buffer', 'byteOffset'])
   const { buffer, byteOffset = 0 } = options
   const bytes = bytesOf(name)
+  checkInteger(byteOffset, 'byteOffset')
   if (buffer === undefined) {
-    if (byteOffset !== 0) throw new RangeError('byteOffset means a place in a buffer, and none was given')
-    return { memory: new SharedArrayBuffer(length * bytes), byteOffset, length }
+    if (byteOffset !== 0)
+      throw new RangeError(`byteOffset ${byteOffset} is a position in a buffer, and no buffer was given`)
+    return { name, memory: new SharedArrayBuffer(length * bytes), byteOffset, length, lock }
   }
   if (!(buffer instanceof SharedArrayBuffer))
     throw new TypeError(
       `buffer must be a SharedArrayBuffer (of a Wasm memory: its buffer, shared), not ${inspect(buffer)}`,
     )
-  if (!Number.isInteger(byteOffset) || byteOffset < 0 || byteOffset % bytes !== 0)
+  if (byteOffset % bytes !== 0)
     throw new RangeError(`byteOffset must be a multiple of ${bytes}, the size of ${name}, not ${byteOffset}`)
   if (byteOffset + length * bytes > buffer.byteLength)
     throw new RangeError(
       `${length} elements of ${bytes} bytes at ${byteOffset} need ${byteOffset + length * bytes} bytes; the buffer has ${buffer.byteLength}`,
     )
-  return { memory: buffer, byteOffset, length }
+  return { name, memory: buffer, byteOffset, length, lock }
 }
 
 registerShareable('Array', ([, , name, memory, byteOffset, length, lock]) => {
-  const place: Place = {
-    memory: memory as SharedArrayBuffer,
-    byteOffset: byteOffset as number,
-    length: length as number,
-    lock: lockFrom(lock),
-  }
-  return new Array(name as TypeCode, place.length, {}, place)
+  const parts = { name, memory, byteOffset, length, lock: lockFrom(lock) } as ArrayMemory
+  return new Array(fromParts(parts), parts.length)
 })

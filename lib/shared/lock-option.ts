@@ -1,17 +1,24 @@
-// The lock that goes with a shared value or array, as in Python: one of its own, none, or one that several share.
+// The lock that goes with shared memory, as in Python: one of its own, none, or one that several objects share.
 import { inspect } from 'node:util'
+import { checkOptions } from '../base/validate.js'
 import { LockError } from '../errors.js'
-import { attach } from '../transport/shareable.js'
 import { Lock } from '../sync/lock.js'
 import { RLock } from '../sync/rlock.js'
+import { attach } from '../transport/shareable.js'
 
 export interface LockOption {
-  /** `true`: a re-entrant lock of its own; `false`: none; or a lock that is there already. @default true */
+  /** `true`: a re-entrant lock of its own; `false`: none; or an existing lock. @default true */
   lock?: boolean | Lock | RLock | undefined
 }
 
-/** The lock that an option means. @throws TypeError */
-export function lockFor({ lock = true }: LockOption): Lock | RLock | undefined {
+/** Check the options of a class that has a lock. @param known the names of all its options. @throws TypeError */
+export function lockFor(
+  options: LockOption,
+  what: string,
+  known: readonly string[] = ['lock'],
+): Lock | RLock | undefined {
+  checkOptions(options, what, known)
+  const { lock = true } = options
   if (lock === true) return new RLock()
   if (lock === false) return undefined
   if (lock instanceof Lock || lock instanceof RLock) return lock

@@ -1,21 +1,19 @@
 // Value: one element of shared memory, after Python's multiprocessing.Value.
 import { inspect } from 'node:util'
+import { fromParts, partsIn } from '../base/parts.js'
 import { cellsOver, type Cells } from '../memory/element-ops.js'
-import { makeShareable, registerShareable } from '../transport/shareable.js'
 import { bytesOf, typeNameOf, type ElementOf, type TypeCode, type TypeName } from '../memory/element-types.js'
 import type { Lock } from '../sync/lock.js'
 import type { RLock } from '../sync/rlock.js'
+import { makeShareable, registerShareable } from '../transport/shareable.js'
 import { lockFor, lockFrom, requireLock, type LockOption } from './lock-option.js'
 
-/** Where a value lies that exists already. */
-interface Place {
-  memory: SharedArrayBuffer
-  lock: Lock | RLock | undefined
-}
+/** What a Value is a view of. */
+type ValueMemory = [name: TypeName, memory: SharedArrayBuffer, lock: Lock | RLock | undefined]
 
 /**
- * One value that threads share. Each operation is one atomic step; `v.value += 1` is two, and may lose updates of others:
- * use `v.add(1)`, or hold `v.getLock()`.
+ * One value that threads share. Each operation is one atomic step. `v.value += 1` is two, and may lose the update of another
+ * thread: use `v.add(1)`, or hold `v.getLock()`. After Python's multiprocessing.Value. Shareable.
  */
 export class Value<C extends TypeCode = TypeCode> {
   readonly #name: TypeName
@@ -28,16 +26,15 @@ export class Value<C extends TypeCode = TypeCode> {
    * @param initial @default 0, false, or the character of code 0
    * @throws TypeError an unknown code, or an initial value that is not of the type
    */
-  constructor(typecode: C, initial?: ElementOf<C>, options?: LockOption)
-  /** @internal */
-  constructor(typecode: C, initial: undefined, options: LockOption, place: Place)
-  constructor(typecode: C, initial?: ElementOf<C>, options: LockOption = {}, place?: Place) {
-    this.#name = typeNameOf(typecode)
-    this.#memory = place?.memory ?? new SharedArrayBuffer(bytesOf(this.#name))
-    this.#cells = cellsOver(this.#name, this.#memory, 0, 1)
+  constructor(typecode: C, initial?: ElementOf<C>, options: LockOption = {}) {
+    const parts = partsIn(typecode) as ValueMemory | undefined
+    const [name, memory, lock] = parts ?? newValueMemory(typecode, options)
+    this.#name = name
+    this.#memory = memory
+    this.#lock = lock
+    this.#cells = cellsOver(name, memory, 0, 1)
     if (initial !== undefined) this.#cells.store(0, initial)
-    this.#lock = place ? place.lock : lockFor(options)
-    if (!place) makeShareable(this, 'Value', this.#name, this.#memory, this.#lock)
+    if (!parts) makeShareable(this, 'Value', name, memory, lock)
   }
 
   get value(): ElementOf<C> {
@@ -71,7 +68,10 @@ export class Value<C extends TypeCode = TypeCode> {
   exchange(value: ElementOf<C>): ElementOf<C> {
     return this.#cells.exchange(0, value)
   }
-  /** Replace the value if it is `expected`. @returns the previous one: the exchange was made if that is what the type makes of `expected` */
+  /**
+   * Replace the value if it is `expected`, as the type stores that (0.1 in a float32 is another number).
+   * @returns the previous value
+   */
   compareExchange(expected: ElementOf<C>, value: ElementOf<C>): ElementOf<C> {
     return this.#cells.compareExchange(0, expected, value)
   }
@@ -83,12 +83,12 @@ export class Value<C extends TypeCode = TypeCode> {
 
   /** The same memory without the lock. */
   getObj(): Value<C> {
-    const bare = valueAt<C>(this.#name, { memory: this.#memory, lock: undefined })
+    const bare = valueOn<C>(this.#name, this.#memory, undefined)
     makeShareable(bare, 'Value', this.#name, this.#memory, undefined)
     return bare
   }
 
-  /** The value, where a number or a string is needed. */
+  /** The value: JavaScript calls this where it needs a number or a string. */
   valueOf(): ElementOf<C> {
     return this.value
   }
@@ -102,12 +102,16 @@ export class Value<C extends TypeCode = TypeCode> {
   }
 }
 
-// Outside of the class: one that names itself inside is renamed by the bundler.
-function valueAt<C extends TypeCode>(name: TypeName, place: Place): Value<C> {
-  return new Value(name as C, undefined, {}, place)
+// Outside the class: the bundler renames a class that names itself inside.
+function valueOn<C extends TypeCode>(...memory: ValueMemory): Value<C> {
+  return new Value<C>(fromParts(...memory))
+}
+
+function newValueMemory(typecode: TypeCode, options: LockOption): ValueMemory {
+  const name = typeNameOf(typecode)
+  return [name, new SharedArrayBuffer(bytesOf(name)), lockFor(options, 'the options of a Value')]
 }
 
 registerShareable('Value', ([, , name, memory, lock]) => {
-  const place: Place = { memory: memory as SharedArrayBuffer, lock: lockFrom(lock) }
-  return valueAt(name as TypeName, place)
+  return valueOn(name as TypeName, memory as SharedArrayBuffer, lockFrom(lock))
 })

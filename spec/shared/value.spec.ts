@@ -1,4 +1,14 @@
-import { Lock, Process, ProcessPoolExecutor, RLock, Value, type ManyhandsError } from 'manyhands'
+import {
+  Array as SharedArray,
+  Lock,
+  Process,
+  ProcessPoolExecutor,
+  RLock,
+  Struct,
+  StructArray,
+  Value,
+  type ManyhandsError,
+} from 'manyhands'
 import { assert, suite, thrownBy } from '../harness.js'
 import { addMany, addManyBig, casMany, release, incrementLocked, sameTwice } from './shared.tasks.js'
 
@@ -151,6 +161,20 @@ test('has a re-entrant lock, or none, or the one that it is given', async () => 
     assert.is(error.code, 'ERR_MANYHANDS_LOCK')
   }
   assert.instance(await thrownBy(() => new Value('i', 0, { lock: 'yes' as never })), TypeError)
+})
+
+test('refuses an option that there is not, as every class of shared memory does', async () => {
+  const bad = { locked: true } as object
+  for (const make of [
+    () => new Value('i', 0, bad),
+    () => new SharedArray('i', 1, bad),
+    () => new Struct({ x: 'd' }, {}, bad),
+    () => new StructArray({ x: 'd' }, 1, bad),
+  ]) {
+    const error = await thrownBy(make)
+    assert.instance(error, TypeError)
+    assert.match(error.message, 'locked')
+  }
 })
 
 test('shares its memory with getObj', () => {

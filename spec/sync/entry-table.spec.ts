@@ -5,7 +5,7 @@ import { assert, suite } from '../harness.js'
 
 const test = suite('the table of a monitor')
 
-// See lib/sync/monitor.ts.
+// See lib/sync/entry-table.ts.
 const [MUTEX, ENTRIES, LOGGED, LOG, FIRST_ENTRY, ENTRY_WORDS] = [0, 2, 4, 16, 32, 4]
 
 function memoryOf(shareable: object): SharedArrayBuffer {

@@ -592,6 +592,22 @@ test("with onOwnerDeath 'handOver' the next one just gets it", async () => {
   assert.instance(await thrownBy(() => new Lock({ onOwnerDeath: 'x' as never })), TypeError)
 })
 
+test('an unknown option of a lock is a TypeError that names it', async () => {
+  const bad = { onOwnerDeth: 'handOver' } as object
+  for (const make of [
+    () => new Lock(bad),
+    () => new RLock(bad),
+    () => new Semaphore(1, bad),
+    () => new BoundedSemaphore(1, bad),
+    () => new RWLock(bad),
+    () => new Barrier(2, bad),
+  ]) {
+    const error = await thrownBy(make)
+    assert.instance(error, TypeError)
+    assert.match(error.message, 'onOwnerDeth')
+  }
+})
+
 test('a party that dies while it waits breaks the barrier', async () => {
   const barrier = new Barrier(3)
   const party = new Process({ target: (barrier: Barrier) => void barrier.waitSync(), args: [barrier] }).start()
