@@ -4,17 +4,18 @@
 //   seen by                       when                                       of
 //   the parent's 'exit' event     the parent's event loop turns              every thread
 //   the reaper                    at once, in joinSync, and in any long      a Process (lib/process/reaper.ts)
-//                                 wait where the system tells nothing
-//   a blocked thread that probes  within a slice of its wait                 every registered thread, where the system tells
+//                                 wait where the system reports none
+//   a blocked thread that probes  within a slice of its wait                 every registered thread, where the
+//                                                                          system reports deaths
 //
 // The third is for a thread that blocks for another thread's lock: it receives no events, and the thread that would tell it may
 // block as well. A thread registers when it makes or receives its first lock: it writes down which thread of the system it is.
 //
 // word                     written by                  meaning
-//  id >>> 5                those who saw the end       bit id & 31: thread `id` has ended. It stays set: ids are never reused
+//  id >>> 5                threads that saw the end    bit id & 31: thread `id` has ended. It stays set: ids are never reused
 //  REGISTERED + 2 * id     thread `id`, once           its number in the system, plus one; 0: not registered
-//  REGISTERED + 2 * id + 1 thread `id`, before that    when the system started it: tells it from a later thread of that number
-//  TABLE_ID                the maker of the table      tells tables apart: in another thread the same memory is another object
+//  REGISTERED + 2 * id + 1 thread `id`, before that    when the system started it: distinguishes later threads of that number
+//  TABLE_ID                the maker of the table      identifies it: in another thread the same memory is another object
 //
 // Threads inherit the table through their environment data. A thread that started before its parent had a table has its own. So
 // the handle of every object that a thread can hold carries the table of the thread that made it, and a receiver joins that table:
@@ -86,7 +87,7 @@ export function registerThread(): void {
   }
 }
 
-/** Whether the thread has ended; asks the system where nobody has seen the end yet. Costs some 20 µs: for threads that have waited. */
+/** Whether the thread has ended; asks the system if no thread has seen the end yet. Costs some 20 µs: for threads that have waited. */
 export function probeDead(threadId: number): boolean {
   if (isDead(threadId)) return true
   if (threadId >= MAX_THREADS) return false

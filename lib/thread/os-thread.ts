@@ -1,4 +1,4 @@
-// What the operating system tells about the threads of this process. Only Linux tells, in /proc, which no other file reads.
+// What the operating system reports about the threads of this process. Only Linux does, in /proc, which no other file reads.
 import { readFileSync } from 'node:fs'
 
 /** A thread of the system. The system reuses numbers: number and start together mean one thread. */
@@ -10,7 +10,7 @@ export interface ThreadStat {
 
 /**
  * Read the stat line of a thread of this process. Costs some 20 µs.
- * @returns 'gone': there is no such thread (of 'self': there is no /proc); 'unknown': the system does not tell
+ * @returns 'gone': there is no such thread (of 'self': there is no /proc); 'unknown': the system does not answer
  */
 export function readThreadStat(thread: number | 'self'): ThreadStat | 'gone' | 'unknown' {
   let text: string

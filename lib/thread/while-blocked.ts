@@ -24,13 +24,13 @@ export function runBlockedHooks(): boolean {
   return blockedHooks.size > 0
 }
 
-/** Call back, but not in the middle of something that blocks: after it then. */
+/** Call back at once; while this thread blocks, only after it has. */
 export function unlessBlocked(callback: () => void): void {
   if (hooksRun) queueMicrotask(callback)
   else callback()
 }
 
-/** Run `hook` before this thread blocks for long, where the system does not tell which threads are dead. @returns what removes it */
+/** Run `hook` before this thread blocks for long, where the system does not report deaths. @returns what removes the hook */
 export function onLongWait(hook: () => void): () => void {
   longWaitHooks.add(hook)
   return () => void longWaitHooks.delete(hook)

@@ -1,6 +1,6 @@
-// The shipped code of lib/sync, Queue and Pipe, bundled so that an explorer holds its strings: every access to shared memory, the
-// time, the question who is dead, and the ports go to a controller. Nothing else of it is replaced. A mutant is the shipped code
-// with one change.
+// The shipped code of lib/sync, Queue and Pipe, bundled so that an explorer controls it: every access to shared memory, the time,
+// the deaths and the ports go through a controller. Spins are left out. Nothing else is replaced. A mutant is the shipped code with
+// one change.
 import { build, type Plugin } from 'esbuild'
 import { readFile } from 'node:fs/promises'
 import { sep } from 'node:path'
@@ -8,7 +8,7 @@ import type { LeaseSlots } from '../../lib/executor/protocol/lease-slots.js'
 import type * as Public from '../../lib/index.js'
 import type * as Internals from '../../lib/internals.js'
 
-/** What a simulated thread's code calls in place of the real thing. */
+/** What the code of a simulated thread calls in place of the real thing. */
 export interface Controller {
   threadId: number
   load(words: Int32Array, index: number): number
@@ -23,19 +23,20 @@ export interface Controller {
   notify(words: Int32Array, index: number, count: number): number
   isDead(threadId: number): boolean
   now(): number
-  /** What is done with the port of a side, as one step. `receive`: the message, `undefined` for none. `gone`: whether it is closed. */
+  /** Use the port of a side, as one step. @returns of 'receive' the message, `undefined` for none; of 'gone' whether it is closed */
   port(use: PortUse, words: Int32Array, side: number, message?: number): number | boolean | undefined
   /**
-   * Take a mutex, where that is taken for granted. With `report`, one whose owner is dead is not taken. Whether it was taken.
+   * Take a mutex, where that is taken for granted. With `report`, one whose owner is dead is not taken.
    * @param at its index. @default 0
+   * @returns whether it was taken
    */
   enter(words: Int32Array, at?: number, report?: boolean): boolean
   exit(words: Int32Array, at?: number): void
-  /** A waiter begins a try: all that it knows from before is in its fields. */
+  /** A waiter begins a try. All that it knows from before is in its fields. */
   point<W extends object>(waiter: W): W
-  /** It is about to sleep, which is just as well known from its fields. */
+  /** A waiter is about to sleep. Its fields say so as well. */
   asleep<W extends object>(waiter: W): W
-  /** For those who await, where that is explored (turns.ts). */
+  /** For async functions, where they are explored (turns.ts). */
   whenChanged?(words: Int32Array, index: number, seen: number, callback: () => void): void
   setTimeout?(callback: () => void, ms: number): unknown
   clearTimeout?(timer: unknown): void
@@ -43,7 +44,7 @@ export interface Controller {
 
 export type PortUse = 'post' | 'receive' | 'gone' | 'shut'
 
-/** One change of the shipped code: the first text, which must occur exactly once in the file, becomes the second. */
+/** One change of the shipped code: `from`, which must occur exactly once in the file, becomes `to`. */
 export interface Mutant {
   name: string
   file: string
@@ -57,8 +58,8 @@ export type Classes = Pick<
 > &
   Pick<typeof Public, 'Pipe'> & {
     /**
-     * Take a lock as one who awaits it does, asleep on the word of those. Who awaits is driven by an event loop, which cannot be
-     * explored; what it does on the shared words, is what this does.
+     * Acquire a lock as an async function does, asleep on the word for those. A real one is driven by an event loop, which cannot be
+     * explored; this does the same on the shared words.
      */
     awaitLock(lock: object): boolean
     /** `putMany` and `getMany`, likewise. */
@@ -89,7 +90,7 @@ const REPLACED: Record<string, string> = {
   'lib/thread/while-blocked.ts': `
     export const runLongWaitHooks = () => {}
     export const runBlockedHooks = () => false`,
-  // A spin is a hint: nothing may rely on what it sees.
+  // A spin is a hint: nothing may rely on it.
   'lib/sync/adaptive-spin.ts': `
     export const spinWhile = () => {}
     export const changesSoon = () => false
@@ -193,9 +194,9 @@ export type Mutex = 'real' | 'granted' | 'lock granted'
 
 /**
  * Bundle the shipped code, or a mutant of it.
- * @param mutex 'granted': a monitor's mutex just works, as the exploration of the lock word itself shows; only whoever dies holding
- * it is found to be dead by the next. A section of a monitor is one step then, and three threads are few enough states.
- * 'lock granted': a Lock, that of a Condition, just works, too, and tells of a dead owner.
+ * @param mutex 'granted': a monitor's mutex just works, as the exploration of the lock word shows, and is taken over from a dead owner. A
+ * section of a monitor is then one step, and three threads have few enough states. 'lock granted': a Condition's Lock just works as
+ * well, and reports a dead owner.
  */
 export async function bundle({ mutant, mutex = 'real' }: { mutant?: Mutant; mutex?: Mutex } = {}): Promise<Bundle> {
   let mutated = false

@@ -1,34 +1,32 @@
 // Runs small programs on the shipped locks under every interleaving of their threads, with a kill possible at every step.
 //
-// A step of a thread is one atomic operation and the plain code up to the next. Its code is the real one and cannot be copied
-// in the middle, so each thread is turned into an automaton as it goes: a node is where the thread stands, its op what it does
-// next, its children where that leads for each result. A node that is not there yet is found by running the program from the
-// start with the results on the way to it. Where a waiter begins a try, all that it knows is in its fields: there equal nodes
-// become one.
+// A step of a thread is one atomic operation and the plain code up to the next. The code is real and cannot be copied in the middle of
+// a run. So each thread is turned into an automaton as it goes: a node is where the thread stands, its op what it does next, its
+// children where each result leads. A new node is found by running the program from the start with the results on the way to it.
+// Where a waiter begins a try, all that it knows is in its fields: there equal nodes become one.
 //
-// A state is the shared memory, the nodes, who sleeps on which word in which order, who was killed, and who is known to be dead.
-// - wait: sleeps in the order of coming. notify wakes the first; one that was killed in its sleep still takes a wake-up, as
-//   real ones do, until it is reaped.
-// - kill: before any atomic operation, in a sleep, and before any plain store. Reap: any time later; from then on it is dead
-//   to those who ask.
-// - A slice of a sleep ends by itself only where the caller gave a time, or after somebody was reaped: without a death, no
-//   thread may depend on it.
-// - The time is over or not whenever somebody asks.
-// - A port is of the thread whose number is its side. It takes what was posted to it before its owner died or the other closed. When
-//   there is nothing more to come, it is closed as soon as it is read when empty.
+// A state is the shared memory, the nodes, the sleepers of each word in their order, the killed threads, and those known to be dead.
+// - wait: sleepers queue in the order of arrival. notify wakes the first. A thread killed in its sleep still takes a wake-up, as real
+//   ones do, until it is reaped.
+// - kill: before any atomic operation, in a sleep, and before any plain store. Reap: any time later; from then on a probe finds it dead.
+// - A slice of a sleep ends by itself only where the caller gave a time, or after a thread was reaped: without a death, no thread may
+//   depend on it.
+// - The time is over, or not, whenever it is asked for.
+// - A port belongs to the thread whose number is its side. It takes messages posted before its owner died or the other side closed. When
+//   no more can come, it is closed by the first read that finds it empty.
 import type { Bundle, Classes, Controller, PortUse } from './bundle.js'
 
-/** What a program of a simulated thread does besides using locks. */
+/** What the program of a simulated thread does besides using locks. */
 export interface Thread {
   id: number
-  /** One use of a lock. What it returns, or the code of the error that it throws. */
+  /** Use a lock once. @returns what `use` returns, or the code of the error that it throws */
   step(name: string, use: () => unknown): unknown
   /** Be in a critical section, as `role`, for a moment that others can see. */
   inside(role?: string): void
   /** Shared data of the program, to be used under a lock. */
   read(word: number): number
   write(word: number, value: number): void
-  /** Say what must hold. */
+  /** State what must hold. */
   expect(good: boolean, what: string): void
 }
 
@@ -41,17 +39,17 @@ export interface Scenario<T extends object> {
   kills?: number
   /** Which threads may be killed. @default all */
   victims?: number[]
-  /** Whether they are only killed in their sleep. */
+  /** Whether they are killed only in their sleep. */
   onlyAsleep?: boolean
-  /** Whether two may be inside at the same time. @default never */
+  /** Whether threads in these roles may be inside at the same time. @default never */
   together?(role: string, other: string): boolean
-  /** How many may be inside at the same time, as far as those may be. @default all */
+  /** How many may be inside at the same time. @default all that may be together */
   room?: number
-  /** What must hold in the end, given the results of the steps of each thread, `undefined` for the killed ones. */
+  /** What must hold in the end, given the results of each thread's steps, `undefined` for a killed thread. */
   end?(results: (unknown[] | undefined)[]): boolean
-  /** Whether the memory must be as it was at first when all have ended and nobody was killed. @default true */
+  /** Whether the memory must be as at first when all have ended and none was killed. @default true */
   leavesNoTrace?: boolean
-  /** Whether the objects remember more than what the steps came to: then these are told apart by how they came to it. @default false */
+  /** Whether the objects remember more than the results of the steps: then equal results of different histories differ. @default false */
   remembers?: boolean
 }
 
@@ -112,7 +110,7 @@ interface State {
 const STOP = Symbol('stop')
 /** What programs read and write. */
 const DATA = new Int32Array(4)
-/** What no other thread can see, and is done together with the operation before it. */
+/** Whether no other thread can see it: it is done together with the operation before it. */
 const plain = (op: Op) => op.kind === 'peek' || op.kind === 'poke' || op.kind === 'point' || op.kind === 'exit'
 
 /** One simulated thread: its automaton, and the controller that its code runs under. */
@@ -129,7 +127,7 @@ class Simulated {
   #results: unknown[] = []
   #timed = false
   #prefixes = new WeakMap<object, string>()
-  /** `block` was called with a time: the waiter that comes next has it. */
+  /** `block` was called with a time, which the next waiter has. */
   #timesNext = false
   #timedWaiters = new WeakSet<object>()
   #since: Result[] = []
@@ -228,7 +226,7 @@ class Simulated {
     this.start = this.#run([], undefined, undefined, undefined)
   }
 
-  /** Where it stands after its node's operation had this result, and after the plain code that follows. `onPoke`: before each plain store. */
+  /** The node after this one's operation had this result, and after the plain code that follows. @param onPoke before each plain store */
   advance(from: Node, result: Result, state: State, onPoke: (() => void) | undefined): Node {
     for (let node = from; ;) {
       const next = node.children.get(result)
@@ -257,7 +255,7 @@ class Simulated {
     }
   }
 
-  /** Run the program with these results, and go on from there, until an operation that others can see. */
+  /** Run the program with these results, and go on from there until an operation that others can see. */
   #run(script: Result[], last: Node | undefined, state: State | undefined, onPoke: (() => void) | undefined): Node {
     this.#script = script
     this.#position = 0
@@ -351,7 +349,7 @@ function fieldsOf(waiter: object): string {
     .join()
 }
 
-/** Explore all. */
+/** Explore all states. */
 export function explore<T extends object>(bundle: Bundle, scenario: Scenario<T>, limit = 3_000_000): Exploration {
   return new Explorer(bundle, scenario as unknown as Scenario<object>, limit).run()
 }
@@ -642,7 +640,7 @@ const PORT_WORDS = 8
 
 const otherPort = ({ at, side }: { at: number; side: number }) => at + (side === 0 ? PORT_WORDS : -PORT_WORDS)
 
-/** What matters of an object's memory when nobody uses it: not who came when, and not what the log once said. */
+/** What matters of an object's memory when no thread uses it: not the tickets, and not what the log once said. */
 function stateOf(kind: string, words: Int32Array): string {
   if (kind === 'Lock') return String(words[0])
   if (kind === 'RLock') return `${words[0]} ${words[2]}`
@@ -685,8 +683,8 @@ const NO_MONITOR = new Set(['Lock', 'RLock', 'Queue', 'JoinableQueue', 'LeaseSlo
 let scratch = new Int32Array(0)
 
 /**
- * 53 bits of it: among a million states, two are taken for one with a probability of 1 to 10,000. What nobody will read again
- * is left out: the log that was written, the fields of unused entries, and of tickets all but their order.
+ * 53 bits: among a million states, two are taken for one with a probability of 1 to 10,000. Words that no thread will read again are
+ * left out: the log that was written, the fields of unused entries, and of tickets all but their order.
  */
 function hash(state: State, objects: [kind: string, start: number][]): number {
   let a = 0x9e3779b9
@@ -765,7 +763,7 @@ function directController(): Controller {
 
 type Made = { handle?: [kind: string, ...parts: unknown[]] }
 
-/** The same objects as another thread has them: of one object, or of an object of objects, which come when they are asked for. */
+/** The same objects as another thread has them: of one object, or of an object of objects, each rebuilt at its first use. */
 function rebuildAll(classes: ReturnType<Bundle['load']>, made: object): object {
   if ((made as Made).handle) return classes.rebuild(made)
   const all = {}

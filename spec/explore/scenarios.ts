@@ -1,4 +1,4 @@
-// What is explored: programs of two or three threads for every primitive, without a death and with one or two anywhere.
+// What is explored: programs of two or three threads for every primitive, without a death, and with one or two anywhere.
 import type {
   Acquirable,
   Barrier,
@@ -17,7 +17,7 @@ import type { Scenario, Thread } from './explorer.js'
 
 type Recoverable = Acquirable & { recoverSync(): void }
 
-/** Take it, untimed, repairing what a dead one left. */
+/** Take it, without a time limit, repairing what a dead thread left. */
 function take(lock: Recoverable, thread: Thread, acquire = () => lock.acquireSync()): void {
   for (;;) {
     const result = thread.step('acquire', acquire)
@@ -97,7 +97,7 @@ const consume = (condition: Condition, thread: Thread) => {
   thread.step('release', () => condition.release())
 }
 
-/** Wait for the flag, and let the next know, too. */
+/** Wait for the flag, and notify the next. */
 const relay = (timeoutMs?: number) => (condition: Condition, thread: Thread) => {
   take(condition, thread)
   while (thread.read(0) === 0) {
@@ -133,7 +133,7 @@ const meetTwice = (barrier: Barrier, thread: Thread) => {
 const abort = (barrier: Barrier, thread: Thread) => thread.step('abort', () => barrier.abort())
 const reset = (barrier: Barrier, thread: Thread) => thread.step('reset', () => barrier.reset())
 
-/** All of a party go on, each with an index of its own, or nobody does. */
+/** All of a party go on, each with an index of its own, or none does. */
 const wholeParty = (parties: number) => (results: (unknown[] | undefined)[]) => {
   const indices = results.filter((list) => list !== undefined).map(([index]) => index)
   const released = indices.filter((index) => typeof index === 'number')
@@ -162,7 +162,7 @@ const scenario = <T extends object>(
   more: Partial<Scenario<T>> = {},
 ): Scenario<object> => ({ name, make, programs, ...more }) as unknown as Scenario<object>
 
-/** Explored with nothing granted: each operation on the lock word is a step of its own. */
+/** Explored with nothing granted: each operation on the lock word is a step. */
 export const onWords: Scenario<object>[] = [
   scenario('Lock: 3 threads', makeLock, [use, use, use]),
   scenario('Lock: 3 threads, one out of time', makeLock, [use, use, useInTime]),

@@ -1,15 +1,13 @@
-// Runs those who await, on the shipped code, in every order of their event loops' turns. A turn of a thread cannot be
-// interrupted by its own: it is one step here, and what threads do to each other within one is explorer.ts's affair, which
-// drives the same waiters. What is explored here is what lies between a waiter and its promise: who is asked to try again and
-// when, who gives up, and whose wake-up that was.
+// Runs async functions that wait, on the shipped code, in every order of their event loops' turns. A turn is one step here: its own
+// thread cannot interrupt it, and interleavings within it are explored by explorer.ts, which drives the same waiters. What is explored
+// here lies between a waiter and its promise: which waiter tries again and when, which gives up, and for which a wake-up was meant.
 //
-// An event is the next turn of a program, the delivery of a wake-up to the thread that it was sent to, the end of a time limit,
-// or a kill. All orders are gone through by running everything again from the start for each: states cannot be compared, as
-// they are in closures and promises.
-// - A word may have changed, by what another thread did within the turn, when it is about to be waited for. Once in each order.
-// - A wake-up goes to the one who has waited longest for it, who may be dead by the time that it is delivered.
-// - A poll's tick comes only when nothing else is to happen, and only if somebody was killed: without a death nobody may need it.
-// - In the end every program must have come to its end, and nobody may wait on a word for whom nobody waits.
+// An event is the next turn of a program, the delivery of a wake-up to the thread that it was sent to, the end of a time limit, or a
+// kill. Each order is run from the start: states live in closures and promises, and cannot be compared.
+// - A word may change, by another thread within the turn, just before it is waited on. Once in each order.
+// - A wake-up goes to the thread that has waited longest for it, which may be dead when it is delivered.
+// - A poll's tick comes only when nothing else can happen, and only after a kill: without a death no waiter may need it.
+// - In the end every program must have ended, and no word may be waited on for a waiter that has left.
 import type { Bundle, Classes, Controller } from './bundle.js'
 
 export interface Turns {
@@ -29,7 +27,7 @@ export interface Play<T extends object> {
   threads: Program<T>[][]
   /** The thread that may be killed. */
   victim?: number
-  /** What must hold in the end, given what each program came to, `undefined` for those of a killed thread. */
+  /** What must hold in the end, given the result of each program, `undefined` for those of a killed thread. */
   end?(results: unknown[]): boolean
 }
 
@@ -38,11 +36,11 @@ export interface Gone {
   violation: string | undefined
 }
 
-/** Longer timers are time limits, which may end at any moment. The others are a poll's. */
+/** Timers of at least this length are time limits, which may end at any moment. Shorter ones are the poll's. */
 export const LIMIT_MS = 10_000
 
-/** After a death, that many ticks must be enough. */
-const MOST_TICKS = 8
+/** After a death, this many ticks must be enough. */
+const MAX_TICKS = 8
 
 interface Sleeper {
   thread: number
@@ -63,7 +61,7 @@ interface Event {
   happen(): void
 }
 
-/** Go through all orders. */
+/** Run all orders. */
 export async function goThrough<T extends object>(bundle: Bundle, play: Play<T>, limit = 100_000): Promise<Gone> {
   const way: { choice: number; of: number }[] = []
   for (let orders = 1; orders <= limit; orders++) {
@@ -88,7 +86,7 @@ class Stage {
   readonly #made: object
   #sleepers: Sleeper[] = []
   #timers: Timer[] = []
-  /** The next turns of programs: what lets them go on, by their places. */
+  /** The next turns of programs, by their places. */
   readonly #turns = new Map<number, { thread: number; go: () => void }>()
   readonly #results: unknown[] = []
   readonly #open = new Set<number>()
@@ -135,7 +133,7 @@ class Stage {
   async run(): Promise<string | undefined> {
     let ticks = 0
     for (;;) {
-      // Promises lead to one another: all of them within the turn.
+      // Promises settle one another: all of them within the turn.
       await new Promise(setImmediate)
       if (this.#violation) return this.#violation
       const events = this.#events()
@@ -146,7 +144,7 @@ class Stage {
         continue
       }
       const ticking = this.#timers.filter(({ isLimit }) => !isLimit)
-      if (this.#open.size === 0 || this.#killed === undefined || ticking.length === 0 || ticks++ === MOST_TICKS) break
+      if (this.#open.size === 0 || this.#killed === undefined || ticking.length === 0 || ticks++ === MAX_TICKS) break
       this.#labels.push('tick')
       for (const timer of ticking) this.#fire(timer)
     }
@@ -208,7 +206,7 @@ class Stage {
     const { end } = this.#play
     if (this.#open.size > 0) this.#violate(`${[...this.#open].join()} hang`)
     else if (end && !end(this.#results)) this.#violate(`ended with ${JSON.stringify(this.#results)}`)
-    if (this.#sleepers.length > 0) this.#violate('somebody sleeps for whom nobody waits')
+    if (this.#sleepers.length > 0) this.#violate('a word is waited on for a waiter that has left')
     if (this.#timers.some(({ isLimit }) => isLimit)) this.#violate('a timer was left behind')
   }
 

@@ -6,7 +6,7 @@ import { addManyTo, release } from './shared.tasks.js'
 
 const test = suite('Array')
 
-test('is made of a length or of items', () => {
+test('an Array is made of a length or of items', () => {
   assert.equal(new SharedArray('i', 3).slice(), [0, 0, 0])
   assert.equal(new SharedArray('d', [1, 2.5]).slice(), [1, 2.5])
   assert.equal(new SharedArray('q', new Set([1n, 2n])).slice(), [1n, 2n])
@@ -15,7 +15,7 @@ test('is made of a length or of items', () => {
   assert.is(new SharedArray('i', 0).length, 0)
 })
 
-test('reads and writes elements by index, and at counts from the end', async () => {
+test('an Array reads and writes elements by index, and its `at` counts from the end', async () => {
   const array = new SharedArray('i', [1, 2, 3])
   array.set(1, 20)
   assert.is(array.get(1), 20)
@@ -26,11 +26,11 @@ test('reads and writes elements by index, and at counts from the end', async () 
   assert.equal([...array], [1, 20, 3])
 })
 
-test('names the index and the length when it is out of range', async () => {
+test('an Array names the index and the length when it is out of range', async () => {
   assert.match((await thrownBy(() => new SharedArray('i', 3).get(7))).message, /7.*3/)
 })
 
-test('fills and slices with the ranges of ordinary arrays', () => {
+test('an Array fills and slices with the ranges of ordinary arrays', () => {
   const [ours, theirs] = [new SharedArray('i', 6), Array.from({ length: 6 }, () => 0)]
   for (const [start, end] of [
     [0, 6],
@@ -47,7 +47,7 @@ test('fills and slices with the ranges of ordinary arrays', () => {
   }
 })
 
-test('returns the previous element from every operation', () => {
+test('an Array returns the previous element from every operation', () => {
   const array = new SharedArray('H', [0, 12])
   assert.equal(
     [array.add(1, 3), array.sub(1, 5), array.and(1, 6), array.or(1, 5), array.xor(1, 1), array.exchange(1, 40)],
@@ -57,7 +57,7 @@ test('returns the previous element from every operation', () => {
   assert.equal(array.slice(), [0, 41])
 })
 
-test('shows the plain typed array over the same memory', () => {
+test('an Array shows the plain typed array over the same memory', () => {
   const array = new SharedArray('d', 4)
   assert.instance(array.view, Float64Array)
   assert.instance(array.view.buffer, SharedArrayBuffer)
@@ -67,7 +67,7 @@ test('shows the plain typed array over the same memory', () => {
   assert.instance(new SharedArray('L', 1).view, BigUint64Array)
 })
 
-test('can be laid on memory that is there already, of a Wasm memory', () => {
+test('an Array can be laid on existing memory, also of Wasm', () => {
   const { Memory } = (globalThis as any).WebAssembly
   const wasm = new Memory({ initial: 1, maximum: 1, shared: true })
   const buffer = wasm.buffer as SharedArrayBuffer
@@ -78,7 +78,7 @@ test('can be laid on memory that is there already, of a Wasm memory', () => {
   assert.is(new Float64Array(buffer)[0], 0)
 })
 
-test('refuses a place that cannot be, with the numbers', async () => {
+test('an Array refuses an impossible length, buffer or byteOffset, with the numbers', async () => {
   const buffer = new SharedArrayBuffer(16)
   for (const [bad, words] of [
     [() => new SharedArray('d', 1, { buffer, byteOffset: 4 }), /multiple of 8.*4/],
@@ -102,7 +102,7 @@ test('refuses a place that cannot be, with the numbers', async () => {
     assert.instance(await thrownBy(bad), TypeError)
 })
 
-test('loses no addition of several threads, in elements of one byte and in floats', async () => {
+test('an Array loses no addition of several threads, in elements of one byte and in floats', async () => {
   const [bytes, floats] = [new SharedArray('B', 4), new SharedArray('f', 2)]
   const processes = [1, 2, 3].flatMap(() => [
     new Process({ target: addManyTo, args: [bytes, 2, 1, 10_000] }).start(),
@@ -113,7 +113,7 @@ test('loses no addition of several threads, in elements of one byte and in float
   assert.equal(floats.slice(), [0, 15_000])
 })
 
-test('has a lock of its own, which arrives with it', async () => {
+test('an Array has a lock of its own, which arrives with it', async () => {
   await using executor = new ProcessPoolExecutor({ maxWorkers: 1 })
   const array = new SharedArray('i', [1])
   assert.instance(array.getLock(), RLock)
@@ -125,7 +125,7 @@ test('has a lock of its own, which arrives with it', async () => {
   assert.is((await thrownBy(() => obj.getLock())).code, 'ERR_MANYHANDS_LOCK')
 })
 
-test('passes through a postMessage of the program and is revived by attach', async () => {
+test('an Array passes through a postMessage of the program and is revived by attach', async () => {
   const array = new SharedArray('d', [1, 2])
   const worker = new Worker(
     `import { attach } from 'manyhands'

@@ -4,7 +4,7 @@ import { release, moveAll, setFields } from './shared.tasks.js'
 
 const test = suite('Struct and StructArray')
 
-test('has its fields as properties, and copies them to a plain object', () => {
+test('a Struct has its fields as properties, and copies them to a plain object', () => {
   const point = new Struct({ x: 'd', y: 'f', id: 'i', flag: '?' }, { x: 1.5, id: 3 })
   point.y = 0.5
   point.flag = true
@@ -13,7 +13,7 @@ test('has its fields as properties, and copies them to a plain object', () => {
   assert.instance(point, Struct)
 })
 
-test('keeps neighbouring fields of all widths apart', () => {
+test('a Struct keeps neighbouring fields of all widths apart', () => {
   const record = new Struct({ a: 'b', b: 'q', c: 'h', d: 'd', e: '?', f: 'c', g: 'I' })
   record.b = -1n
   record.a = 1
@@ -25,7 +25,7 @@ test('keeps neighbouring fields of all widths apart', () => {
   assert.equal(record.copy(), { a: 1, b: -1n, c: -3, d: 2.5, e: true, f: 'x', g: 2 ** 32 - 1 })
 })
 
-test('refuses unknown codes, unknown fields, reserved names and values of another type', async () => {
+test('a Struct refuses unknown codes, unknown fields, reserved names and values of another type', async () => {
   for (const bad of [
     () => new Struct({ x: 'zz' as 'd' }),
     () => new Struct({}),
@@ -38,13 +38,13 @@ test('refuses unknown codes, unknown fields, reserved names and values of anothe
     assert.instance(await thrownBy(bad), TypeError)
 })
 
-test('is changed by another thread', async () => {
+test('a Struct is changed by another thread', async () => {
   const point = new Struct({ x: 'd', big: 'q', on: '?', c: 'c' })
   await new Process({ target: setFields, args: [point] }).start().join()
   assert.equal(point.copy(), { x: 2.5, big: 7n, on: true, c: 'z' })
 })
 
-test('has a lock, and comes back as itself', async () => {
+test('a Struct has a lock, and comes back as itself', async () => {
   await using executor = new ProcessPoolExecutor({ maxWorkers: 1 })
   const point = new Struct({ x: 'd' })
   assert.instance(point.getLock(), RLock)
@@ -52,7 +52,7 @@ test('has a lock, and comes back as itself', async () => {
   assert.is((await thrownBy(() => new Struct({ x: 'd' }, {}, { lock: false }).getLock())).code, 'ERR_MANYHANDS_LOCK')
 })
 
-test('keeps many records column by column, and gives live views of each', async () => {
+test('a StructArray keeps many records column by column, and gives live views of each', async () => {
   const points = new StructArray({ x: 'd', id: 'i' }, 100)
   await new Process({ target: moveAll, args: [points] }).start().join()
   assert.is(points.length, 100)
@@ -66,7 +66,7 @@ test('keeps many records column by column, and gives live views of each', async 
   assert.is([...points].length, 100)
 })
 
-test('sends a view of one record on', async () => {
+test('a view of one record of a StructArray can be sent on', async () => {
   await using executor = new ProcessPoolExecutor({ maxWorkers: 1 })
   const points = new StructArray({ x: 'd', id: 'i' }, 3)
   const back = (await executor.submit(release, points.get(2))) as ReturnType<typeof points.get>
@@ -74,7 +74,7 @@ test('sends a view of one record on', async () => {
   assert.equal([...points.column('x')], [0, 0, 4])
 })
 
-test('refuses an index or a length that cannot be, and a column that is not there', async () => {
+test('a StructArray refuses an impossible index or length, and an unknown column', async () => {
   const points = new StructArray({ x: 'd' }, 3)
   for (const index of [-1, 3, 0.5]) assert.instance(await thrownBy(() => points.get(index)), RangeError)
   for (const length of [-1, NaN, 2.5])

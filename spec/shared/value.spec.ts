@@ -26,14 +26,14 @@ const NAMES = {
   uint64: 'Q',
 } as const
 
-test('is zero, false or the character of code 0 unless told otherwise', () => {
+test('a Value is zero, false or the character of code 0 unless told otherwise', () => {
   for (const code of 'bBhHiIfd') assert.is(new Value(code as 'i').value, 0)
   for (const code of 'lLqQ') assert.is(new Value(code as 'q').value, 0n)
   assert.is(new Value('?').value, false)
   assert.is(new Value('c').value, '\0')
 })
 
-test('wraps integers at the width of its code', () => {
+test('a Value wraps integers at the width of its code', () => {
   for (const [code, bits] of Object.entries(INTEGERS)) {
     const signed = code === code.toLowerCase()
     const most = signed ? 2 ** (bits - 1) - 1 : 2 ** bits - 1
@@ -55,7 +55,7 @@ test('wraps integers at the width of its code', () => {
   }
 })
 
-test('knows its type by letter and by name', () => {
+test('a Value takes its type by letter or by name', () => {
   for (const [name, letter] of Object.entries(NAMES))
     assert.is(new Value(name as 'int8').getObj().value, new Value(letter as 'b').value)
   assert.is(new Value('float32', 0.1).value, Math.fround(0.1))
@@ -64,7 +64,7 @@ test('knows its type by letter and by name', () => {
   assert.is(new Value('bool', true).value, true)
 })
 
-test('returns the previous value from every operation', () => {
+test('a Value returns the previous value from every operation', () => {
   const value = new Value('i', 12)
   assert.is(value.add(3), 12)
   assert.is(value.sub(5), 15)
@@ -78,7 +78,7 @@ test('returns the previous value from every operation', () => {
   assert.is(value.value, 41)
 })
 
-test('adds and exchanges floats', () => {
+test('a Value adds and exchanges floats', () => {
   for (const code of ['d', 'f'] as const) {
     const value = new Value(code, 1.5)
     assert.is(value.add(0.25), 1.5)
@@ -97,7 +97,7 @@ test('adds and exchanges floats', () => {
   assert.is(single.value, 1)
 })
 
-test('has the bitwise operations for booleans, and none for floats and characters', async () => {
+test('a Value has the bitwise operations for booleans, and none for floats and characters', async () => {
   const flag = new Value('?', true)
   assert.is(flag.and(false), true)
   assert.is(flag.or(true), false)
@@ -108,7 +108,7 @@ test('has the bitwise operations for booleans, and none for floats and character
   assert.match((await thrownBy(() => new Value('c', 'x').xor('y'))).message, 'no xor for characters')
 })
 
-test('refuses what is not of its type, names it, and stays as it was', async () => {
+test('a Value refuses what is not of its type, names it, and keeps its value', async () => {
   const bad: [code: string, value: unknown, named: string][] = [
     ['i', 1.5, '1.5'],
     ['B', NaN, 'NaN'],
@@ -138,7 +138,7 @@ test('refuses what is not of its type, names it, and stays as it was', async () 
   }
 })
 
-test('refuses an unknown type code and names those that there are', async () => {
+test('a Value refuses an unknown type code and names the known ones', async () => {
   for (const code of ['x', '', 'toString', undefined, 1]) {
     const error = await thrownBy(() => new Value(code as 'i'))
     assert.instance(error, TypeError)
@@ -146,7 +146,7 @@ test('refuses an unknown type code and names those that there are', async () => 
   }
 })
 
-test('has a re-entrant lock, or none, or the one that it is given', async () => {
+test('a Value has a re-entrant lock, none, or the one that it is given', async () => {
   const value = new Value('i')
   const lock = value.getLock()
   assert.instance(lock, RLock)
@@ -163,7 +163,7 @@ test('has a re-entrant lock, or none, or the one that it is given', async () => 
   assert.instance(await thrownBy(() => new Value('i', 0, { lock: 'yes' as never })), TypeError)
 })
 
-test('refuses an option that there is not, as every class of shared memory does', async () => {
+test('an unknown option of a Value, an Array, a Struct or a StructArray is a TypeError that names it', async () => {
   const bad = { locked: true } as object
   for (const make of [
     () => new Value('i', 0, bad),
@@ -177,13 +177,13 @@ test('refuses an option that there is not, as every class of shared memory does'
   }
 })
 
-test('shares its memory with getObj', () => {
+test('a Value shares its memory with getObj', () => {
   const value = new Value('i', 1)
   value.getObj().add(1)
   assert.is(value.value, 2)
 })
 
-test('loses no addition of several threads, integers, bigints and floats', async () => {
+test('a Value loses no addition of several threads, integers, bigints and floats', async () => {
   const TIMES = 20_000
   const [integer, float, big, cas] = [new Value('i'), new Value('d'), new Value('q'), new Value('d')]
   const processes = [1, 2, 3].flatMap(() => [
@@ -200,14 +200,14 @@ test('loses no addition of several threads, integers, bigints and floats', async
   )
 })
 
-test('loses no increment under its lock', async () => {
+test('a Value loses no increment under its lock', async () => {
   const value = new Value('i')
   const processes = [1, 2, 3].map(() => new Process({ target: incrementLocked, args: [value, 5000] }).start())
   await Promise.all(processes.map((process) => process.join()))
   assert.is(value.value, 15_000)
 })
 
-test('arrives as one object however often it is sent, and comes back as itself', async () => {
+test('a Value arrives as one object however often it is sent, and comes back as itself', async () => {
   await using executor = new ProcessPoolExecutor({ maxWorkers: 1 })
   const value = new Value('i', 5)
   assert.equal(await executor.submit(sameTwice, value, { deep: new Map([['x', [value]]]) }), [true, true, 5])

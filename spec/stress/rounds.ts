@@ -1,6 +1,6 @@
-// Storms of kills on what threads wait at: an Event, a Condition, a Barrier. In rounds: some of the threads wait, others let them
-// go, and one of them is often terminated at any moment of it. Each survivor must end the round, which nobody repeats for it: a
-// wake-up that is lost once is seen. Where the one who was killed may not have begun, the storm does its part in its place.
+// Storms of kills on an Event, a Condition, a Barrier, in rounds: some threads wait, others release them, and often one of them is
+// terminated at any moment. Every survivor must end the round, which is not repeated: so a single lost wake-up shows. Where the victim
+// may not have begun, the storm does its part.
 import { Worker } from 'node:worker_threads'
 import { Barrier, Condition, Event, Lock } from 'manyhands'
 import { randomFrom } from '../transport/values.js'
@@ -13,8 +13,8 @@ const PARTIES = 3
 const WAITS = 0
 const LETS_GO = 1
 
-// How a thread ended a round; from INDEX on: a party of a barrier, and what it was told.
-const UNTOLD = 0
+// How a thread ended a round. From INDEX on: a party of a barrier, and its index.
+const NO_RESULT = 0
 const WELL = 1
 const TOO_EARLY = 2
 const BROKEN = 3
@@ -25,8 +25,8 @@ const OPEN = 0
 const ACTED = 1
 const ROUND = 2
 
-// Slots: `turns` says round * 2 + role, or 0; `done` says round * 8 + how it ended, or 1 when the thread is ready; `entered` says
-// in which round it is known to wait.
+// Slots: `turns` has round * 2 + role, or 0; `done` has round * 8 + how it ended, or 1 when the thread is ready; `entered` has the
+// round in which it is known to wait.
 const SOURCE = `
 import { workerData } from 'node:worker_threads'
 import { attach } from ${JSON.stringify(import.meta.resolve('manyhands'))}
@@ -51,7 +51,7 @@ const plays = {
     await take(shared)
     if (role === ${LETS_GO}) {
       Atomics.store(words, ${OPEN}, round)
-      for (const endMs = performance.now() + 0.3; performance.now() < endMs; ); // It often dies here: they may go, and are not told.
+      for (const endMs = performance.now() + 0.3; performance.now() < endMs; ); // It often dies here: the waiters may go, and are not notified.
     }
     while (Atomics.load(words, ${OPEN}) !== round)
       try { if (blocks) shared.waitSync(timed ? 1 : undefined); else await shared.wait(timed ? 1 : undefined) } catch (error) {
@@ -87,21 +87,21 @@ main()`
 
 interface Game {
   shared: object
-  /** How many wait in a round, and how many let them go. */
+  /** How many wait in a round, and how many release them. */
   waiters: number
   openers: number
   prepare(): void
-  /** Do the part of one that was killed, unless it is certain to have begun. Ends when the round has ended. */
+  /** Do the part of a killed thread, unless it has certainly begun. Ends when the round has ended. */
   standIn(words: Int32Array, round: number, role: number, entered: boolean, ended: AbortSignal): Promise<number>
-  /** Whether the survivors were told what they may be told, together. */
-  isRight(told: number[], words: Int32Array, round: number): boolean
+  /** Whether these results may occur together. */
+  isRight(results: number[], words: Int32Array, round: number): boolean
 }
 
-const allWell = (told: number[]) => told.every((how) => how === WELL)
+const allWell = (results: number[]) => results.every((how) => how === WELL)
 
-function wholeParty(told: number[]): boolean {
-  const passed = told.filter((how) => how >= INDEX)
-  return passed.length === 0 || (passed.length === told.length && new Set(passed).size === passed.length)
+function wholeParty(results: number[]): boolean {
+  const passed = results.filter((how) => how >= INDEX)
+  return passed.length === 0 || (passed.length === results.length && new Set(passed).size === passed.length)
 }
 
 function playEvent(): Game {
@@ -116,7 +116,7 @@ function playEvent(): Game {
         Atomics.store(words, OPEN, round)
         event.set()
       }
-      return UNTOLD
+      return NO_RESULT
     },
     isRight: allWell,
   }
@@ -130,7 +130,7 @@ function playCondition(): Game {
     openers: 1,
     prepare() {},
     async standIn(words, round, role) {
-      if (role !== LETS_GO || Atomics.load(words, OPEN) === round) return UNTOLD
+      if (role !== LETS_GO || Atomics.load(words, OPEN) === round) return NO_RESULT
       try {
         await condition.acquire()
       } catch {
@@ -139,7 +139,7 @@ function playCondition(): Game {
       Atomics.store(words, OPEN, round)
       condition.notify(1)
       condition.release()
-      return UNTOLD
+      return NO_RESULT
     },
     isRight: allWell,
   }
@@ -153,16 +153,16 @@ function playBarrier(options?: ConstructorParameters<typeof Barrier>[1]): Game {
     openers: 0,
     prepare: () => barrier.reset(),
     async standIn(_words, _round, _role, entered, signal) {
-      if (entered) return UNTOLD
+      if (entered) return NO_RESULT
       try {
         return INDEX + (await barrier.wait({ signal }))
       } catch {
-        return signal.aborted ? UNTOLD : BROKEN
+        return signal.aborted ? NO_RESULT : BROKEN
       }
     },
-    isRight(told, words, round) {
-      const acted = !options || told[0]! < INDEX || Atomics.load(words, ACTED) === round
-      return wholeParty(told) && acted
+    isRight(results, words, round) {
+      const acted = !options || results[0]! < INDEX || Atomics.load(words, ACTED) === round
+      return wholeParty(results) && acted
     },
   }
 }
@@ -179,7 +179,7 @@ const games: Record<string, () => Game> = {
   'Barrier with an action': () => playBarrier({ action: actsIn }),
 }
 
-/** Names of what can be played in rounds. */
+/** The kinds that can be played in rounds. */
 export const played: string[] = Object.keys(games)
 
 export interface Rounds {
@@ -189,7 +189,7 @@ export interface Rounds {
   broken: number
 }
 
-/** Play rounds of one kind. Throws when somebody who lives does not end a round, or is told what it should not be told. */
+/** Play rounds of one kind. Throws when a survivor does not end a round, or gets a result that it must not get. */
 export async function playRounds(kind: string, seed: number, durationMs: number): Promise<Rounds> {
   const random = randomFrom(seed)
   const game = games[kind]!()
@@ -211,7 +211,7 @@ export async function playRounds(kind: string, seed: number, durationMs: number)
   const waitUntil = async (what: string, check: () => boolean) => {
     const hangMs = performance.now() + HANG_MS
     for (let looks = 0; !check(); looks++) {
-      // A round is short, a start is long: not to be in its way.
+      // A round is short, the start of a thread is long: stay out of its way.
       await new Promise((resolve) => (looks < 50 ? setImmediate(resolve) : setTimeout(resolve, 1)))
       if (failure) throw failure as Error
       if (performance.now() > hangMs) throw new Error(`${kind}, seed ${seed}: ${what}`)
@@ -238,7 +238,7 @@ export async function playRounds(kind: string, seed: number, durationMs: number)
       round++
       Atomics.store(words, ROUND, round)
       const roleOf = (slot: number) => (players.indexOf(slot) < game.waiters ? WAITS : LETS_GO)
-      // Not before another could take its place: starting one takes as long as many rounds.
+      // Only if another can take its place: starting one takes as long as many rounds.
       const dies = random() < 0.5 && at.length > 0 && slots < SLOTS
       const victim = dies ? players[Math.floor(random() * seats)]! : -1
       const last = players.at(-1)!
@@ -250,7 +250,7 @@ export async function playRounds(kind: string, seed: number, durationMs: number)
         add()
       }
       for (const slot of players) if (slot !== last) start(slot, round, roleOf(slot))
-      // It dies before the last comes, for whom the others wait, or at any moment from then on.
+      // It dies before the last arrives, for which the others wait, or at any moment from then on.
       const early = victim >= 0 && victim !== last && random() < 0.5
       if (early) {
         await new Promise((resolve) => setTimeout(resolve, random() * 4))
@@ -265,16 +265,16 @@ export async function playRounds(kind: string, seed: number, durationMs: number)
       const hadBegun = () => Atomics.load(entered, victim) === round || Atomics.load(done, victim) >> 3 === round
       const stoodIn = victim >= 0 ? game.standIn(words, round, roleOf(victim), hadBegun(), ended.signal) : undefined
       const living = players.filter((slot) => slot !== victim)
-      await waitUntil(`somebody does not end round ${round}`, () =>
+      await waitUntil(`a survivor does not end round ${round}`, () =>
         living.every((slot) => Atomics.load(done, slot) >> 3 === round),
       )
       ended.abort()
-      const told = living.map((slot) => Atomics.load(done, slot) & 7)
-      const toldHere = (await stoodIn) ?? UNTOLD
-      if (toldHere !== UNTOLD) told.push(toldHere)
-      if (!game.isRight(told, words, round))
-        throw new Error(`${kind}, seed ${seed}: in round ${round} they were told ${told.join(', ')}`)
-      if (told.includes(BROKEN)) broken++
+      const results = living.map((slot) => Atomics.load(done, slot) & 7)
+      const resultHere = (await stoodIn) ?? NO_RESULT
+      if (resultHere !== NO_RESULT) results.push(resultHere)
+      if (!game.isRight(results, words, round))
+        throw new Error(`${kind}, seed ${seed}: in round ${round} the results were ${results.join(', ')}`)
+      if (results.includes(BROKEN)) broken++
     }
   } finally {
     await Promise.all([...workers.values()].map((worker) => worker.terminate()))

@@ -5,7 +5,7 @@ import { storm, stormed } from './storm.js'
 const test = suite('a storm of kills')
 
 for (const kind of stormed)
-  test(`${kind}: nobody inside beside one who must be alone, and whoever lives gets on`, async () => {
+  test(`${kind} in a storm of kills: no thread is inside beside one that must be alone, and every survivor goes on`, async () => {
     const seed = Date.now() % 2 ** 31
     const { uses, kills, overlaps } = await storm(kind, seed, 1500)
     console.log(`\n# ${kind}, seed ${seed}: ${uses} uses, ${kills} kills`)
@@ -14,7 +14,7 @@ for (const kind of stormed)
   })
 
 for (const kind of played)
-  test(`${kind}: whoever lives is let go, and all of a party are told the same`, async () => {
+  test(`${kind} in rounds with kills: every survivor is released, and all of a party get the same result`, async () => {
     const seed = Date.now() % 2 ** 31
     const { rounds, kills, broken } = await playRounds(kind, seed, 1500)
     console.log(`\n# ${kind}, seed ${seed}: ${rounds} rounds, ${kills} kills, ${broken} broken`)

@@ -1,7 +1,6 @@
-// A kill storm: threads that use a lock as fast as they can, and are terminated at any moment, more of them than there are
-// cores. What is checked: never two inside (of an RWLock: nobody beside a writer), and every survivor goes on. A seed reproduces
-// the order of what is decided here (which thread is killed after how long, and what takes its place); the threads themselves
-// run as the system lets them.
+// A kill storm: more threads than cores use a lock as fast as they can, and are terminated at any moment. Checked: never are two inside
+// (of an RWLock: none beside a writer), and every survivor goes on. A seed reproduces the decisions made here (which thread is killed
+// after how long); the threads themselves run as the system lets them.
 import { Worker } from 'node:worker_threads'
 import { Condition, Lock, RLock, RWLock, Semaphore } from 'manyhands'
 import { randomFrom } from '../transport/values.js'
@@ -22,11 +21,11 @@ const makers: Record<string, () => object> = {
   'Condition as a lock': () => new Condition(new Lock()),
 }
 
-/** Names of what can be stormed. */
+/** The kinds of locks that can be stormed. */
 export const stormed: string[] = Object.keys(makers)
 
-// Each thread has a slot of its own. `inside`: 1 it reads, 2 it writes; who is killed inside leaves that there: no overlap. Whom
-// it is about to kill, the storm writes into `doomed` before.
+// Each thread has a slot of its own. `inside`: 1 it reads, 2 it writes. A thread killed inside leaves its mark there, which is no
+// overlap: the storm marks its victims in `doomed` before.
 const SOURCE = `
 import { workerData } from 'node:worker_threads'
 import { attach } from ${JSON.stringify(import.meta.resolve('manyhands'))}
@@ -62,7 +61,7 @@ export interface Storm {
   overlaps: number
 }
 
-/** Storm one kind of lock. Throws when somebody who lives does not get on. */
+/** Storm one kind of lock. Throws when a survivor does not go on. */
 export async function storm(kind: string, seed: number, durationMs: number, threads = 5): Promise<Storm> {
   const random = randomFrom(seed)
   const shared = makers[kind]!()
@@ -100,14 +99,14 @@ export async function storm(kind: string, seed: number, durationMs: number, thre
       kills++
       add()
     }
-    // Nobody is killed any more: each of those that live gets it, whatever the dead were about.
+    // No more kills: every survivor gets the lock, whatever the dead were doing.
     const before = uses.slice()
     const hangMs = performance.now() + HANG_MS
     for (const slot of workers.values())
       while (Atomics.load(uses, slot) === before[slot]) {
         await new Promise((resolve) => setTimeout(resolve, 2))
         check()
-        if (performance.now() > hangMs) throw new Error(`${kind}, seed ${seed}: thread ${slot} does not get on`)
+        if (performance.now() > hangMs) throw new Error(`${kind}, seed ${seed}: thread ${slot} does not go on`)
       }
   } finally {
     await Promise.all([...workers.keys()].map((worker) => worker.terminate()))

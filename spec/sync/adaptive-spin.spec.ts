@@ -1,16 +1,16 @@
-// How often those who wait look before they sleep.
+// How often waiters spin before they sleep.
 import { Process } from 'manyhands'
 import { AdaptiveSpin } from '#internals'
 import { assert, suite } from '../harness.js'
 
 const test = suite('adaptiveSpin')
 
-/** Whether it looks, when asked once: a look is measured, by the clock. */
-function looks(adaptiveSpin: AdaptiveSpin, words: Int32Array<SharedArrayBuffer>): boolean {
+/** Whether it spins when asked once: a spin reads the clock. */
+function spins(adaptiveSpin: AdaptiveSpin, words: Int32Array<SharedArrayBuffer>): boolean {
   const { now } = performance
-  let asked = false
+  let measured = false
   performance.now = () => {
-    asked = true
+    measured = true
     return now.call(performance)
   }
   try {
@@ -18,17 +18,17 @@ function looks(adaptiveSpin: AdaptiveSpin, words: Int32Array<SharedArrayBuffer>)
   } finally {
     performance.now = now
   }
-  return asked
+  return measured
 }
 
-/** How many asks there are from one look to the next. */
+/** How many waits there are between two spins. */
 function gaps(adaptiveSpin: AdaptiveSpin, words: Int32Array<SharedArrayBuffer>, count: number): number[] {
-  const looked: number[] = []
-  for (let ask = 0; looked.length <= count; ask++) if (looks(adaptiveSpin, words)) looked.push(ask)
-  return looked.slice(1).map((ask, i) => ask - looked[i]! - 1)
+  const spun: number[] = []
+  for (let wait = 0; spun.length <= count; wait++) if (spins(adaptiveSpin, words)) spun.push(wait)
+  return spun.slice(1).map((wait, i) => wait - spun[i]! - 1)
 }
 
-test('looks less and less often in vain, and from the first time on again when it was worth it', async () => {
+test('an AdaptiveSpin spins less and less often in vain, and every time again after one success', async () => {
   const words = new Int32Array(new SharedArrayBuffer(8))
   const adaptiveSpin = new AdaptiveSpin()
   assert.equal(gaps(adaptiveSpin, words, 9), [1, 2, 4, 8, 16, 32, 64, 64, 64])
@@ -44,7 +44,7 @@ test('looks less and less often in vain, and from the first time on again when i
   assert.equal(gaps(adaptiveSpin, words, 3), [1, 2, 4])
 })
 
-test('is worth nothing where the word has not changed', () => {
+test('a spin succeeds only if the word has changed', () => {
   const words = new Int32Array(new SharedArrayBuffer(4))
   assert.is(new AdaptiveSpin().spin(words, 0, 0), false)
   assert.is(new AdaptiveSpin().spin(words, 0, 1), true)

@@ -13,14 +13,14 @@ function memoryOf(shareable: object): SharedArrayBuffer {
   return handle[2] as SharedArrayBuffer
 }
 
-test('grows while many wait, and all of them are served', async () => {
+test('a monitor’s table grows while many wait, and all of them are served', async () => {
   const semaphore = new Semaphore(0)
   const waits = Array.from({ length: 100 }, () => semaphore.acquire())
   semaphore.release(100)
   assert.is((await Promise.all(waits)).filter(Boolean).length, 100)
 })
 
-test('takes what the log of a dead thread says of entries that this thread has not seen yet', () => {
+test('a dead thread’s log is written for entries, too, that this thread has not seen yet', () => {
   const semaphore = new Semaphore(1)
   assert.ok(semaphore.tryAcquire())
   semaphore.release()
@@ -45,7 +45,7 @@ const uses: [name: string, make: () => object, use: (shared: any) => void][] = [
   ['RWLock', () => new RWLock(), ({ read }: RWLock) => read.holdSync().release()],
 ]
 for (const [name, make, use] of uses)
-  test(`${name}: has nothing left of threads that took, released and ended`, async () => {
+  test(`${name}: the table keeps nothing of threads that acquired, released and ended`, async () => {
     const shared = make()
     for (let i = 0; i < 3; i++) await new Process({ target: use, args: [shared] }).start().join()
     use(shared)

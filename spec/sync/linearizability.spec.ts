@@ -1,5 +1,5 @@
-// Recorded histories of real threads, checked for an order of all operations that explains them: after Wing and Gong, with
-// the memory of states seen that Lowe added (as porcupine does).
+// Recorded histories of real threads: is there an order of all operations that explains them? After Wing and Gong, with Lowe's memory
+// of the states seen, as porcupine does it.
 import { Condition, Event, Lock, Process, RLock, Semaphore } from 'manyhands'
 import { assert, suite } from '../harness.js'
 
@@ -14,7 +14,7 @@ interface Operation {
   succeeded: boolean
 }
 
-/** Whether some order of the operations, which respects that one ended before another began, is right for so many permits. */
+/** Whether an order of the operations is right for this many permits, and keeps those apart that did not overlap. */
 function isLinearizable(history: Operation[], permits: number): boolean {
   const operations = history.toSorted((a, b) => a.began - b.began)
   const seen = new Set<string>()
@@ -102,7 +102,7 @@ test('the checker refuses a history in which two hold a lock at the same time', 
   const take = (thread: number, began: number, ended: number) => ({ thread, began, ended, take: true, succeeded: true })
   assert.ok(!isLinearizable([take(0, 1, 2), take(1, 3, 4)], 1))
   assert.ok(isLinearizable([take(0, 1, 2), take(1, 3, 4)], 2))
-  // One that failed although nobody held it.
+  // A try that failed although the lock was free.
   assert.ok(!isLinearizable([{ ...take(0, 1, 2), succeeded: false }], 1))
 })
 

@@ -42,7 +42,7 @@ for (const [name, make] of kinds) {
     lock.release()
   })
 
-  test(`${name}: those who await it get it in the order of their coming`, async () => {
+  test(`${name}: async functions get it in the order of their arrival`, async () => {
     const lock = make()
     await lock.acquire()
     const order: number[] = []
@@ -158,7 +158,7 @@ test('an RLock that a guard holds is released by that guard only, not by one tha
 })
 
 for (const [name, make] of kinds.filter(([name]) => !name.includes('RWLock')))
-  test(`${name}: a blocked thread gets it before those who await it in that thread, who cannot go on`, async () => {
+  test(`${name}: a blocked thread gets it before its own async functions, which cannot go on`, async () => {
     const [lock, ready] = [make(), new Event()]
     const holdFor = (held: Acquirable, taken: Event) => {
       held.acquireSync()
@@ -181,7 +181,7 @@ const faces = ['read', 'write'] as const
 
 for (const blocking of faces)
   for (const awaiting of faces)
-    test(`RWLock: a thread that blocks to ${blocking} gets it before those who await to ${awaiting} in it`, async () => {
+    test(`RWLock: a thread that blocks to ${blocking} gets it before its async functions that await to ${awaiting}`, async () => {
       const [lock, ready] = [new RWLock(), new Event()]
       const holdFor = (held: RWLock, taken: Event) => {
         held.write.acquireSync()
@@ -201,7 +201,7 @@ for (const blocking of faces)
     })
 
 for (const face of faces)
-  test(`RWLock: what is on its way to one who awaits to ${face} is had by its thread that blocks; it gets it later`, async () => {
+  test(`RWLock: a lock granted to an async function to ${face} goes to its thread if that blocks; the function gets it later`, async () => {
     const lock = new RWLock()
     lock.write.acquireSync()
     const awaited = lock[face].acquire()
@@ -214,7 +214,7 @@ for (const face of faces)
     assert.is(lock.write.locked(), false)
   })
 
-test('RWLock: a thread that blocks in vain leaves those who await in it their turn', async () => {
+test('RWLock: a thread that blocks in vain leaves its async functions their turn', async () => {
   const [lock, ready, done] = [new RWLock(), new Event(), new Event()]
   const read = (held: RWLock, taken: Event, enough: Event) => {
     held.read.acquireSync()
@@ -237,7 +237,7 @@ test('RWLock: a thread that blocks in vain leaves those who await in it their tu
   lock.write.release()
 })
 
-test('RWLock: readers of one thread that overlap let a writer through; who reads and blocks to read again passes it', async () => {
+test('RWLock: overlapping readers of one thread let a writer through; a reader that blocks to read again passes it', async () => {
   const lock = new RWLock()
   const order: string[] = []
   const use = async (face: 'read' | 'write', name: string) => {
@@ -278,7 +278,7 @@ test('RWLock: a writer of another thread is served although readers of a busy th
   await writer.join()
 })
 
-test('what was taken of a Semaphore that signals, is used up: nobody died holding it', async () => {
+test('a permit taken from a Semaphore that signals is used up: its taker does not die holding it', async () => {
   const semaphore = new Semaphore(0)
   semaphore.release()
   await new Process({ target: (signals: Semaphore) => void signals.acquireSync(), args: [semaphore] }).start().join()
@@ -286,7 +286,7 @@ test('what was taken of a Semaphore that signals, is used up: nobody died holdin
   assert.is((await thrownBy(() => semaphore.recoverSync())).code, 'ERR_MANYHANDS_LOCK')
 })
 
-test('a Semaphore takes back many permits in one step, those of others too, and no more than there can be', async () => {
+test('a Semaphore takes back many permits in one step, those of others too, up to 2^30', async () => {
   const semaphore = new Semaphore(3)
   semaphore.acquireSync()
   semaphore.release(2 ** 30 - 3)
@@ -299,7 +299,7 @@ test('a Semaphore takes back many permits in one step, those of others too, and 
 const onLinux = process.platform === 'linux' ? test : () => {} // Where the system tells who is dead.
 
 onLinux(
-  'a death that nobody has seen yet is not wiped out by the release of another, nor hidden by asking about one',
+  'a death that was not seen yet is not wiped out by another thread’s release, nor hidden by probing for another',
   async () => {
     const [a, b] = [new Lock(), new Lock()]
     const threads = new Int32Array(new SharedArrayBuffer(8))
@@ -316,7 +316,7 @@ onLinux(
       (lock, index) =>
         new Worker(source, { eval: true, execArgv: ['--input-type=module'], workerData: { lock, threads, index } }),
     )
-    // This thread stays blocked, so that no event tells of their end, until the system has no such threads any more.
+    // This thread stays blocked, so that no event reports their end, until the system has no such threads.
     for (const index of holders.keys()) {
       Atomics.wait(threads, index, 0)
       while (existsSync(`/proc/self/task/${threads[index]}`))
@@ -327,7 +327,7 @@ onLinux(
   },
 )
 
-test('a thread that was started before its parent knew of locks is seen to die, too', async () => {
+test('a thread that started before its parent knew of locks is seen to die, too', async () => {
   const { code, stdout } = await runProgram(`
     import { Worker } from 'node:worker_threads'
     import { once } from 'node:events'
@@ -414,7 +414,7 @@ test('three readers read together, and no writer with them', async () => {
   assert.is((await thrownBy(() => lock.read.release())).code, 'ERR_MANYHANDS_LOCK')
 })
 
-test('notify lets exactly so many go on as it says; notify and wait without the lock are errors', async () => {
+test('notify lets exactly the given number go on; notify and wait without the lock are errors', async () => {
   const condition = new Condition()
   assert.is((await thrownBy(() => condition.notify())).code, 'ERR_MANYHANDS_LOCK')
   assert.is((await thrownBy(() => condition.wait())).code, 'ERR_MANYHANDS_LOCK')
@@ -438,6 +438,21 @@ test('notify lets exactly so many go on as it says; notify and wait without the 
   await Promise.all(waiters)
 })
 
+test('an aborted wait for a notification rejects with the reason, holding the lock again', async () => {
+  const condition = new Condition()
+  await condition.acquire()
+  const controller = new AbortController()
+  const waiting = thrownBy(() => condition.wait({ signal: controller.signal }))
+  assert.is(condition.locked(), false)
+  const reason = new Error('changed my mind')
+  controller.abort(reason)
+  assert.is(await waiting, reason)
+  assert.is(condition.locked(), true)
+  assert.is(await thrownBy(() => condition.wait({ signal: controller.signal })), reason)
+  assert.is(condition.locked(), true)
+  condition.release()
+})
+
 test('waitFor gives what the predicate returned, something falsy when the time is over', async () => {
   const condition = new Condition(new Lock())
   condition.acquireSync()
@@ -452,7 +467,7 @@ test('waitFor gives what the predicate returned, something falsy when the time i
   condition.release()
 })
 
-test('an event lets go who waits for it, in all threads', async () => {
+test('an event releases its waiters in all threads', async () => {
   const event = new Event()
   assert.is(event.waitSync(10), false)
   assert.is(await event.wait(10), false)
@@ -466,7 +481,7 @@ test('an event lets go who waits for it, in all threads', async () => {
   assert.is(event.isSet(), false)
 })
 
-test('a barrier gives every party another index, after its action has run once', async () => {
+test('a barrier gives each party its own index, after its action has run once', async () => {
   const barrier = new Barrier(3, { action: () => void ((globalThis as { ran?: number }).ran = 1) })
   const indices = await Promise.all([barrier.wait(), barrier.wait(), barrier.wait()])
   assert.equal(
@@ -493,7 +508,7 @@ for (const blocking of [false, true])
     assert.is(barrier.broken, false)
   })
 
-test('an action that throws nothing does not hide that the barrier was broken meanwhile, one that throws is told', async () => {
+test('an action that succeeds does not hide that the barrier was broken meanwhile; one that throws hides it', async () => {
   for (const [ending, code] of [
     ['return', 'ERR_MANYHANDS_BROKEN_BARRIER'],
     ['throw', 'EACTION'],
@@ -511,7 +526,7 @@ test('an action that throws nothing does not hide that the barrier was broken me
   }
 })
 
-test('a barrier is broken by a party out of time, and by abort; reset makes it whole', async () => {
+test('a barrier is broken by a party out of time and by abort, and made whole by reset', async () => {
   const barrier = new Barrier(2)
   assert.is((await thrownBy(() => barrier.waitSync(10))).code, 'ERR_MANYHANDS_BROKEN_BARRIER')
   assert.is(barrier.broken, true)
@@ -539,10 +554,10 @@ const ends: [how: string, end: string][] = [
 
 for (const [name, make, face] of dead)
   for (const [how, end] of ends)
-    test(`a main thread blocked for a ${name} whose raw worker ${how} is told within a second`, async () => {
+    test(`a main thread blocked for a ${name} gets OwnerDiedError when a raw worker that held it ${how}`, async () => {
       const shared = make()
       const lock = face(shared as never)
-      // When the worker was last seen to live.
+      // When the worker last gave a sign of life.
       const lastMs = new Float64Array(new SharedArrayBuffer(8))
       const worker = new Worker(
         `import { workerData } from 'node:worker_threads'
@@ -564,10 +579,10 @@ for (const [name, make, face] of dead)
       } else while (!lock.locked());
       if (how === 'was terminated') lastMs[0] = Number(process.hrtime.bigint()) / 1e6
       const error = await thrownBy(() => lock.acquireSync())
-      const toldMs = Number(process.hrtime.bigint()) / 1e6
+      const thrownMs = Number(process.hrtime.bigint()) / 1e6
       assert.is(error.code, 'ERR_MANYHANDS_OWNER_DIED')
       assert.is(error.pid, pid)
-      assert.ok(toldMs - lastMs[0]! < 10_000, `told ${toldMs - lastMs[0]!} ms after its last sign of life`)
+      assert.ok(thrownMs - lastMs[0]! < 10_000, `${thrownMs - lastMs[0]!} ms after its last sign of life`)
       assert.is((await thrownBy(() => lock.tryAcquire())).code, 'ERR_MANYHANDS_OWNER_DIED')
       assert.is((await thrownBy(() => lock.acquire())).code, 'ERR_MANYHANDS_OWNER_DIED')
       await lock.recover()
@@ -576,7 +591,7 @@ for (const [name, make, face] of dead)
       assert.is(lock.acquireSync(0), true)
     })
 
-test("with onOwnerDeath 'handOver' the next one just gets it", async () => {
+test("with onOwnerDeath 'handOver' the next thread just gets the lock", async () => {
   const lock = new Lock({ onOwnerDeath: 'handOver' })
   const holder = new Process({
     target: (lock: Lock) => {

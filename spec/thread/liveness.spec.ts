@@ -7,7 +7,7 @@ import { computeForEver, replyOf, startAndHear } from '../process/replies.js'
 
 const test = suite('who is dead')
 
-test('nobody that runs', async () => {
+test('a running thread is not dead', async () => {
   const { process } = await startAndHear(computeForEver)
   assert.is(isDead(0), false)
   assert.is(isDead(process.pid!), false)
@@ -17,7 +17,7 @@ test('nobody that runs', async () => {
   assert.is(isDead(process.pid!), true)
 })
 
-test('a process as soon as joinSync has returned, and others know it, too', async () => {
+test('a process is dead as soon as joinSync has returned, and other threads see that, too', async () => {
   const process = new Process({ target: () => {} }).start()
   process.joinSync()
   assert.is(isDead(process.pid!), true)
@@ -29,7 +29,7 @@ test('a process as soon as joinSync has returned, and others know it, too', asyn
   assert.equal(await replyOf(target, [process.pid]), [true, false, true])
 })
 
-test('a worker thread that the program started itself', async () => {
+test('a worker thread that the program started itself is seen to die', async () => {
   const worker = new Worker('', { eval: true })
   const { threadId } = worker
   await once(worker, 'exit')
