@@ -6,10 +6,9 @@ import type { Target } from '../task/task.js'
 import { extendCall, type Call, type CallOptions, type ExecutorStats, type ShutdownOptions } from './call-options.js'
 import type { Future } from './future.js'
 import type { Input } from './map/inputs.js'
-import { Mapping, type ChunkResult } from './map/map.js'
-import type { Chunk } from './map/map-chunk.js'
+import { Mapping } from './map/map.js'
+import type { Chunk, ChunkResult } from './map/map-chunk.js'
 import { splitMapArguments, type MapOptions, type MapResult } from './map/map-options.js'
-import type { Share } from './range/blocks.js'
 import {
   checkCombine,
   checkParallel,
@@ -20,6 +19,7 @@ import {
   type RangeTask,
   type ReduceOptions,
 } from './range/range.js'
+import type { Share } from './range/run-blocks.js'
 
 /** An entry of a `map` with `settled: true`. */
 export type SettledOptions = MapOptions & { settled: true }
@@ -159,18 +159,22 @@ export abstract class BaseExecutor<Face extends Executor> implements Executor {
   map<A extends unknown[], R>(target: Target<A, R>, ...inputs: MapArguments<A>): MapResult<Awaited<R>>
   map(target: Target, ...iterablesAndOptions: unknown[]): MapResult<any> {
     const submission = this.#submission(target, this.map)
-    const { inputs, options } = splitMapArguments(iterablesAndOptions)
+    const { inputs, settings } = splitMapArguments(iterablesAndOptions)
     this.refuse()
-    // A time limit is one of each call: its chunk's, unless the caller asks for larger ones.
-    const limited = this.#call.timeoutMs === Infinity ? options : { ...options, chunksize: options.chunksize ?? 1 }
-    return new Mapping(inputs, limited, {
-      busy: this.capacity.chunks,
-      itemMs: () => this.averageMs(submission.definition),
-      submit: (chunk, settled) => {
-        this.refuse()
-        return this.runChunk(submission, chunk, settled)
+    // A time limit is one of each call: chunks have one item, unless the caller asks for larger ones.
+    const chunksize = settings.chunksize ?? (this.#call.timeoutMs === Infinity ? undefined : 1)
+    return new Mapping(
+      inputs,
+      { ...settings, chunksize },
+      {
+        chunksInFlight: this.capacity.chunks,
+        averageMs: () => this.averageMs(submission.definition),
+        submit: (chunk, settled) => {
+          this.refuse()
+          return this.runChunk(submission, chunk, settled)
+        },
       },
-    })
+    )
   }
 
   async parallelFor<A extends unknown[]>(
@@ -208,7 +212,8 @@ export abstract class BaseExecutor<Face extends Executor> implements Executor {
   }
 
   #compute(submission: Submission, range: Range, options: ParallelOptions, keep: boolean): Promise<Share[]> {
-    const { plan, args, signal } = checkParallel(range, this.capacity.workers, options, this.#call.transfer)
+    const limits = { workers: this.capacity.workers, transfer: this.#call.transfer, keep }
+    const { plan, args, signal } = checkParallel(range, options, limits)
     this.refuse()
     if (!this.runRange) throw new TypeError('a range needs workers that share memory with this thread')
     return runParallel(plan, signal, (counter) => this.runRange!(submission, { plan, args, counter, keep }))

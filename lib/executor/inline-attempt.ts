@@ -2,7 +2,7 @@
 import { CancelledError, TimeoutError } from '../errors.js'
 import { withTimeout } from '../base/with-timeout.js'
 import { runAsked } from '../process/current-process.js'
-import { isThenable } from './map/map-chunk.js'
+import { isThenable } from '../base/thenable.js'
 
 export type Outcome<R> = { kind: 'returned'; value: R } | { kind: 'threw'; thrown: unknown }
 

@@ -11,10 +11,9 @@ import { checkShutdown, PLAIN_CALL, type Call, type ExecutorStats, type Shutdown
 import { BaseExecutor, type Submission } from './executor.js'
 import { Future } from './future.js'
 import { attempt, type Attempt, type Outcome } from './inline-attempt.js'
-import type { ChunkResult } from './map/map.js'
-import { mapItems, type Chunk } from './map/map-chunk.js'
-import { computeBlocks, type Share } from './range/blocks.js'
+import { mapItems, type Chunk, type ChunkResult } from './map/map-chunk.js'
 import type { RangeTask } from './range/range.js'
+import { computeBlocks, type Share } from './range/run-blocks.js'
 
 /** What all faces of one executor share. */
 interface InlineState {

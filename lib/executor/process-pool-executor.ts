@@ -12,11 +12,10 @@ import { CallJob } from './main/call-job.js'
 import { ChunkJob } from './main/chunk-job.js'
 import type { FutureJob, JobOptions } from './main/job.js'
 import { RangeJob } from './main/range-job.js'
-import type { ChunkResult } from './map/map.js'
-import type { Chunk } from './map/map-chunk.js'
+import type { Chunk, ChunkResult } from './map/map-chunk.js'
 import { openPool, type PoolState, type ProcessPoolOptions } from './pool-options.js'
-import type { Share } from './range/blocks.js'
 import type { RangeTask } from './range/range.js'
+import type { Share } from './range/run-blocks.js'
 
 const SIGTERM = 15
 const SIGKILL = 9

@@ -121,6 +121,9 @@ test('refuses options that are none, at the call', async () => {
   for (const bad of [{ timeout: '5' }, { signal: {} }, { onProgress: 5 }, { ordered: 0 }, { settled: null }])
     assert.instance(await thrownBy(() => executor.map(double, [1], bad as never)), TypeError)
   assert.instance(await thrownBy(() => executor.map('double' as never, [1])), TypeError)
+  const unknown = await thrownBy(() => executor.map(double, [1], { chunkSize: 5 } as never))
+  assert.instance(unknown, TypeError)
+  assert.match(unknown.message, "'chunkSize'")
 })
 
 test('begins at the call, and reads no further ahead of the consumer than buffersize', async () => {

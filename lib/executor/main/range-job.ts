@@ -1,8 +1,8 @@
 // The job of one worker of a range: computing blocks until none is left.
 import type { Transferable } from 'node:worker_threads'
 import { pack, unpack } from '../../transport/shareable.js'
-import type { Share } from '../range/blocks.js'
 import type { RangeTask } from '../range/range.js'
+import type { Share } from '../range/run-blocks.js'
 import type { LeaseBody, TaskResult } from '../protocol/messages.js'
 import type { FunctionStats } from './batch-size.js'
 import { FutureJob, type JobOptions } from './job.js'

@@ -1,70 +1,85 @@
-// The chunks of a map: how large they are, and how many are under way at a time.
+// How large the chunks of a map are, and how many are under way at a time.
 //
-// With `chunksize`, each has that size, and as many are under way as `buffersize` allows. Without it, a chunk begins with one item,
-// and is at most four times as large as one that was measured, so that it takes about CHUNK_MS; towards the end chunks get
-// smaller, so that all workers end together.
-import { checkCount } from '../../base/validate.js'
-import type { MapOptions } from './map-options.js'
+// With `chunksize`, every chunk has that size, and `buffersize` bounds how many are under way. Without it, the first chunks have
+// one item, and later ones grow up to fourfold, until a chunk takes about TARGET_CHUNK_MS. Near the end, chunks shrink so that
+// all workers end together.
 import { MANY } from '../../transport/number-column.js'
+import type { MapSettings } from './map-options.js'
 
-const CHUNK_MS = 2
-const GROWTH = 4
+const TARGET_CHUNK_MS = 2
 
-/** Chunks at the end are no smaller than this part of one: each costs a message. */
-const LEAST_PART = 8
+/** A chunk is at most so many times as large as one that was measured. */
+const MAX_GROWTH = 4
 
-/** Cloning numbers is cheap. Anything else is cloned in the caller's thread, which shall not be blocked for long. */
-const MOST_VALUES = 512
+/** Near the end, chunks shrink to this part of a full one and no further: each costs a message. */
+const TAIL_DIVISOR = 8
 
-/** More chunks than these wait for a worker only where it was asked for. */
-const MOST_UNDER_WAY = 64
+/** Items per chunk. Numbers are cheap to clone; other values block the caller's thread while they are cloned. */
+const MAX_VALUES_PER_CHUNK = 512
+
+/** Unsettled chunks, where their size is measured: a large `buffersize` would queue thousands of chunks of one item. */
+const MAX_UNSETTLED_CHUNKS = 64
 
 export class ChunkPlan {
-  readonly #fixed: number | undefined
+  readonly #fixedSize: number | undefined
   readonly #buffersize: number | undefined
-  readonly #busy: number
+  readonly #chunksInFlight: number
+  /** Size of the next chunk, where it is not fixed. */
   #size = 1
 
   /**
-   * @param busy how many chunks keep all workers busy. @param itemMs what a call takes, if that is known and nobody minds how
-   * much is read at first. @throws TypeError, RangeError
+   * @param chunksInFlight how many chunks keep all workers busy
+   * @param averageMs how long a call takes; `undefined` if that is not known, or the first chunks must be small
    */
-  constructor({ chunksize, buffersize }: MapOptions, busy: number, itemMs: number | undefined) {
-    this.#busy = busy
-    this.#fixed = chunksize === undefined ? undefined : checkCount(chunksize, 'chunksize')
-    this.#buffersize = buffersize === undefined ? undefined : checkCount(buffersize, 'buffersize')
-    if (this.#fixed !== undefined) this.#buffersize ??= busy * this.#fixed
-    this.settled(MOST_VALUES, false, itemMs)
+  constructor(
+    { chunksize, buffersize }: Pick<MapSettings, 'chunksize' | 'buffersize'>,
+    chunksInFlight: number,
+    averageMs: number | undefined,
+  ) {
+    this.#chunksInFlight = chunksInFlight
+    this.#fixedSize = chunksize
+    this.#buffersize = buffersize ?? (chunksize === undefined ? undefined : chunksInFlight * chunksize)
+    this.#adapt(MAX_VALUES_PER_CHUNK, MAX_VALUES_PER_CHUNK, averageMs)
   }
 
-  /** Whether chunks may be sent that are not full, because their input is slow. */
+  /** Whether a chunk may be sent before it is full, because its input is slow. */
   get flexible(): boolean {
-    return this.#fixed === undefined
+    return this.#fixedSize === undefined
   }
 
   /**
-   * How many items to read now; 0: none until something was taken or settled.
-   * @param ahead items that were read and not taken. @param underWay chunks that are not settled, and those not taken
-   * @param left items that are not read, where that is known
+   * How many items to read now; 0: none until a result is taken or a chunk is settled.
+   * @param itemsAhead items that were read, whose results were not taken
+   * @param chunks those that are not settled, and those that are settled and not wholly taken
+   * @param itemsLeft items that are not read, if that is known
    */
-  next(ahead: number, underWay: { unsettled: number; untaken: number }, left: number | undefined): number {
-    const { unsettled, untaken } = underWay
-    let size = this.#fixed ?? this.#size
-    if (this.#fixed === undefined) {
-      if (left !== undefined) size = Math.min(size, Math.ceil(Math.max(left / this.#busy, size / LEAST_PART)))
-      if (this.#buffersize === undefined) return unsettled + untaken < this.#busy ? size : 0
-      size = Math.min(size, Math.ceil(this.#buffersize / this.#busy))
-      if (unsettled >= Math.max(this.#busy, MOST_UNDER_WAY)) return 0
+  next(itemsAhead: number, chunks: { unsettled: number; untaken: number }, itemsLeft: number | undefined): number {
+    const { unsettled, untaken } = chunks
+    const inFlight = this.#chunksInFlight
+    let size = this.#fixedSize ?? this.#size
+    if (this.#fixedSize === undefined) {
+      if (itemsLeft !== undefined) size = Math.min(size, Math.ceil(Math.max(itemsLeft / inFlight, size / TAIL_DIVISOR)))
+      if (this.#buffersize === undefined) return unsettled + untaken < inFlight ? size : 0
+      size = Math.min(size, Math.ceil(this.#buffersize / inFlight))
+      if (unsettled >= Math.max(inFlight, MAX_UNSETTLED_CHUNKS)) return 0
     }
-    // Not: as many as there is room for. Each item taken would make room for a chunk of one.
+    // Not: fill the room that is left. Each item taken would make room for a chunk of one.
     size = Math.min(size, this.#buffersize!)
-    return ahead + size <= this.#buffersize! ? size : 0
+    return itemsAhead + size <= this.#buffersize! ? size : 0
   }
 
-  /** A chunk of so many items was settled. @param itemMs what a call takes on average; `undefined`: it is not measured */
-  settled(count: number, packed: boolean, itemMs: number | undefined): void {
-    if (itemMs === undefined) return
-    const wanted = Math.floor(CHUNK_MS / Math.max(itemMs, 1e-6))
-    this.#size = Math.max(1, Math.min(wanted, GROWTH * count, packed ? MANY : MOST_VALUES))
+  /**
+   * Record that a chunk was settled.
+   * @param count its items. @param isNumbers whether they are all numbers
+   * @param averageMs how long a call takes; `undefined` if that is not measured
+   */
+  settled(count: number, isNumbers: boolean, averageMs: number | undefined): void {
+    this.#adapt(MAX_GROWTH * count, isNumbers ? MANY : MAX_VALUES_PER_CHUNK, averageMs)
+  }
+
+  #adapt(maxGrown: number, maxSize: number, averageMs: number | undefined): void {
+    if (averageMs === undefined) return
+    const wanted = Math.floor(TARGET_CHUNK_MS / Math.max(averageMs, 1e-6))
+    this.#size = Math.max(1, Math.min(wanted, maxGrown, maxSize))
   }
 }

@@ -1,12 +1,21 @@
-// One chunk of a map, item by item, wherever it runs.
+// One chunk of a map, run item by item in whichever thread has it.
+import { isThenable } from '../../base/thenable.js'
 import { ColumnBuilder, type Column } from '../../transport/number-column.js'
 
 export interface Chunk {
-  /** The arguments of the calls, `arity` for each, one behind the other. */
+  /** The arguments of the calls, flat: `arity` for each. */
   items: Column
   arity: number
   /** Whether each item is the list of its call's arguments. */
   spread: boolean
+}
+
+/** The results of a chunk: a value per item, and by index what was thrown in place of some. */
+export interface ChunkResult {
+  values: Column
+  failures: readonly (readonly [index: number, thrown: unknown])[]
+  /** How many items were begun, if a worker died amid the chunk. @default all */
+  begun?: number
 }
 
 export interface MapCalls {
@@ -16,23 +25,23 @@ export interface MapCalls {
   retries: number
 }
 
-/** Follows what becomes of a chunk, from within. */
+/** Hooks into a chunk that runs. */
 export interface MapWatch<T> {
-  /** Before the first item. @param soFar gives what is done at that moment */
+  /** Called before the first item. @param soFar gives what is done at the moment of asking */
   begins(soFar: () => Mapped<T>): void
-  /** Before each item. */
+  /** Called before each item. */
   item(index: number): void
 }
 
+/** As ChunkResult, with failures described. */
 export interface Mapped<T> {
   values: Column
   failures: [index: number, thrown: T][]
 }
 
 /**
- * Call a function for each item until one fails; with `settled`, to the end.
- * @param describe what is kept of something thrown
- * @returns a value per item, and what was thrown in place of some, by index
+ * Call a function for each item: until one fails or, with `settled`, to the end.
+ * @param describe turns what was thrown into what is kept of it
  */
 export async function mapItems<T>(
   fn: Function,
@@ -45,7 +54,7 @@ export async function mapItems<T>(
   const values = new ColumnBuilder(count)
   const failures: [number, T][] = []
   watch?.begins(() => ({ values: values.finish(), failures }))
-  for (let index = 0, left = retries; index < count;) {
+  for (let index = 0, retriesLeft = retries; index < count;) {
     watch?.item(index)
     try {
       const at = index * arity
@@ -56,20 +65,13 @@ export async function mapItems<T>(
           : fn(...items.slice(at, at + arity))
       values.push(typeof value !== 'number' && isThenable(value) ? await value : value)
     } catch (thrown) {
-      if (left-- > 0) continue
+      if (retriesLeft-- > 0) continue
       failures.push([index, describe(thrown)])
       if (!settled) break
       values.push(undefined)
     }
     index++
-    left = retries
+    retriesLeft = retries
   }
   return { values: values.finish(), failures }
-}
-
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    ((typeof value === 'object' && value !== null) || typeof value === 'function') &&
-    typeof (value as { then?: unknown }).then === 'function'
-  )
 }

@@ -1,47 +1,88 @@
-// What `map` is called with: its options, and telling them from the iterables.
+// The arguments of `map`: its options, and telling them from the iterables.
 import { inspect } from 'node:util'
+import { checkCount, checkFlag, checkFunction, checkOptions } from '../../base/validate.js'
+import { checkSignal, checkTimeout } from '../../base/wait-options.js'
 import { isInput, type Input } from './inputs.js'
 
+/** The argument of `onProgress`. */
 export interface MapProgress {
   /** Items that are settled, failed ones included. */
   done: number
-  /** Items in all, where the inputs know. */
+  /** Items in all; `undefined` if the inputs do not tell. */
   total: number | undefined
+  /** Items whose call threw, or whose worker died. */
   failed: number
 }
 
+/** Options of `map`. */
 export interface MapOptions {
   /**
-   * How many items go to a worker at a time. They are copied together: an object that occurs in two of them is one object there.
-   * @default what takes about two milliseconds, by measuring
+   * Items that go to a worker at a time, as one chunk. They are cloned together: an object that is in two items is one object
+   * in the worker. @default measured, to take about two milliseconds
    */
   chunksize?: number | undefined
   /** Milliseconds from the call of `map` after which waiting for the next result throws TimeoutError. @default Infinity */
   timeout?: number | undefined
   /** How many items are read ahead of the consumer at most. @default enough to keep the workers busy */
   buffersize?: number | undefined
-  /** Results in the order of the inputs; `false`: as they come. @default true */
+  /** Give results in the order of the inputs; `false`: in the order in which they come. @default true */
   ordered?: boolean | undefined
-  /** Entries as of Promise.allSettled, and no error ends the stream. @default false */
+  /** Give entries like those of `Promise.allSettled`. No error of a task ends the stream. @default false */
   settled?: boolean | undefined
   /** Aborting it ends the stream with the signal's reason, and cancels what has not begun. */
   signal?: AbortSignal | undefined
-  /** Called when a chunk is settled. */
+  /** Called after each chunk. What it throws is printed to stderr and ignored. */
   onProgress?: ((progress: MapProgress) => void) | undefined
 }
 
-/** The results of a map: iterate over them as they come, or await them all. They can be taken once. */
+/** The results of a map: iterate over them as they come, or await them all. Each result can be taken once. */
 export interface MapResult<R> extends AsyncIterable<R>, PromiseLike<R[]> {
   [Symbol.asyncIterator](): AsyncIterator<R, undefined, undefined>
 }
 
-/** Tell inputs from options: a last argument that is not iterable is the options. @throws TypeError */
-export function splitMapArguments(args: readonly unknown[]): { inputs: Input<unknown>[]; options: MapOptions } {
+/** The options of a map, checked and complete. */
+export interface MapSettings {
+  /** `undefined`: chunks are sized by measuring. */
+  chunksize: number | undefined
+  /** `undefined`: enough to keep the workers busy. */
+  buffersize: number | undefined
+  timeoutMs: number
+  ordered: boolean
+  settled: boolean
+  signal: AbortSignal | undefined
+  onProgress: ((progress: MapProgress) => void) | undefined
+}
+
+/** Tell inputs from options: a last argument that is not iterable is the options. @throws TypeError, RangeError */
+export function splitMapArguments(args: readonly unknown[]): { inputs: Input<unknown>[]; settings: MapSettings } {
   const last = args.at(-1)
   const hasOptions = last === undefined || (typeof last === 'object' && last !== null && !isInput(last))
   const inputs = hasOptions ? args.slice(0, -1) : [...args]
   if (inputs.length === 0) throw new TypeError('map needs at least one iterable to map over')
   for (const [index, input] of inputs.entries())
     if (!isInput(input)) throw new TypeError(`map's iterable ${index + 1} is ${inspect(input)}, which is not iterable`)
-  return { inputs: inputs as Input<unknown>[], options: (hasOptions && last) || {} }
+  return { inputs: inputs as Input<unknown>[], settings: checkMapOptions((hasOptions && last) || {}) }
+}
+
+function checkMapOptions(options: MapOptions): MapSettings {
+  checkOptions(options, 'the options of map', [
+    'chunksize',
+    'timeout',
+    'buffersize',
+    'ordered',
+    'settled',
+    'signal',
+    'onProgress',
+  ])
+  const { chunksize, buffersize, onProgress, ordered = true, settled = false } = options
+  if (onProgress !== undefined) checkFunction(onProgress, 'onProgress')
+  return {
+    chunksize: chunksize === undefined ? undefined : checkCount(chunksize, 'chunksize'),
+    buffersize: buffersize === undefined ? undefined : checkCount(buffersize, 'buffersize'),
+    timeoutMs: checkTimeout(options.timeout),
+    ordered: checkFlag(ordered, 'ordered'),
+    settled: checkFlag(settled, 'settled'),
+    signal: checkSignal(options.signal),
+    onProgress,
+  }
 }

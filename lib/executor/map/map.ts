@@ -1,47 +1,41 @@
-// map: a stream of inputs through the workers, and a stream of results out. Chunks of inputs are submitted with bounded
-// read-ahead.
+// map: a stream of inputs through the workers, and a stream of results out. Inputs are read ahead of the consumer, in chunks, as
+// far as the plan allows.
 //
-//   inputs ──read──> chunks under way (in order) ──settled──> results ──taken──> consumer
-//            └────────────── bounded by the plan ───────────────┘
-import { inspect } from 'node:util'
+//   inputs ──read──> entries, one per chunk, in order ──settled──> results ──taken──> consumer
+//            └──────────────────── bounded by the plan ─────────────────────┘
 import { DataCloneError } from '../../errors.js'
-import { checkSignal, checkTimeout } from '../../base/wait-options.js'
 import { whenAborted } from '../../base/abort-listeners.js'
-import { withTimeout } from '../../base/with-timeout.js'
 import { callSafely } from '../../base/safe-callback.js'
-import { checkFlag } from '../../base/validate.js'
+import { withTimeout } from '../../base/with-timeout.js'
+import { areNumbers, type Column } from '../../transport/number-column.js'
 import type { Future } from '../future.js'
 import { ChunkPlan } from './chunk-plan.js'
-import { readInputs, Rows, type Batch, type Input, type Inputs } from './inputs.js'
-import type { MapOptions, MapProgress, MapResult } from './map-options.js'
-import type { Chunk } from './map-chunk.js'
-import { areNumbers, type Column } from '../../transport/number-column.js'
-import { Results, type Block } from './results.js'
+import type { Input, InputBatch, Inputs } from './inputs.js'
+import type { Chunk, ChunkResult } from './map-chunk.js'
+import type { MapProgress, MapResult, MapSettings } from './map-options.js'
+import { readInputs, Rows } from './read-inputs.js'
+import { Results, type ResultBatch } from './results.js'
 
-/** What mapping one chunk gives: a value per item, and what was thrown in place of some, by index. */
-export interface ChunkResult {
-  values: Column
-  failures: readonly (readonly [index: number, thrown: unknown])[]
-  /** How many of the items were begun: by a worker that died, not all. */
-  begun?: number
-}
-
-/** The executor that a map runs on. */
+/** What a map asks of the executor that it runs on. */
 export interface MapRunner {
   /** How many chunks keep all workers busy. */
-  busy: number
-  /** Milliseconds that an item takes on average, where that is measured. */
-  itemMs(): number | undefined
-  /** Have a worker map a chunk. The future fails if its worker died, it could not be sent, or it was cancelled. */
+  readonly chunksInFlight: number
+  /** Milliseconds that a call takes on average; `undefined` if that is not measured. */
+  averageMs(): number | undefined
+  /**
+   * Have a worker map a chunk. The future fails if the chunk could not be sent, its worker died, or it was cancelled.
+   * @throws ShutdownError, BrokenProcessPool the executor takes no more work
+   */
   submit(chunk: Chunk, settled: boolean): Future<ChunkResult>
 }
 
-/** An async input that gives nothing for so long does not keep what it gave before. */
+/** If an async input gives nothing for this long, what it gave before is sent without waiting for a full chunk. */
 const SLOW_INPUT_MS = 2
 
-/** A chunk's place in the order of results. */
-interface Place {
-  block: Block | undefined
+/** A chunk that was submitted, in the order of results. */
+interface ChunkEntry {
+  /** Its results, once it is settled. */
+  batch: ResultBatch | undefined
   cancel: () => void
 }
 
@@ -50,47 +44,41 @@ export class Mapping<R> implements MapResult<R> {
   readonly #inputs: Inputs
   readonly #arity: number
   readonly #spread: boolean
-  readonly #options: MapOptions
+  readonly #settings: MapSettings
   readonly #plan: ChunkPlan
   readonly #results: Results<R>
   readonly #stopListening: () => void
-  /** Chunks that were submitted and whose results have not moved on. */
-  #places: Place[] = []
-  /** Items that were read and not taken. */
-  #ahead = 0
-  #read = 0
+  /** Chunks whose results were not handed to `#results`. */
+  #entries: ChunkEntry[] = []
+  /** Items that were read, whose results were not taken. */
+  #itemsAhead = 0
+  #itemsRead = 0
   #reading = false
   #inputEnded = false
   #closed = false
   #progress: MapProgress
   #all: Promise<R[]> | undefined
 
-  /** @throws TypeError, RangeError */
-  constructor(inputs: readonly Input<unknown>[], options: MapOptions, runner: MapRunner) {
-    const { timeout, onProgress, ordered = true, settled = false } = options
-    checkFlag(ordered, 'ordered')
-    checkFlag(settled, 'settled')
-    const signal = checkSignal(options.signal)
-    if (onProgress !== undefined && typeof onProgress !== 'function')
-      throw new TypeError(`onProgress must be a function, not ${inspect(onProgress)}`)
-    const timeoutMs = checkTimeout(timeout)
+  constructor(inputs: readonly Input<unknown>[], settings: MapSettings, runner: MapRunner) {
+    const { timeoutMs, signal } = settings
     const endMs = performance.now() + timeoutMs
-    const late = () => `the next result was not there ${timeoutMs} ms after map was called`
+    const timeoutMessage = () => `the next result was not there ${timeoutMs} ms after map was called`
     this.#results = new Results({
       onTaken: (count) => {
-        this.#ahead -= count
+        this.#itemsAhead -= count
         void this.#readOn()
       },
-      onLeave: () => this.#close(),
-      patience: (news) => withTimeout(news, endMs - performance.now(), undefined, late),
+      onFailed: () => this.#close(),
+      limit: (arrival) => withTimeout(arrival, endMs - performance.now(), undefined, timeoutMessage),
     })
-    this.#options = options
+    this.#settings = settings
     this.#runner = runner
     this.#arity = inputs.length
     this.#spread = inputs[0] instanceof Rows
     this.#inputs = readInputs(inputs)
-    // Where the number of inputs is known, they are there already: to read them does nothing.
-    this.#plan = new ChunkPlan(options, runner.busy, this.#inputs.total === undefined ? undefined : runner.itemMs())
+    // Inputs whose number is known are there already, and reading them has no effect: the first chunk may be large.
+    const averageMs = this.#inputs.total === undefined ? undefined : runner.averageMs()
+    this.#plan = new ChunkPlan(settings, runner.chunksInFlight, averageMs)
     this.#progress = { done: 0, total: this.#inputs.total, failed: 0 }
     const onAbort = () => this.#close({ values: [], failure: { thrown: signal!.reason } })
     this.#stopListening = whenAborted(signal, onAbort)
@@ -121,24 +109,24 @@ export class Mapping<R> implements MapResult<R> {
   async #readOn(): Promise<void> {
     if (this.#reading) return
     this.#reading = true
-    for (let count; !this.#inputEnded && !this.#closed && (count = this.#room()) > 0;) {
-      // Synchronous inputs are read without a pause: a shutdown after the call of map does not come in between.
+    for (let count; !this.#inputEnded && !this.#closed && (count = this.#nextSize()) > 0;) {
+      // Not: always await. A shutdown right after the call of map must not come before its sync inputs are read.
       const read = this.#inputs.read(count)
-      const { items, ended, failure } = read instanceof Promise ? await this.#impatiently(read) : read
+      const { items, ended, failure } = read instanceof Promise ? await this.#flushWhenSlow(read) : read
       if (this.#closed || this.#inputEnded) break
-      if (items.length > 0) this.#launch(items)
+      if (items.length > 0) this.#submitNew(items)
       if (ended) this.#endInput(failure)
     }
     this.#reading = false
   }
 
-  #room(): number {
+  #nextSize(): number {
     const { total } = this.#inputs
-    const underWay = { unsettled: this.#places.length, untaken: this.#results.blocks }
-    return this.#plan.next(this.#ahead, underWay, total === undefined ? undefined : total - this.#read)
+    const chunks = { unsettled: this.#entries.length, untaken: this.#results.untaken }
+    return this.#plan.next(this.#itemsAhead, chunks, total === undefined ? undefined : total - this.#itemsRead)
   }
 
-  async #impatiently(read: Promise<Batch>): Promise<Batch> {
+  async #flushWhenSlow(read: Promise<InputBatch>): Promise<InputBatch> {
     if (!this.#plan.flexible) return read
     const timer = setInterval(() => this.#inputs.flush(), SLOW_INPUT_MS)
     try {
@@ -148,95 +136,96 @@ export class Mapping<R> implements MapResult<R> {
     }
   }
 
-  /** No more is read; a failure comes behind the results of all that was. */
-  #endInput(failure: Batch['failure']): void {
+  /** No more is read. A failure comes after the results of all that was. */
+  #endInput(failure: InputBatch['failure']): void {
     this.#inputEnded = true
     this.#inputs.close()
-    this.#places.push({ block: { values: [], failure }, cancel: () => {} })
+    this.#entries.push({ batch: { values: [], failure }, cancel: () => {} })
     this.#advance()
   }
 
-  #launch(items: Column): void {
+  #submitNew(items: Column): void {
     const count = items.length / this.#arity
-    const packed = areNumbers(items)
-    const place: Place = { block: undefined, cancel: () => {} }
-    this.#ahead += count
-    this.#read += count
-    this.#places.push(place)
-    this.#submit({ items, arity: this.#arity, spread: this.#spread }, place, (result) => {
-      this.#plan.settled(count, packed, this.#runner.itemMs())
-      this.#onChunk(place, result)
+    const isNumbers = areNumbers(items)
+    const entry: ChunkEntry = { batch: undefined, cancel: () => {} }
+    this.#itemsAhead += count
+    this.#itemsRead += count
+    this.#entries.push(entry)
+    this.#submit({ items, arity: this.#arity, spread: this.#spread }, entry, (result) => {
+      this.#plan.settled(count, isNumbers, this.#runner.averageMs())
+      this.#onChunk(entry, result)
     })
   }
 
-  /** Have a chunk mapped, to its end in one way or another. */
-  #submit(chunk: Chunk, place: Place, onDone: (result: ChunkResult) => void): void {
-    const { settled = false } = this.#options
+  /** Have a chunk mapped. @param onDone is called in every case, with the failure as a result if need be */
+  #submit(chunk: Chunk, entry: ChunkEntry, onDone: (result: ChunkResult) => void): void {
+    const { settled } = this.#settings
     const count = chunk.items.length / chunk.arity
     const onFailed = (thrown: unknown) => {
       if (thrown instanceof DataCloneError && !thrown.path.startsWith('result') && count > 1)
-        void this.#submitEach(chunk, place, onDone)
+        void this.#submitEach(chunk, entry, onDone)
       else onDone(failedChunk(count, settled, thrown))
     }
     const onSettled = (result: ChunkResult) => {
       const { begun = count } = result
       if (begun === count || !settled) onDone(result)
-      else this.#submit(chunkFrom(chunk, begun), place, (rest) => onDone(joined(result, rest, begun)))
+      else this.#submit(chunkFrom(chunk, begun), entry, (rest) => onDone(joinResults(result, rest, begun)))
     }
     try {
       const future = this.#runner.submit(chunk, settled)
-      place.cancel = () => future.cancel()
+      entry.cancel = () => future.cancel()
       future.result().then(onSettled, onFailed)
     } catch (thrown) {
-      // The executor was shut down, or broke, since map was called.
+      // The executor was shut down, or broke, after map was called.
       onDone(failedChunk(count, false, thrown))
     }
   }
 
-  /** One of its items cannot be sent. It fails alone. */
+  /** Submit the items of a chunk one by one, because one of them cannot be sent: it fails alone. */
   async #submitEach(
     { items, arity, spread }: Chunk,
-    place: Place,
+    entry: ChunkEntry,
     onDone: (result: ChunkResult) => void,
   ): Promise<void> {
     const values: unknown[] = []
     const failures: [number, unknown][] = []
     for (let at = 0; at < items.length; at += arity) {
       const one = { items: items.slice(at, at + arity), arity, spread }
-      const result = await new Promise<ChunkResult>((resolve) => this.#submit(one, place, resolve))
+      const result = await new Promise<ChunkResult>((resolve) => this.#submit(one, entry, resolve))
       for (const [, thrown] of result.failures) failures.push([values.length, thrown])
-      if (!this.#options.settled && failures.length > 0) break
+      if (!this.#settings.settled && failures.length > 0) break
       values.push(result.values[0])
     }
     onDone({ values, failures })
   }
 
-  #onChunk(place: Place, result: ChunkResult): void {
-    const at = this.#places.indexOf(place)
+  #onChunk(entry: ChunkEntry, result: ChunkResult): void {
+    const at = this.#entries.indexOf(entry)
     if (at < 0) return
-    const { settled, ordered } = this.#options
-    place.block = settled ? settledBlock(result) : blockUntilFailure(result)
-    if (ordered === false) this.#places.unshift(...this.#places.splice(at, 1))
-    if (place.block.failure) this.#dropAfter(place)
+    const { settled, ordered } = this.#settings
+    entry.batch = settled ? settledBatch(result) : batchUntilFailure(result)
+    if (!ordered) this.#entries.unshift(...this.#entries.splice(at, 1))
+    if (entry.batch.failure) this.#cancelAfter(entry)
     this.#advance()
     this.#report(result)
     void this.#readOn()
   }
 
-  /** An error ends the stream at its place: what comes behind is not wanted. */
-  #dropAfter(place: Place): void {
+  /** A failure ends the stream in its place: what comes after is not wanted. */
+  #cancelAfter(entry: ChunkEntry): void {
     this.#inputEnded = true
     this.#inputs.close()
-    for (const { cancel } of this.#places.splice(this.#places.indexOf(place) + 1)) cancel()
+    for (const { cancel } of this.#entries.splice(this.#entries.indexOf(entry) + 1)) cancel()
   }
 
+  /** Hand on the results that are next in order. */
   #advance(): void {
-    while (this.#places[0]?.block) this.#results.add(this.#places.shift()!.block!)
-    if (this.#inputEnded && this.#places.length === 0) this.#results.end()
+    while (this.#entries[0]?.batch) this.#results.add(this.#entries.shift()!.batch!)
+    if (this.#inputEnded && this.#entries.length === 0) this.#results.end()
   }
 
   #report({ values, failures }: ChunkResult): void {
-    const { onProgress, settled } = this.#options
+    const { onProgress, settled } = this.#settings
     const progress = this.#progress
     const [failure] = failures
     progress.done += settled || !failure ? values.length : failure[0] + 1
@@ -244,26 +233,26 @@ export class Mapping<R> implements MapResult<R> {
     if (onProgress) callSafely("map's onProgress", onProgress, { ...progress })
   }
 
-  /** Stop reading and cancel what was not begun. @param last what the consumer gets in place of what it has not taken */
-  #close(last?: Block): void {
+  /** Stop reading, and cancel what has not begun. @param last what the consumer gets instead of what it has not taken */
+  #close(last?: ResultBatch): void {
     if (this.#closed) return
     this.#closed = true
     this.#stopListening()
     this.#inputs.close()
-    for (const { cancel } of this.#places.splice(0)) cancel()
+    for (const { cancel } of this.#entries.splice(0)) cancel()
     this.#results.clear()
     if (last) this.#results.add(last)
     this.#results.end()
   }
 }
 
-/** Its items from this one on. */
+/** The items of a chunk from this index on. */
 function chunkFrom(chunk: Chunk, index: number): Chunk {
   return { ...chunk, items: chunk.items.slice(index * chunk.arity) }
 }
 
 /** The results of a chunk that was mapped in two parts, the second from item `at` on. */
-function joined(first: ChunkResult, second: ChunkResult, at: number): ChunkResult {
+function joinResults(first: ChunkResult, second: ChunkResult, at: number): ChunkResult {
   const values = Array.from({ length: at }, (_, index) => first.values[index])
   const failures = second.failures.map(([index, thrown]) => [at + index, thrown] as const)
   return { values: [...values, ...second.values], failures: [...first.failures, ...failures] }
@@ -275,12 +264,12 @@ function failedChunk(count: number, settled: boolean, thrown: unknown): ChunkRes
   return { values, failures: values.map((_, index) => [index, thrown] as const) }
 }
 
-function settledBlock({ values, failures }: ChunkResult): Block {
+function settledBatch({ values, failures }: ChunkResult): ResultBatch {
   const entries: unknown[] = Array.from(values, (value) => ({ status: 'fulfilled', value }))
   for (const [index, reason] of failures) entries[index] = { status: 'rejected', reason }
   return { values: entries }
 }
 
-function blockUntilFailure({ values, failures: [failure] }: ChunkResult): Block {
+function batchUntilFailure({ values, failures: [failure] }: ChunkResult): ResultBatch {
   return failure ? { values: values.slice(0, failure[0]), failure: { thrown: failure[1] } } : { values }
 }

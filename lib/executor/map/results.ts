@@ -1,140 +1,142 @@
-// The results of a map, on their way to the consumer: blocks of them arrive, and are taken one by one by who iterates, or whole by
-// who awaits them all. They can be taken once.
+// The results of a map on their way to the consumer: batches arrive, and are taken value by value by an iterator, or batch by batch
+// by a consumer that awaits them all. Each result can be taken once.
 import { copyNumbers, type Column } from '../../transport/number-column.js'
 
-/** Results of one chunk, and what ends the stream behind them. */
-export interface Block {
+/** The results of one chunk. */
+export interface ResultBatch {
   values: Column
+  /** What ends the stream after the values. */
   failure?: { thrown: unknown } | undefined
 }
 
-/** Of an array that is made for so many and more, the engine thinks that it will mostly be empty. */
-const MOST_AT_ONCE = 2 ** 24
+/** Length of an array that is made before it is filled. V8 would make a much longer one sparse. */
+const MAX_PREALLOCATED = 2 ** 24
 
 export interface ResultHooks {
-  /** So many were taken. */
+  /** The consumer took `count` results. */
   onTaken(count: number): void
-  /** The consumer has left, or got an error. */
-  onLeave(): void
-  /** Wait for news, as long as the consumer is willing to. */
-  patience(news: Promise<void>): Promise<void>
+  /** The consumer got an error, and takes no more. */
+  onFailed(): void
+  /** Waits for more results, within the map's time limit. @throws TimeoutError */
+  limit(arrival: Promise<void>): Promise<void>
 }
 
 export class Results<R> {
   readonly #hooks: ResultHooks
-  #blocks: Block[] = []
-  /** How many of the first block were taken. */
+  #batches: ResultBatch[] = []
+  /** Values of the first batch that were taken. */
   #taken = 0
   #ended = false
-  #wake = () => {}
-  /** Those who called `next` and have no answer yet. */
-  #turns = 0
-  #turn: Promise<unknown> = Promise.resolve()
+  /** Resolves the promise of the next arrival. */
+  #onArrival = () => {}
+  /** Calls of `next` that are not settled. */
+  #pendingSteps = 0
+  #lastStep: Promise<unknown> = Promise.resolve()
 
   constructor(hooks: ResultHooks) {
     this.#hooks = hooks
   }
 
-  /** How many blocks are not taken wholly. */
-  get blocks(): number {
-    return this.#blocks.length
+  /** Batches that are not wholly taken. */
+  get untaken(): number {
+    return this.#batches.length
   }
 
-  add(block: Block): void {
-    if (block.values.length === 0 && !block.failure) return
-    this.#blocks.push(block)
-    this.#wake()
+  add(batch: ResultBatch): void {
+    if (batch.values.length === 0 && !batch.failure) return
+    this.#batches.push(batch)
+    this.#onArrival()
   }
 
-  /** No more will come. */
+  /** No more results will come. */
   end(): void {
     this.#ended = true
-    this.#wake()
+    this.#onArrival()
   }
 
   /** Drop what was not taken. */
   clear(): void {
-    this.#blocks = []
+    this.#batches = []
     this.#taken = 0
   }
 
-  /** What an iterator's `next` gives. As with a generator, a step begins when the last has ended. */
+  /** An iterator's `next`. Like a generator's, a step begins when the one before has ended. */
   next(): Promise<IteratorResult<R, undefined>> {
-    if (this.#turns === 0) {
+    if (this.#pendingSteps === 0) {
       try {
-        const step = this.#step()
-        if (step) return Promise.resolve(step)
+        const result = this.#tryStep()
+        if (result) return Promise.resolve(result)
       } catch (thrown) {
         return Promise.reject(thrown)
       }
     }
-    this.#turns++
-    const next = this.#turn.then(() => this.#stepLater()).finally(() => this.#turns--)
-    this.#turn = next.catch(() => {})
-    return next
+    this.#pendingSteps++
+    const step = this.#lastStep.then(() => this.#step()).finally(() => this.#pendingSteps--)
+    this.#lastStep = step.catch(() => {})
+    return step
   }
 
-  /** @param total how many there will be, where somebody knows: memory that grows is copied again and again */
+  /** @param total how many there will be, if known: an array that grows is copied again and again */
   async all(total: number = 0): Promise<R[]> {
     // oxlint-disable-next-line unicorn/no-new-array -- Array.from would fill it with undefined, and box every number
-    const results = new Array<R>(Math.min(total, MOST_AT_ONCE))
+    const results = new Array<R>(Math.min(total, MAX_PREALLOCATED))
     for (let at = 0; ;) {
-      const block = this.#blocks.shift()
-      if (block) {
-        const { values } = block
+      const batch = this.#batches.shift()
+      if (batch) {
+        const { values } = batch
         if (values instanceof Float64Array) copyNumbers(results, at, values, this.#taken)
         else for (let i = this.#taken; i < values.length; i++) results[at + i - this.#taken] = values[i] as R
         const count = values.length - this.#taken
         at += count
         this.#taken = 0
         this.#hooks.onTaken(count)
-        this.#throwIfFailed(block)
+        this.#throwIfFailed(batch)
       } else if (this.#ended) {
         results.length = at
         return results
-      } else await this.#news()
+      } else await this.#nextArrival()
     }
   }
 
-  async #stepLater(): Promise<IteratorResult<R, undefined>> {
+  async #step(): Promise<IteratorResult<R, undefined>> {
     for (;;) {
-      const step = this.#step()
-      if (step) return step
-      await this.#news()
+      const result = this.#tryStep()
+      if (result) return result
+      await this.#nextArrival()
     }
   }
 
-  /** `undefined`: nothing is there yet. */
-  #step(): IteratorResult<R, undefined> | undefined {
-    const [block] = this.#blocks
-    if (!block) return this.#ended ? { done: true, value: undefined } : undefined
-    if (this.#taken < block.values.length) {
-      const value = block.values[this.#taken++] as R
-      if (this.#taken === block.values.length && !block.failure) this.#shift()
+  /** @returns `undefined` if no result is there yet */
+  #tryStep(): IteratorResult<R, undefined> | undefined {
+    const [batch] = this.#batches
+    if (!batch) return this.#ended ? { done: true, value: undefined } : undefined
+    if (this.#taken < batch.values.length) {
+      const value = batch.values[this.#taken++] as R
+      if (this.#taken === batch.values.length && !batch.failure) this.#shift()
       this.#hooks.onTaken(1)
       return { done: false, value }
     }
     this.#shift()
-    this.#throwIfFailed(block)
-    return this.#step()
+    this.#throwIfFailed(batch)
+    return this.#tryStep()
   }
 
   #shift(): void {
-    this.#blocks.shift()
+    this.#batches.shift()
     this.#taken = 0
   }
 
-  #throwIfFailed({ failure }: Block): void {
+  #throwIfFailed({ failure }: ResultBatch): void {
     if (!failure) return
-    this.#hooks.onLeave()
+    this.#hooks.onFailed()
     throw failure.thrown
   }
 
-  async #news(): Promise<void> {
+  async #nextArrival(): Promise<void> {
     try {
-      await this.#hooks.patience(new Promise<void>((resolve) => (this.#wake = resolve)))
+      await this.#hooks.limit(new Promise<void>((resolve) => (this.#onArrival = resolve)))
     } catch (thrown) {
-      this.#hooks.onLeave()
+      this.#hooks.onFailed()
       throw thrown
     }
   }

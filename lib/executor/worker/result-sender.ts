@@ -6,7 +6,7 @@ import { encodeFailure, type Failure } from '../../transport/error-codec.js'
 import { pack, type Packed } from '../../transport/shareable.js'
 import type { LeaseSlots } from '../protocol/lease-slots.js'
 import type { ResultMessage, TaskResult } from '../protocol/messages.js'
-import type { Share } from '../range/blocks.js'
+import type { Share } from '../range/run-blocks.js'
 
 export class ResultSender {
   readonly #slots: LeaseSlots

@@ -1,12 +1,14 @@
 // Worker side: runs a lease, task by task, and says how it ended. There is one function for each kind of body.
+import { isThenable } from '../../base/thenable.js'
 import { advise } from '../../task/target.js'
 import { unpackColumn, type SentColumn } from '../../transport/column.js'
 import { encodeFailure, type Failure } from '../../transport/error-codec.js'
 import { unpack, type Packed } from '../../transport/shareable.js'
-import { isThenable, mapItems, type Mapped, type MapWatch } from '../map/map-chunk.js'
+import { mapItems, type Mapped, type MapWatch } from '../map/map-chunk.js'
 import type { LeaseSlots } from '../protocol/lease-slots.js'
 import type { LeaseBody, LeaseEnd, LeaseMessage, TaskResult } from '../protocol/messages.js'
-import { BlockCounter, computeBlocks } from '../range/blocks.js'
+import { BlockCounter } from '../range/block-counter.js'
+import { computeBlocks } from '../range/run-blocks.js'
 import { UnloadableModule, type FunctionTable } from './function-table.js'
 import type { ResultSender } from './result-sender.js'
 

@@ -1,0 +1,165 @@
+// Which way a map's inputs are read: lists in slices, other sync inputs step by step, async ones by async-inputs.ts; and the rows
+// of starmap, each of which is the list of a call's arguments.
+import { inspect } from 'node:util'
+import { AsyncInputs } from './async-inputs.js'
+import {
+  checkIteratorResult,
+  closeIterator,
+  isAsyncInput,
+  shortestLength,
+  type Input,
+  type InputBatch,
+  type Inputs,
+} from './inputs.js'
+
+/** An input whose items are the lists of arguments of a call each, not its one argument. */
+export class Rows {
+  readonly rows: Input<Iterable<unknown>>
+
+  constructor(rows: Input<Iterable<unknown>>) {
+    this.rows = rows
+  }
+
+  /** Present so that rows pass for an input. Not: read them by it. They may come from an async one. */
+  [Symbol.iterator](): Iterator<unknown> {
+    throw new TypeError('rows are read by readInputs')
+  }
+}
+
+/** @param inputs `Rows` alone, or inputs to be read in step */
+export function readInputs(inputs: readonly Input<unknown>[]): Inputs {
+  const [first] = inputs
+  return first instanceof Rows ? new RowInput(readInStep([first.rows])) : readInStep(inputs)
+}
+
+function readInStep(inputs: readonly Input<unknown>[]): Inputs {
+  const [only] = inputs
+  if (inputs.length === 1 && isPlainList(only)) return new ListInput(only)
+  return inputs.some(isAsyncInput) ? new AsyncInputs(inputs) : new SyncInputs(inputs as Iterable<unknown>[])
+}
+
+type PlainList = unknown[] | Float64Array
+
+/** Whether iterating gives the elements and does nothing else, so that it can be read in slices. */
+function isPlainList(input: unknown): input is PlainList {
+  const isList = Array.isArray(input) || (ArrayBuffer.isView(input) && !(input instanceof DataView))
+  if (!isList || input instanceof BigInt64Array || input instanceof BigUint64Array) return false
+  const plain = Array.isArray(input) ? Array.prototype : Float64Array.prototype
+  return (input as unknown[])[Symbol.iterator] === plain[Symbol.iterator]
+}
+
+/** An array, or a typed array, whose numbers are copied and never boxed. */
+class ListInput implements Inputs {
+  readonly #list: PlainList
+  #at = 0
+
+  constructor(list: PlainList) {
+    this.#list = list
+  }
+
+  get total(): number {
+    return this.#list.length
+  }
+
+  read(count: number): InputBatch {
+    const list = this.#list
+    const end = Math.min(this.#at + count, list.length)
+    const items = Array.isArray(list) ? list.slice(this.#at, end) : new Float64Array(list.subarray(this.#at, end))
+    this.#at = end
+    return { items, ended: end >= list.length }
+  }
+
+  flush(): void {}
+
+  close(): void {
+    this.#at = Infinity
+  }
+}
+
+/** Several sync inputs, or one that is no plain list. */
+class SyncInputs implements Inputs {
+  readonly total: number | undefined
+  readonly #iterators: readonly Iterator<unknown>[]
+  #ended = false
+
+  constructor(inputs: readonly Iterable<unknown>[]) {
+    this.#iterators = inputs.map((input) => input[Symbol.iterator]())
+    this.total = shortestLength(inputs)
+  }
+
+  read(count: number): InputBatch {
+    const items: unknown[] = []
+    const arity = this.#iterators.length
+    try {
+      while (!this.#ended && items.length < count * arity) {
+        const callStart = items.length
+        for (const iterator of this.#iterators) {
+          const result = checkIteratorResult(iterator.next())
+          if (result.done) {
+            // The inputs after the first that has ended are not stepped, like Python's zip.
+            items.length = callStart
+            this.close()
+            break
+          }
+          items.push(result.value)
+        }
+      }
+    } catch (thrown) {
+      items.length -= items.length % arity
+      this.close()
+      return { items, ended: true, failure: { thrown } }
+    }
+    return { items, ended: this.#ended }
+  }
+
+  flush(): void {}
+
+  close(): void {
+    if (this.#ended) return
+    this.#ended = true
+    for (const iterator of this.#iterators) void closeIterator(iterator)
+  }
+}
+
+/** Rows, each expanded into a list. */
+class RowInput implements Inputs {
+  readonly #rows: Inputs
+
+  constructor(rows: Inputs) {
+    this.#rows = rows
+  }
+
+  get total(): number | undefined {
+    return this.#rows.total
+  }
+
+  read(count: number): InputBatch | Promise<InputBatch> {
+    const batch = this.#rows.read(count)
+    return batch instanceof Promise ? batch.then((rows) => this.#expand(rows)) : this.#expand(batch)
+  }
+
+  flush(): void {
+    this.#rows.flush()
+  }
+
+  close(): void {
+    this.#rows.close()
+  }
+
+  #expand({ items: rows, ...rest }: InputBatch): InputBatch {
+    const items: unknown[] = []
+    try {
+      for (const row of rows) items.push(listFrom(row))
+    } catch (thrown) {
+      this.close()
+      return { items, ended: true, failure: { thrown } }
+    }
+    return { items, ...rest }
+  }
+}
+
+function listFrom(row: unknown): unknown[] {
+  if (row === null || typeof row !== 'object' || !(Symbol.iterator in row))
+    throw new TypeError(`each item of starmap must be an iterable of arguments, not ${inspect(row)}`)
+  return [...(row as Iterable<unknown>)]
+}
