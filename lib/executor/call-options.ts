@@ -1,51 +1,58 @@
-// The options of a call, of a shutdown, and the figures of an executor: what all executors take and give alike.
+// The options of a call and of a shutdown, checked; and the figures that an executor gives. The same for all executors.
 import { inspect } from 'node:util'
 import type { Transferable } from 'node:worker_threads'
+import { checkFlag, checkInteger, checkOptions } from '../base/validate.js'
 import { checkSignal, checkTimeout } from '../base/wait-options.js'
-import { checkFlag, checkOptions } from '../base/validate.js'
 import { checkTransfer } from '../transport/transfer-list.js'
 
 /** Options of what is submitted through `with`. */
 export interface CallOptions {
   /**
-   * Milliseconds from the task's beginning (importing its module included) after which it is stopped: TimeoutError. Of a map, each
+   * Milliseconds from the task's start after which it is stopped, with TimeoutError. Importing its module counts. In a map, each
    * item is a task or, with `chunksize`, each chunk. @default Infinity
    */
   timeout?: number | undefined
   /** Aborting it fails the task with the signal's reason, and stops it if it runs. */
   signal?: AbortSignal | undefined
-  /** The greater goes first; among equals, the first come first. @default 0 */
+  /** Tasks of greater priority go first; among equals, in the order of submission. @default 0 */
   priority?: number | undefined
-  /** What of the arguments is moved, not cloned: `ArrayBuffer`s, `MessagePort`s, streams. It can be moved once. @default [] */
+  /**
+   * Parts of the arguments that are moved instead of cloned: `ArrayBuffer`s, `MessagePort`s, streams. Each can be moved once.
+   * @default []
+   */
   transfer?: readonly Transferable[] | undefined
   /**
-   * How often a task is run again that threw, took too long, or died with its worker. Not together with `transfer`: what was moved
-   * is gone after the first time. @default 0: nothing runs twice
+   * How often a task is run again after it threw, took too long, or died with its worker. Excludes `transfer`: what was moved is
+   * gone after the first attempt. @default 0: nothing runs twice
    */
   retries?: number | undefined
 }
 
+/** Options of `shutdown`. */
 export interface ShutdownOptions {
-  /** Whether the promise waits for all work to be done and all workers to have ended. @default true */
+  /** Whether the promise waits until all work is done and all workers have ended. @default true */
   wait?: boolean | undefined
   /** Cancel what has not begun. @default false */
   cancelFutures?: boolean | undefined
 }
 
+/** Figures of an executor at one moment. Tasks are counted over its whole life. */
 export interface ExecutorStats {
-  /** Workers that exist at this moment. */
+  /** Workers that exist now. */
   workers: number
+  /** The executor's limit of them. */
   maxWorkers: number
-  /** Tasks that wait for a worker. */
+  /** Tasks that wait for a worker now. */
   queued: number
-  /** Tasks that a worker has begun. */
+  /** Tasks that a worker runs now. */
   running: number
   /** Tasks that returned. */
   completed: number
   /** Tasks that threw, or whose worker died. */
   failed: number
+  /** Tasks that were cancelled. */
   cancelled: number
-  /** Workers that died, or were stopped, while they had a task. */
+  /** Workers that died, or were stopped, while they ran a task. */
   workersLost: number
 }
 
@@ -69,27 +76,30 @@ export interface Call {
 export const PLAIN_CALL: Call = { timeoutMs: Infinity, signal: undefined, priority: 0, transfer: [], retries: 0 }
 
 /**
- * What `with` adds to the options of a call: the shorter time limit counts, each of the signals aborts, and the others replace.
+ * Add the options of `with` to those of a call. The shorter time limit counts, each of the signals aborts, and the other options
+ * replace.
  * @throws TypeError, RangeError
  */
 export function extendCall(call: Call, options: CallOptions): Call {
   checkOptions(options, 'the options of with', ['timeout', 'signal', 'priority', 'transfer', 'retries'])
-  const { timeout, priority = call.priority, transfer = call.transfer, retries = call.retries } = options
+  const { priority = call.priority, transfer = call.transfer, retries = call.retries } = options
   if (!Array.isArray(transfer)) throw new TypeError(`transfer must be an array, not ${inspect(transfer)}`)
   if (options.transfer) checkTransfer(transfer)
-  if (typeof priority !== 'number') throw new TypeError(`priority must be a number, not ${inspect(priority)}`)
-  if (Number.isNaN(priority)) throw new RangeError('priority must be a number, not NaN')
-  if (typeof retries !== 'number') throw new TypeError(`retries must be a number, not ${inspect(retries)}`)
-  if (!(Number.isInteger(retries) || retries === Infinity) || retries < 0)
-    throw new RangeError(`retries must be an integer of 0 or more, or Infinity, not ${retries}`)
+  if (retries !== Infinity) checkInteger(retries, 'retries')
   if (retries > 0 && transfer.length > 0)
-    throw new TypeError('retries and transfer exclude each other: what was moved is gone after the first time')
+    throw new TypeError('retries and transfer exclude each other: what was moved is gone after the first attempt')
   const signals = [call.signal, checkSignal(options.signal)].filter((signal) => signal !== undefined)
   return {
-    timeoutMs: Math.min(call.timeoutMs, checkTimeout(timeout)),
+    timeoutMs: Math.min(call.timeoutMs, checkTimeout(options.timeout)),
     signal: signals.length > 1 ? AbortSignal.any(signals) : signals[0],
-    priority,
+    priority: checkPriority(priority),
     transfer,
     retries,
   }
+}
+
+function checkPriority(priority: unknown): number {
+  if (typeof priority !== 'number') throw new TypeError(`priority must be a number, not ${inspect(priority)}`)
+  if (Number.isNaN(priority)) throw new RangeError('priority must be a number, not NaN')
+  return priority
 }

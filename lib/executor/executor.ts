@@ -21,23 +21,40 @@ import {
 } from './range/range.js'
 import type { Share } from './range/run-blocks.js'
 
-/** An entry of a `map` with `settled: true`. */
+/** Options of a `map` whose results are entries like those of `Promise.allSettled`. */
 export type SettledOptions = MapOptions & { settled: true }
 
 /** An iterable per parameter of the target, and the options. */
 export type MapArguments<A extends unknown[]> = [...iterables: { [K in keyof A]: Input<A[K]> }, options?: MapOptions]
 
-/** The same, with `settled: true` among the options. */
+/** An iterable per parameter of the target, and options with `settled: true`. */
 export type SettledArguments<A extends unknown[]> = [
   ...iterables: { [K in keyof A]: Input<A[K]> },
   options: SettledOptions,
 ]
 
-/** Runs tasks somewhere, and gives futures for their results. */
+/** Runs tasks somewhere, and gives futures for their results. After Python's concurrent.futures.Executor. */
 export interface Executor extends AsyncDisposable {
-  /** Have the target run with these arguments. @throws ShutdownError; BrokenProcessPool; TypeError the target cannot be sent */
+  /**
+   * Run the target with these arguments.
+   * @returns a future, which fails with what the target throws, with DataCloneError (ERR_MANYHANDS_DATA_CLONE) if an argument or
+   * the result cannot be cloned, or with WorkerDiedError (ERR_MANYHANDS_WORKER_DIED)
+   * @throws TypeError the target cannot be sent
+   * @throws ShutdownError (ERR_MANYHANDS_SHUTDOWN) the executor was shut down
+   * @throws BrokenProcessPool (ERR_MANYHANDS_BROKEN_POOL) no worker can run tasks
+   * @throws BootstrapError (ERR_MANYHANDS_BOOTSTRAP) this thread is a worker that still imports its module
+   * After Python's Executor.submit.
+   */
   submit<A extends unknown[], R>(target: Target<A, R>, ...args: NoInfer<A>): Future<Awaited<R>>
-  /** Run the target once for each item; with several iterables, for each tuple until the shortest ends. Begins at once. */
+  /**
+   * Run the target once for each item; with several iterables, once for each tuple, until the shortest ends. It begins at the
+   * call, and reads ahead of the consumer by at most `buffersize` items. Leaving the loop early closes the inputs and cancels
+   * what has not begun. The options are the last argument.
+   * @returns the results: iterate over them with `for await`, or await them all. They end with the first error, in its place,
+   * unless `settled`; and with TimeoutError (ERR_MANYHANDS_TIMEOUT) when `timeout` is over
+   * @throws TypeError, RangeError; ShutdownError, BrokenProcessPool, BootstrapError as `submit`
+   * Items and results are cloned in chunks; chunks of numbers are cheapest. After Python's Executor.map.
+   */
   map<T, R>(
     target: Target<[T], R>,
     iterable: Input<T>,
@@ -58,12 +75,13 @@ export interface Executor extends AsyncDisposable {
   map<A extends unknown[], R>(target: Target<A, R>, ...inputs: MapArguments<A>): MapResult<Awaited<R>>
   /**
    * Compute a range, block by block, in all workers that are or become free. Made for shared memory: the body writes its part
-   * of a shared `Array`. Rejects with what the first block that fails throws (the others stop after their present blocks),
-   * or with the signal's reason.
+   * of a shared `Array`. If a block fails, the others stop after their current blocks.
    * @param range a length, or `{ start, end }`: integers, `end` not included
    * @param body called as `body(start, end, ...args)`, once for each block of the range
-   * @throws TypeError, RangeError, ShutdownError, BrokenProcessPool before any block; DataCloneError; WorkerDiedError
-   * After OpenMP's `parallel for`.
+   * @throws TypeError, RangeError; ShutdownError, BrokenProcessPool, BootstrapError before any block is computed, as `submit`
+   * @throws what the first block that failed threw; the signal's reason
+   * @throws DataCloneError (ERR_MANYHANDS_DATA_CLONE), WorkerDiedError (ERR_MANYHANDS_WORKER_DIED)
+   * Costs one message per worker, however many blocks there are. After OpenMP's `parallel for`.
    */
   parallelFor<A extends unknown[]>(
     range: Range,
@@ -74,10 +92,10 @@ export interface Executor extends AsyncDisposable {
    * Compute a range as `parallelFor` does, and combine what the body returns for its blocks.
    *
    * `combine` runs in this thread, from left to right in the order of the range: it must be associative, and need not be
-   * commutative. Which blocks there are follows from the range, `schedule`, `grain` and `maxWorkers` alone, and not from who
-   * computes what when: sums of floats are the same each time.
+   * commutative. The blocks follow from the range, `schedule`, `grain` and `maxWorkers` alone, and not from timing: sums of
+   * floats are the same each time.
    * @param combine called as `combine(a, b)`; a promise that it returns is awaited
-   * @throws TypeError the range is empty and there is no `initial`; and as `parallelFor`
+   * @throws TypeError the range is empty and there is no `initial`; what `combine` throws; and as `parallelFor`
    */
   parallelReduce<R, A extends unknown[]>(
     range: Range,
@@ -85,25 +103,34 @@ export interface Executor extends AsyncDisposable {
     combine: (a: Awaited<R>, b: Awaited<R>) => Awaited<R> | Promise<Awaited<R>>,
     options?: ReduceOptions<NoInfer<A>, Awaited<R>>,
   ): Promise<Awaited<R>>
-  /** The same executor, with these options on what is submitted through it. */
+  /**
+   * The same executor, with these options for what is submitted through it. Of two time limits the shorter counts, each of two
+   * signals aborts, and the other options replace.
+   * @throws TypeError, RangeError
+   */
   with(options: CallOptions): Executor
-  /** Take no more work. */
+  /**
+   * Take no more work. What was submitted is still done, unless `cancelFutures`. Harmless when repeated.
+   * @throws TypeError
+   * After Python's Executor.shutdown.
+   */
   shutdown(options?: ShutdownOptions): Promise<void>
+  /** Figures of this moment. */
   stats(): ExecutorStats
 }
 
-/** A function that was submitted: with which options, and from where. */
+/** A function that was submitted, with its options. */
 export interface Submission {
   target: Target
   definition: Definition
   call: Call
+  /** The caller's stack, which follows the worker's in errors. */
   callSite: CallSite
 }
 
 /**
- * An executor but for what runs its tasks. Face: the executor that `with` gives.
- *
- * Subclasses run a call, a chunk of a map and, where their workers share memory with this thread, a range.
+ * What all executors do alike. Subclasses run a call, a chunk of a map and, if their workers share memory with this thread, one
+ * worker's part in a range. `Face` is the class itself: what `with` returns.
  */
 export abstract class BaseExecutor<Face extends Executor> implements Executor {
   readonly #call: Call
@@ -119,23 +146,24 @@ export abstract class BaseExecutor<Face extends Executor> implements Executor {
   /** How many workers there are at most, and how many chunks of a map keep them all busy. */
   protected abstract get capacity(): { workers: number; chunks: number }
   /** @throws ShutdownError, BrokenProcessPool, BootstrapError no work can be submitted now */
-  protected abstract refuse(): void
+  protected abstract checkOpen(): void
+  /** Run one call. */
   protected abstract runCall(submission: Submission, args: readonly unknown[]): Future
   /** Map a chunk. @param settled whether to go on after a failure */
   protected abstract runChunk(submission: Submission, chunk: Chunk, settled: boolean): Future<ChunkResult>
-  /** Have one worker compute blocks until none is left. Absent where the workers share no memory with this thread. */
+  /** Have one worker compute blocks until none is left. Absent if the workers share no memory with this thread. */
   protected runRange?(submission: Submission, task: RangeTask): Future<Share>
-  /** An executor for the same workers, with other options. */
+  /** The same executor, with other options of calls. */
   protected abstract faceWith(call: Call): Face
 
-  /** Milliseconds that a call of the function takes on average, where that is measured. */
+  /** Milliseconds that a call of the function takes on average; `undefined` if that is not measured. */
   protected averageMs(_definition: Definition): number | undefined {
     return undefined
   }
 
   submit<A extends unknown[], R>(target: Target<A, R>, ...args: NoInfer<A>): Future<Awaited<R>> {
     const submission = this.#submission(target, this.submit)
-    this.refuse()
+    this.checkOpen()
     return this.runCall(submission, args) as Future<Awaited<R>>
   }
 
@@ -160,7 +188,7 @@ export abstract class BaseExecutor<Face extends Executor> implements Executor {
   map(target: Target, ...iterablesAndOptions: unknown[]): MapResult<any> {
     const submission = this.#submission(target, this.map)
     const { inputs, settings } = splitMapArguments(iterablesAndOptions)
-    this.refuse()
+    this.checkOpen()
     // A time limit is one of each call: chunks have one item, unless the caller asks for larger ones.
     const chunksize = settings.chunksize ?? (this.#call.timeoutMs === Infinity ? undefined : 1)
     return new Mapping(
@@ -170,7 +198,7 @@ export abstract class BaseExecutor<Face extends Executor> implements Executor {
         chunksInFlight: this.capacity.chunks,
         averageMs: () => this.averageMs(submission.definition),
         submit: (chunk, settled) => {
-          this.refuse()
+          this.checkOpen()
           return this.runChunk(submission, chunk, settled)
         },
       },
@@ -214,8 +242,9 @@ export abstract class BaseExecutor<Face extends Executor> implements Executor {
   #compute(submission: Submission, range: Range, options: ParallelOptions, keep: boolean): Promise<Share[]> {
     const limits = { workers: this.capacity.workers, transfer: this.#call.transfer, keep }
     const { plan, args, signal } = checkParallel(range, options, limits)
-    this.refuse()
-    if (!this.runRange) throw new TypeError('a range needs workers that share memory with this thread')
+    this.checkOpen()
+    if (!this.runRange)
+      throw new TypeError('parallelFor and parallelReduce need workers that share memory with this thread')
     return runParallel(plan, signal, (counter) => this.runRange!(submission, { plan, args, counter, keep }))
   }
 }

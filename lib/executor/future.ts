@@ -1,12 +1,12 @@
-// Future: the result of work that runs elsewhere, after Python's concurrent.futures.Future.
+// Future: the result of work that runs elsewhere. After Python's concurrent.futures.Future.
 //
 //               setRunningOrNotifyCancel()          setResult(), setException()
 //   PENDING ──────────────────────────────> RUNNING ───────────────────────────> FINISHED
 //      │  cancel()                             │  cancel({ force: true })
 //      └───────────────> CANCELLED <───────────┘
 //
-// An executor settles its futures from PENDING: whether the work runs is asked of the work itself (`begun`), since a worker
-// begins it without a message. FINISHED and CANCELLED are final.
+// An executor settles its futures from PENDING. Whether the work runs is asked of the work itself (`begun`), because a worker begins
+// it without a message. FINISHED and CANCELLED are final.
 import { CancelledError, InvalidStateError } from '../errors.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
 import { withTimeout } from '../base/with-timeout.js'
@@ -14,57 +14,64 @@ import { keepShape } from '../base/keep-shape.js'
 import { callSafely } from '../base/safe-callback.js'
 import { checkFlag, checkFunction, checkOptions } from '../base/validate.js'
 
-/** What a future asks of the executor that runs its work. */
+/** The work of a future, as the executor that runs it presents it. */
 export interface Work {
   /** Whether a worker has begun it. */
   begun(): boolean
-  /** Take it back before a worker begins it. @returns whether that succeeded: if so, it will never run */
+  /** Take it back before a worker begins it. @returns whether that succeeded; if so, it never runs */
   withdraw(): boolean
-  /** Stop it while it runs: ask first, and stop its worker `graceMs` later. Resolves when it no longer runs. */
+  /** Stop it while it runs: ask it first, and end its worker `graceMs` later. Resolves when it no longer runs. */
   stop(graceMs: number): Promise<void>
-  /** The future is done. Called before its callbacks. */
+  /** Called when the future is done, before its callbacks. */
   onDone?(): void
 }
 
-type State = 'pending' | 'running' | 'cancelled' | 'finished'
+type FutureState = 'pending' | 'running' | 'cancelled' | 'finished'
 
-// One function for all promises: a closure for each would be a tenth of what a future takes.
-const settlers = { resolve: (_value: any) => {}, reject: (_reason: unknown) => {} }
-const lendSettlers = (resolve: (value: any) => void, reject: (reason: unknown) => void): void => {
-  settlers.resolve = resolve
-  settlers.reject = reject
+// One function for all promises. A closure per promise would be a tenth of a future's memory.
+const latestSettlers = { resolve: (_value: any) => {}, reject: (_reason: unknown) => {} }
+const captureSettlers = (resolve: (value: any) => void, reject: (reason: unknown) => void): void => {
+  latestSettlers.resolve = resolve
+  latestSettlers.reject = reject
 }
 
-/** The result of work that runs elsewhere. Awaiting it gives the result, or throws what the work threw. */
+/**
+ * The result of work that runs elsewhere. Awaiting it gives the result, or throws what the work threw. A failure that nobody looks
+ * at is silent. After Python's concurrent.futures.Future.
+ */
 export class Future<R = unknown> implements PromiseLike<R> {
-  #state: State = 'pending'
+  #state: FutureState = 'pending'
   #value: R | undefined
   #thrown: unknown
   #failed = false
   #work: Work | undefined
-  /** Made when somebody first awaits the future, for all who do. */
+  /** Made when the future is first awaited. */
   #promise: Promise<R> | undefined
   #resolve: ((value: any) => void) | undefined
   #reject: ((reason: unknown) => void) | undefined
-  // Of any: a Future<string> shall be a Future<unknown>, too. Most futures have one at most.
+  // Of any, so that a Future<string> is a Future<unknown>. Undefined if there are none, as in most futures.
   #callbacks: ((future: Future<any>) => unknown)[] | undefined
 
-  /** @param work who runs it; without one, the future is settled by hand, as executors and tests do. */
+  /** @param work what the future is for; without it, the future is settled by `setResult`, `setException` and `cancel` alone */
   constructor(work?: Work) {
     this.#work = work
   }
 
   /**
-   * The result, when it is there. The time limits the waiting only: the work goes on.
-   * @throws what the work threw; CancelledError; TimeoutError (ERR_MANYHANDS_TIMEOUT) not there in time.
+   * Wait for the result. A timeout or an abort ends the waiting only: the work goes on.
+   * @throws what the work threw; the signal's reason
+   * @throws CancelledError (ERR_MANYHANDS_CANCELLED) it was cancelled
+   * @throws TimeoutError (ERR_MANYHANDS_TIMEOUT) it was not done in time
+   * After Python's Future.result.
    */
   result(options?: WaitOptions): Promise<R> {
     return options === undefined ? this.#settled() : this.#settledWithin(options)
   }
 
   /**
-   * What the work threw, when it is settled; `null` if it returned.
-   * @throws CancelledError; TimeoutError (ERR_MANYHANDS_TIMEOUT) not there in time.
+   * Wait until the work is done, and give what it threw; `null` if it returned.
+   * @throws CancelledError (ERR_MANYHANDS_CANCELLED), TimeoutError (ERR_MANYHANDS_TIMEOUT), the signal's reason as `result`
+   * After Python's Future.exception.
    */
   async exception(options?: WaitOptions): Promise<unknown> {
     try {
@@ -77,11 +84,13 @@ export class Future<R = unknown> implements PromiseLike<R> {
   }
 
   /**
-   * Cancel the work if no worker has begun it.
-   * @returns whether it is cancelled: false once it runs or is done. With `force`, running work is stopped, too: its worker is
-   * asked to stop (`currentProcess().signal`, `.cancelled`) and replaced `grace` milliseconds later; the promise resolves when
-   * it no longer runs, and the future ends in CancelledError.
+   * Cancel the work if no worker has begun it. With `force`, stop it if it runs: it is asked to stop
+   * (`currentProcess().signal`, `.cancelled`), and its worker is replaced if it still runs `grace` milliseconds later.
+   * @param options `grace` in milliseconds. @default { force: false, grace: 0 }
+   * @returns whether it is cancelled: false if it runs or is done. With `force`, a promise of that, which resolves when the work
+   * no longer runs. A cancelled future ends in CancelledError (ERR_MANYHANDS_CANCELLED)
    * @throws TypeError, RangeError
+   * After Python's Future.cancel.
    */
   cancel(options?: { force?: false | undefined }): boolean
   cancel(options: { force: true; grace?: number | undefined }): Promise<boolean>
@@ -96,7 +105,7 @@ export class Future<R = unknown> implements PromiseLike<R> {
   }
 
   async #forceCancel(graceMs: number): Promise<boolean> {
-    // Settled first, so that whatever the work still returns comes too late.
+    // Settled before it is stopped: what the work still returns comes too late.
     const work = this.#work
     if (!this.done() && work) this.#settle('cancelled')
     if (this.#state !== 'cancelled') return false
@@ -114,7 +123,7 @@ export class Future<R = unknown> implements PromiseLike<R> {
     return this.#failed
   }
 
-  /** Whether a worker runs it at this moment. Merely queued, or waiting in a worker, is not running. */
+  /** Whether a worker runs it now. Work that is queued, or waits in a worker behind other work, does not run. */
   running(): boolean {
     return this.#state === 'running' || (this.#state === 'pending' && (this.#work?.begun() ?? false))
   }
@@ -125,8 +134,10 @@ export class Future<R = unknown> implements PromiseLike<R> {
   }
 
   /**
-   * Call `fn` with this future when it is done: at once if it is. Callbacks run in the order in which they were added; one that
+   * Call `fn` with this future when it is done: at once if it is. Callbacks run in the order in which they were added. What one
    * throws is printed to stderr and ignored.
+   * @throws TypeError
+   * After Python's Future.add_done_callback.
    */
   addDoneCallback(fn: (future: Future<R>) => unknown): void {
     checkFunction(fn, 'a done callback')
@@ -135,11 +146,12 @@ export class Future<R = unknown> implements PromiseLike<R> {
     else this.#callbacks = [fn]
   }
 
-  /** @internal For those who wait for several: they go when their time is over. */
+  /** @internal Remove a callback, when its owner no longer waits. */
   removeDoneCallback(fn: (future: Future<R>) => unknown): void {
     this.#callbacks = this.#callbacks?.filter((other) => other !== fn)
   }
 
+  /** As a promise's `then`. */
   // oxlint-disable-next-line unicorn/no-thenable -- awaiting a future is what it is for
   then<A = R, B = never>(
     onResult?: ((value: R) => A | PromiseLike<A>) | null,
@@ -148,15 +160,22 @@ export class Future<R = unknown> implements PromiseLike<R> {
     return this.#settled().then(onResult, onError)
   }
 
+  /** As a promise's `catch`. */
   catch<B = never>(onError?: ((reason: any) => B | PromiseLike<B>) | null): Promise<R | B> {
     return this.#settled().catch(onError)
   }
 
+  /** As a promise's `finally`. */
   finally(onSettled?: (() => void) | null): Promise<R> {
     return this.#settled().finally(onSettled)
   }
 
-  /** For executors: the work begins, unless it was cancelled. @returns false if it was. @throws InvalidStateError it ran before. */
+  /**
+   * For executors and tests: the work begins to run, unless it was cancelled.
+   * @returns false if it was cancelled
+   * @throws InvalidStateError (ERR_MANYHANDS_INVALID_STATE) it has begun before
+   * After Python's Future.set_running_or_notify_cancel.
+   */
   setRunningOrNotifyCancel(): boolean {
     if (this.#state === 'cancelled') return false
     if (this.#state !== 'pending') throw new InvalidStateError(`a ${this.#state} future cannot begin to run`)
@@ -164,14 +183,14 @@ export class Future<R = unknown> implements PromiseLike<R> {
     return true
   }
 
-  /** For executors: the work returned. @throws InvalidStateError the future is done already. */
+  /** For executors and tests: the work returned. @throws InvalidStateError (ERR_MANYHANDS_INVALID_STATE) the future is done */
   setResult(value: R): void {
     this.#refuseDone()
     this.#value = value
     this.#settle('finished')
   }
 
-  /** For executors: the work threw. @throws InvalidStateError the future is done already. */
+  /** For executors and tests: the work threw. @throws InvalidStateError (ERR_MANYHANDS_INVALID_STATE) the future is done */
   setException(thrown: unknown): void {
     this.#refuseDone()
     this.#thrown = thrown
@@ -186,7 +205,7 @@ export class Future<R = unknown> implements PromiseLike<R> {
   #settle(state: 'cancelled' | 'finished'): void {
     this.#state = state
     this.#work?.onDone?.()
-    // What it carried goes, though the future may stay. A cancelled one may yet have to be stopped.
+    // Frees the arguments, though the future may be kept. Not of a cancelled one: its work may yet have to be stopped.
     if (state === 'finished') this.#work = undefined
     if (this.#promise) this.#settlePromise()
     const callbacks = this.#callbacks
@@ -204,10 +223,10 @@ export class Future<R = unknown> implements PromiseLike<R> {
 
   #settled(): Promise<R> {
     if (this.#promise) return this.#promise
-    const promise = new Promise<R>(lendSettlers)
+    const promise = new Promise<R>(captureSettlers)
     this.#promise = promise
-    this.#resolve = settlers.resolve
-    this.#reject = settlers.reject
+    this.#resolve = latestSettlers.resolve
+    this.#reject = latestSettlers.reject
     if (this.done()) this.#settlePromise()
     return promise
   }
@@ -222,7 +241,7 @@ export class Future<R = unknown> implements PromiseLike<R> {
     return withTimeout(this.#settled(), timeoutMs, signal, () => `the future was not done within ${timeoutMs} ms`)
   }
 
-  /** What `console.log` shows of it. */
+  /** Shown by `console.log`: the future's state. */
   get [Symbol.toStringTag](): string {
     return `Future ${this.running() ? 'running' : this.#state}`
   }

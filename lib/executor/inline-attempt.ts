@@ -1,47 +1,50 @@
-// One attempt at a task in the calling thread. Nobody can end it but itself: it is asked to, by `currentProcess()`.
+// One attempt at a task in the calling thread. It cannot be ended from outside: it is asked to stop, through `currentProcess()`.
 import { CancelledError, TimeoutError } from '../errors.js'
+import { isThenable } from '../base/thenable.js'
 import { withTimeout } from '../base/with-timeout.js'
 import { runAsked } from '../process/current-process.js'
-import { isThenable } from '../base/thenable.js'
 
-export type Outcome<R> = { kind: 'returned'; value: R } | { kind: 'threw'; thrown: unknown }
+export type AttemptResult<R> = { kind: 'returned'; value: R } | { kind: 'threw'; thrown: unknown }
 
 export interface Attempt<R> {
-  /** What came of it. A promise if the task awaits something; that one settles when the time is over, too. */
-  outcome: Outcome<R> | Promise<Outcome<R>>
-  /** Resolves when the task has ended by itself. */
+  /** A promise if the task awaits something. It settles when the task's time is over, even if the task does not. */
+  result: AttemptResult<R> | Promise<AttemptResult<R>>
+  /** Resolves when the task itself has ended. */
   ended: Promise<unknown>
-  /** Ask it to stop, if it has not ended. */
-  ask(): void
+  /** Ask the task to stop, unless it has ended. */
+  askToStop(): void
 }
 
-/** Call a task. @param timeoutMs what comes after that many milliseconds is a TimeoutError; zero or less: it is not called */
+/**
+ * Call a task.
+ * @param timeoutMs a result that comes later is a TimeoutError; with zero or less, the task is not called
+ */
 export function attempt<R>(perform: () => R | Promise<R>, timeoutMs: number): Attempt<R> {
-  const asking = new AbortController()
-  const sinceMs = performance.now()
-  const late = () => new TimeoutError(`the task ran for more than ${timeoutMs} ms`)
-  const threw = (thrown: unknown): Outcome<R> => ({ kind: 'threw', thrown })
-  const inTime = (outcome: Outcome<R>) => (performance.now() - sinceMs > timeoutMs ? threw(late()) : outcome)
-  let over = true
-  const ask = () => {
-    if (!over) asking.abort(new CancelledError('the task was asked to stop'))
+  const stopping = new AbortController()
+  const startMs = performance.now()
+  let running = false
+  const askToStop = () => {
+    if (running) stopping.abort(new CancelledError('the task was asked to stop'))
   }
-  const atOnce = (outcome: Outcome<R>): Attempt<R> => ({ outcome, ended: Promise.resolve(), ask })
-  if (timeoutMs <= 0) return atOnce(threw(late()))
+  const threw = (thrown: unknown): AttemptResult<R> => ({ kind: 'threw', thrown })
+  const timedOut = () => threw(new TimeoutError(`the task ran for more than ${timeoutMs} ms`))
+  const inTime = (result: AttemptResult<R>) => (performance.now() - startMs > timeoutMs ? timedOut() : result)
+  const endedAlready = (result: AttemptResult<R>): Attempt<R> => ({ result, ended: Promise.resolve(), askToStop })
+  if (timeoutMs <= 0) return endedAlready(timedOut())
   let returned: R | Promise<R>
   try {
-    returned = runAsked(asking.signal, perform)
+    returned = runAsked(stopping.signal, perform)
   } catch (thrown) {
-    return atOnce(inTime(threw(thrown)))
+    return endedAlready(inTime(threw(thrown)))
   }
-  if (!isThenable(returned)) return atOnce(inTime({ kind: 'returned', value: returned }))
-  over = false
+  if (!isThenable(returned)) return endedAlready(inTime({ kind: 'returned', value: returned }))
+  running = true
   const ended = Promise.resolve(returned)
-    .then((value): Outcome<R> => ({ kind: 'returned', value }), threw)
-    .then((outcome) => {
-      over = true
-      return inTime(outcome)
+    .then((value): AttemptResult<R> => ({ kind: 'returned', value }), threw)
+    .then((result) => {
+      running = false
+      return inTime(result)
     })
-  const leftMs = timeoutMs - (performance.now() - sinceMs)
-  return { outcome: withTimeout(ended, leftMs).catch(() => threw(late())), ended, ask }
+  const leftMs = timeoutMs - (performance.now() - startMs)
+  return { result: withTimeout(ended, leftMs).catch(timedOut), ended, askToStop }
 }

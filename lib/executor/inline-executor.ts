@@ -1,7 +1,8 @@
-// InlineExecutor: an executor that runs its tasks in the calling thread, for debugging: breakpoints, profiles and stacks are
-// where one looks for them. Arguments and results are neither cloned nor moved, and `submit` returns when the task has returned or
-// first awaits. Nobody can stop a task here: a time limit, an abort and a forced cancel settle its future and ask the task to stop,
-// which it sees by `currentProcess()`, and may go on.
+// InlineExecutor: runs its tasks in the calling thread, for debugging: breakpoints, profiles and stacks are where one looks for them.
+// Arguments and results are neither cloned nor moved, and `submit` returns when the task has returned or first awaits. A task cannot
+// be stopped here: a time limit, an abort and a forced cancel settle its future and ask it to stop, which it sees through
+// `currentProcess()`, and it may go on.
+import { inspect } from 'node:util'
 import { ShutdownError } from '../errors.js'
 import { whenAborted } from '../base/abort-listeners.js'
 import { fromParts, partsIn } from '../base/parts.js'
@@ -10,31 +11,40 @@ import { refuseDuringImport } from '../task/import-guard.js'
 import { checkShutdown, PLAIN_CALL, type Call, type ExecutorStats, type ShutdownOptions } from './call-options.js'
 import { BaseExecutor, type Submission } from './executor.js'
 import { Future } from './future.js'
-import { attempt, type Attempt, type Outcome } from './inline-attempt.js'
+import { attempt, type Attempt, type AttemptResult } from './inline-attempt.js'
 import { mapItems, type Chunk, type ChunkResult } from './map/map-chunk.js'
 import type { RangeTask } from './range/range.js'
 import { computeBlocks, type Share } from './range/run-blocks.js'
 
-/** What all faces of one executor share. */
+/** What all faces of one executor (`with`) share. */
 interface InlineState {
   shutDown: boolean
-  /** Tasks that have not ended and were not given up. */
+  /** Tasks that await something, and were not abandoned. */
   running: Set<Future>
-  /** Called when there are none. */
+  /** Called when `running` gets empty. */
   onIdle: (() => void)[]
   counts: { completed: number; failed: number; cancelled: number }
 }
 
-/** Runs tasks in the calling thread. */
+/**
+ * Runs tasks in the calling thread, for debugging. Async tasks run concurrently, as promises do; `shutdown` waits for them.
+ * A task that runs too long, is aborted or is cancelled by force is asked to stop (`currentProcess().signal`), and may go on.
+ */
 export class InlineExecutor extends BaseExecutor<InlineExecutor> {
   readonly #state: InlineState
 
+  /** @throws TypeError it has no options */
   constructor(parts?: undefined) {
-    const [state, call] = (partsIn(parts) ?? [newState(), PLAIN_CALL]) as [InlineState, Call]
+    const [state, call] = (partsIn(parts) ?? [newState(parts), PLAIN_CALL]) as [InlineState, Call]
     super(call)
     this.#state = state
   }
 
+  /**
+   * Take no more work. Every task has begun, so `cancelFutures` has no effect. Harmless when repeated.
+   * @throws TypeError
+   * After Python's Executor.shutdown.
+   */
   async shutdown(options: ShutdownOptions = {}): Promise<void> {
     const { wait } = checkShutdown(options)
     const { running, onIdle } = this.#state
@@ -52,7 +62,7 @@ export class InlineExecutor extends BaseExecutor<InlineExecutor> {
     return { workers: 1, chunks: 1 }
   }
 
-  protected refuse(): void {
+  protected checkOpen(): void {
     refuseDuringImport('submit work to an executor')
     if (this.#state.shutDown) throw new ShutdownError('the executor was shut down and takes no more work')
   }
@@ -72,18 +82,17 @@ export class InlineExecutor extends BaseExecutor<InlineExecutor> {
   }
 
   protected faceWith(call: Call): InlineExecutor {
-    return faceOf(this.#state, call)
+    return newInlineFace(this.#state, call)
   }
 
-  /** @param retries how often it is called again that throws or takes too long */
+  /** @param retries how many attempts may follow one that throws or takes too long */
   #run<R>(perform: () => R | Promise<R>, { timeoutMs, signal }: Call, retries: number): Future<R> {
     const { counts } = this.#state
     let latest: Attempt<R> | undefined
-    // It cannot be made to end. After its grace, nobody waits for it any more.
     const stop = async (graceMs: number) => {
-      latest?.ask()
+      latest?.askToStop()
       if (latest && graceMs > 0) await withTimeout(latest.ended, graceMs).catch(() => {})
-      this.#leave(future)
+      this.#abandon(future)
     }
     const future = new Future<R>({ begun: () => true, withdraw: () => false, stop })
     future.addDoneCallback(() => counts[future.cancelled() ? 'cancelled' : future.failed ? 'failed' : 'completed']++)
@@ -98,49 +107,51 @@ export class InlineExecutor extends BaseExecutor<InlineExecutor> {
       }
       future.addDoneCallback(whenAborted(signal, onAbort))
     }
-    const begin = (left: number) => {
-      for (; ; left--) {
+    const begin = (retriesLeft: number) => {
+      for (; ; retriesLeft--) {
         latest = attempt(perform, timeoutMs)
-        const { outcome } = latest
-        if (outcome instanceof Promise) return void settleLater(outcome, left)
-        if (!settle(future, outcome, left)) return this.#leave(future)
+        const { result } = latest
+        if (result instanceof Promise) return void settleLater(result, retriesLeft)
+        if (settle(future, result, retriesLeft)) return this.#abandon(future)
       }
     }
-    const settleLater = async (later: Promise<Outcome<R>>, left: number) => {
-      // It may have aborted its own signal.
+    const settleLater = async (later: Promise<AttemptResult<R>>, retriesLeft: number) => {
+      // Done already if the task has aborted its own signal.
       if (future.done()) return stop(0)
       this.#state.running.add(future)
-      const outcome = await later
-      // Late, it may still run.
-      latest!.ask()
-      if (settle(future, outcome, left)) begin(left - 1)
-      else if (!future.cancelled()) this.#leave(future)
+      const result = await later
+      // The task still runs if its time is over.
+      latest!.askToStop()
+      if (!settle(future, result, retriesLeft)) begin(retriesLeft - 1)
+      else if (!future.cancelled()) this.#abandon(future)
     }
     begin(retries)
     return future
   }
 
-  #leave(future: Future): void {
+  /** Wait for the task no longer: it has ended, or cannot be made to end. */
+  #abandon(future: Future): void {
     const { running, onIdle } = this.#state
     running.delete(future)
-    if (running.size === 0) for (const idle of onIdle.splice(0)) idle()
+    if (running.size === 0) for (const callback of onIdle.splice(0)) callback()
   }
 }
 
-/** @returns whether it is not settled, but to be tried again */
-function settle<R>(future: Future<R>, outcome: Outcome<R>, retriesLeft: number): boolean {
-  if (future.done()) return false
-  if (outcome.kind === 'returned') future.setResult(outcome.value)
-  else if (retriesLeft > 0) return true
-  else future.setException(outcome.thrown)
-  return false
+/** @returns false if the task is to be attempted again */
+function settle<R>(future: Future<R>, result: AttemptResult<R>, retriesLeft: number): boolean {
+  if (future.done()) return true
+  if (result.kind === 'returned') future.setResult(result.value)
+  else if (retriesLeft > 0) return false
+  else future.setException(result.thrown)
+  return true
 }
 
-function newState(): InlineState {
+function newState(options: unknown): InlineState {
+  if (options !== undefined) throw new TypeError(`an InlineExecutor has no options, not ${inspect(options)}`)
   return { shutDown: false, running: new Set(), onIdle: [], counts: { completed: 0, failed: 0, cancelled: 0 } }
 }
 
-// Outside of the class: one that names itself inside is renamed by the bundler.
-function faceOf(state: InlineState, call: Call): InlineExecutor {
+// Outside the class: the bundler renames a class that names itself.
+function newInlineFace(state: InlineState, call: Call): InlineExecutor {
   return new InlineExecutor(fromParts(state, call))
 }

@@ -1,52 +1,56 @@
-// Opening a pool: its options, checked, and what the faces of one executor share.
+// The options of a ProcessPoolExecutor, checked, and what all faces of one executor (`with`) share.
 import { availableParallelism } from 'node:os'
 import { inspect } from 'node:util'
 import type { ResourceLimits, Transferable } from 'node:worker_threads'
+import { checkCount, checkInteger, checkOptions } from '../base/validate.js'
 import { checkTimeout } from '../base/wait-options.js'
-import { pack } from '../transport/shareable.js'
 import { currentProcess } from '../process/current-process.js'
 import { checkThreadOptions, definedIn } from '../process/warm-threads.js'
-import { explainCloneFailure } from '../transport/clone-error.js'
 import { define } from '../task/target.js'
 import type { Target } from '../task/task.js'
-import { checkCount, checkOptions } from '../base/validate.js'
-import { Scheduler } from './main/scheduler.js'
+import { explainCloneFailure } from '../transport/clone-error.js'
+import { pack } from '../transport/shareable.js'
 import type { Counts } from './main/job.js'
+import { Scheduler } from './main/scheduler.js'
 
-/** Each worker is a thread with a heap of its own. */
-const MOST_WORKERS = 4096
+/** Workers of one executor. Each is a thread with a heap of its own. */
+const MAX_WORKERS = 4096
 
+/** Options of a `ProcessPoolExecutor`. */
 export interface ProcessPoolOptions<I extends unknown[] = any[]> {
   /** Threads at most; they are started as work arrives. @default what `cpuCount()` gives */
   maxWorkers?: number | undefined
   /** Runs once in each worker, before its first task. If it fails, the executor is broken. */
   initializer?: Target<I, unknown> | undefined
-  /** Its arguments. @default [] */
+  /** Arguments of the initializer. Cloned for each worker. @default [] */
   initargs?: I | undefined
-  /** A worker that has run so many tasks is replaced. @default Infinity */
+  /** A worker that has run this many tasks is replaced. Items of a map count as tasks. @default Infinity */
   maxTasksPerChild?: number | undefined
-  /** Limits of each thread's heap and stack, as of `worker_threads`. */
+  /** Limits of each thread's heap and stack, as in `worker_threads`. */
   resourceLimits?: ResourceLimits | undefined
-  /** Replaces the environment of the workers. @default a copy of the parent's `process.env` */
+  /** Environment of the workers. @default a copy of this thread's `process.env` */
   env?: NodeJS.ProcessEnv | undefined
   /** Milliseconds after which idle workers, except one, are ended. @default Infinity */
   idleTimeout?: number | undefined
-  /** `'auto'`: many calls of a short function go to a worker by one message. `false`: each call by one of its own. @default 'auto' */
+  /** `'auto'`: calls of a short function go to a worker many in one message. `false`: each has its own message. @default 'auto' */
   batch?: 'auto' | false | undefined
 }
 
-/** What faces of one executor share. */
+/** What all faces of one executor share. */
 export interface PoolState {
   scheduler: Scheduler
   maxWorkers: number
+  /** Whether calls may share a message. */
   batch: boolean
   counts: Counts
   shutDown: boolean
   /** Resolves when the executor was shut down and its threads have ended. */
   ended: Promise<void>
+  /** End the threads. */
   end: () => void
 }
 
+/** @throws TypeError, RangeError; DataCloneError `initargs` cannot be sent */
 export function openPool(options: ProcessPoolOptions): PoolState {
   checkOptions(options, 'the options of a ProcessPoolExecutor', [
     'maxWorkers',
@@ -59,6 +63,7 @@ export function openPool(options: ProcessPoolOptions): PoolState {
     'batch',
   ])
   const {
+    maxWorkers = availableParallelism(),
     initializer,
     initargs = [],
     maxTasksPerChild = Infinity,
@@ -66,11 +71,11 @@ export function openPool(options: ProcessPoolOptions): PoolState {
     env,
     resourceLimits,
   } = options
-  const maxWorkers = checkCount(options.maxWorkers ?? availableParallelism(), 'maxWorkers')
+  checkInteger(maxWorkers, 'maxWorkers', 1, MAX_WORKERS)
   if (!Array.isArray(initargs)) throw new TypeError(`initargs must be an array, not ${inspect(initargs)}`)
+  if (maxTasksPerChild !== Infinity) checkCount(maxTasksPerChild, 'maxTasksPerChild')
   if (checkTimeout(idleTimeout, 'idleTimeout') < 0)
-    throw new RangeError(`idleTimeout must not be negative, not ${idleTimeout}`)
-  if (maxWorkers > MOST_WORKERS) throw new RangeError(`maxWorkers must be ${MOST_WORKERS} at most, not ${maxWorkers}`)
+    throw new RangeError(`idleTimeout must be 0 or more milliseconds, not ${idleTimeout}`)
   checkThreadOptions({ env, resourceLimits })
   const { name, pid, numbers } = currentProcess()
   let end!: () => void
@@ -90,7 +95,7 @@ export function openPool(options: ProcessPoolOptions): PoolState {
         setup: {
           creator: { numbers, parent: { name, pid } },
           initializer: initializer && { target: define(initializer), args: packInitargs(initargs) },
-          maxTasks: maxTasksPerChild === Infinity ? Infinity : checkCount(maxTasksPerChild, 'maxTasksPerChild'),
+          maxTasks: maxTasksPerChild,
         },
       },
       () => {
@@ -101,7 +106,7 @@ export function openPool(options: ProcessPoolOptions): PoolState {
   return pool
 }
 
-/** They go to every worker that is ever started: whether they can is better known now. */
+/** Pack and clone the arguments once now: the caller learns here that they cannot be sent, and not from a broken executor. */
 function packInitargs(initargs: unknown[]): ReturnType<typeof pack> {
   const transfer: Transferable[] = []
   const packed = pack(initargs, transfer)

@@ -1,4 +1,5 @@
-// ProcessPoolExecutor: futures for tasks that run in a pool of worker threads, after Python's concurrent.futures.
+// ProcessPoolExecutor: runs tasks in a pool of worker threads. It makes a job of each call, chunk and part in a range; the
+// scheduler (main/scheduler.ts) gets them to the workers. After Python's concurrent.futures.ProcessPoolExecutor.
 import { BrokenProcessPool, ShutdownError } from '../errors.js'
 import { fromParts, partsIn } from '../base/parts.js'
 import { refuseTooDeep } from '../process/current-process.js'
@@ -17,18 +18,25 @@ import { openPool, type PoolState, type ProcessPoolOptions } from './pool-option
 import type { RangeTask } from './range/range.js'
 import type { Share } from './range/run-blocks.js'
 
-const SIGTERM = 15
-const SIGKILL = 9
+const TERMINATED_EXITCODE = -15
+const KILLED_EXITCODE = -9
 
-/** Chunks in flight per worker by default: one that runs, and one that is there when it ends. */
+/** Chunks of a map in flight per worker, by default: one that runs, and one that is ready when it ends. */
 const CHUNKS_PER_WORKER = 2
 
-/** Runs tasks in a pool of worker threads. */
+/**
+ * Runs tasks in a pool of worker threads, which are started as work arrives and end when the executor is shut down. Idle workers do
+ * not keep the program alive. After Python's concurrent.futures.ProcessPoolExecutor.
+ */
 export class ProcessPoolExecutor extends BaseExecutor<ProcessPoolExecutor> {
   readonly #pool: PoolState
-  #latest: JobOptions | undefined
+  #latestOptions: JobOptions | undefined
 
-  /** @throws TypeError, RangeError an option is not what it must be; DataCloneError `initargs` cannot be sent to a worker. */
+  /**
+   * Starts no thread yet.
+   * @throws TypeError, RangeError
+   * @throws DataCloneError (ERR_MANYHANDS_DATA_CLONE) `initargs` cannot be sent to a worker
+   */
   constructor(options: ProcessPoolOptions = {}) {
     const [pool, call] = (partsIn(options) ?? [openPool(options), PLAIN_CALL]) as [PoolState, Call]
     super(call)
@@ -36,8 +44,9 @@ export class ProcessPoolExecutor extends BaseExecutor<ProcessPoolExecutor> {
   }
 
   /**
-   * Take no more work. What was submitted is still done, unless `cancelFutures`. Then the workers end.
-   * Shutting down twice is harmless.
+   * Take no more work. What was submitted is still done, unless `cancelFutures`; then the workers end. Harmless when repeated.
+   * @throws TypeError
+   * After Python's Executor.shutdown.
    */
   async shutdown(options: ShutdownOptions = {}): Promise<void> {
     const { wait, cancelFutures } = checkShutdown(options)
@@ -48,21 +57,24 @@ export class ProcessPoolExecutor extends BaseExecutor<ProcessPoolExecutor> {
     if (wait) await pool.ended
   }
 
-  /** Shut down and end all workers at once. What they run fails with WorkerDiedError, exit code -15; what waits is cancelled. */
+  /**
+   * Shut down, and end all workers at once. Tasks that run fail with WorkerDiedError (ERR_MANYHANDS_WORKER_DIED), exit code -15;
+   * tasks that wait are cancelled. After Python's ProcessPoolExecutor.terminate_workers.
+   */
   terminateWorkers(): Promise<void> {
-    return this.#endWorkers(-SIGTERM)
+    return this.#endWorkers(TERMINATED_EXITCODE)
   }
 
-  /** As `terminateWorkers`, with exit code -9. */
+  /** As `terminateWorkers`, with exit code -9. After Python's ProcessPoolExecutor.kill_workers. */
   killWorkers(): Promise<void> {
-    return this.#endWorkers(-SIGKILL)
+    return this.#endWorkers(KILLED_EXITCODE)
   }
 
   stats(): ExecutorStats {
     const { scheduler, maxWorkers, counts } = this.#pool
-    // First: it takes in what is finished, which counts.
-    const working = scheduler.stats()
-    return { maxWorkers, ...counts, ...working }
+    // Before the counts are read: it settles finished tasks, which changes them.
+    const schedulerStats = scheduler.stats()
+    return { maxWorkers, ...counts, ...schedulerStats }
   }
 
   async #endWorkers(exitcode: number): Promise<void> {
@@ -76,7 +88,7 @@ export class ProcessPoolExecutor extends BaseExecutor<ProcessPoolExecutor> {
     return { workers: maxWorkers, chunks: maxWorkers * CHUNKS_PER_WORKER }
   }
 
-  protected refuse(): void {
+  protected checkOpen(): void {
     const { scheduler, shutDown } = this.#pool
     refuseDuringImport('submit work to an executor')
     refuseTooDeep('submit work to an executor')
@@ -102,28 +114,28 @@ export class ProcessPoolExecutor extends BaseExecutor<ProcessPoolExecutor> {
   }
 
   protected faceWith(call: Call): ProcessPoolExecutor {
-    return faceOf(this.#pool, call)
+    return newPoolFace(this.#pool, call)
   }
 
   #known({ definition }: Submission): FunctionStats {
     return this.#pool.scheduler.known(definition)
   }
 
-  /** Shared by all submissions of a burst. */
+  /** One object for all submissions of a burst. */
   #optionsFor({ call, callSite }: Submission): JobOptions {
-    if (this.#latest?.callSite === callSite) return this.#latest
+    if (this.#latestOptions?.callSite === callSite) return this.#latestOptions
     const { scheduler, counts, batch } = this.#pool
-    return (this.#latest = { scheduler, counts, batch, call, callSite })
+    return (this.#latestOptions = { scheduler, counts, batch, call, callSite })
   }
 
   #start<R>(job: FutureJob<R>): Future<R> {
-    // An aborted signal has settled it already.
+    // Done already if its signal has aborted.
     if (!job.future.done()) this.#pool.scheduler.add(job)
     return job.future
   }
 }
 
-// Outside of the class: one that names itself inside is renamed by the bundler.
-function faceOf(pool: PoolState, call: Call): ProcessPoolExecutor {
+// Outside the class: the bundler renames a class that names itself.
+function newPoolFace(pool: PoolState, call: Call): ProcessPoolExecutor {
   return new ProcessPoolExecutor(fromParts(pool, call))
 }

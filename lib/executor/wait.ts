@@ -1,20 +1,22 @@
-// Waiting for several futures at once, after Python's concurrent.futures.wait and as_completed.
+// Waiting for several futures at once. After Python's concurrent.futures.wait and as_completed.
 import { inspect } from 'node:util'
 import { TimeoutError } from '../errors.js'
+import { checkOptions } from '../base/validate.js'
 import { checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
 import { withTimeout } from '../base/with-timeout.js'
 import { Future } from './future.js'
 
-/** `wait` returns when any of them is done. */
+/** `wait` returns when any of the futures is done. */
 export const FIRST_COMPLETED = 'FIRST_COMPLETED'
-/** `wait` returns when any of them has failed, or all are done. */
+/** `wait` returns when any of the futures has failed, or all are done. */
 export const FIRST_EXCEPTION = 'FIRST_EXCEPTION'
-/** `wait` returns when all are done or cancelled. */
+/** `wait` returns when all futures are done. */
 export const ALL_COMPLETED = 'ALL_COMPLETED'
 
+/** What `wait` waits for. */
 export type ReturnWhen = typeof FIRST_COMPLETED | typeof FIRST_EXCEPTION | typeof ALL_COMPLETED
 
-/** A plain number is the `timeout`. */
+/** Options of `wait`. A plain number is the `timeout`. */
 export type WaitForOptions =
   | number
   | {
@@ -27,24 +29,24 @@ export type WaitForOptions =
     }
 
 /**
- * Wait until some or all of the futures are done, or the time is over (which is no error).
+ * Wait until some or all of the futures are done, or the time is over, which is no error.
+ * @returns the futures that are done, cancelled ones included, and the others
  * @throws TypeError, RangeError; the signal's reason
+ * After Python's concurrent.futures.wait.
  */
 export async function wait<F extends Future<any>>(
   futures: Iterable<F>,
   options: WaitForOptions = {},
 ): Promise<{ done: Set<F>; notDone: Set<F> }> {
   const all = checkFutures(futures)
-  const { timeoutMs, signal } = checkWaitOptions(options)
-  const { returnWhen = ALL_COMPLETED } = typeof options === 'number' ? {} : options
-  const enough = stopCondition(returnWhen)
+  const { timeoutMs, signal, endsWaiting } = checkWaitForOptions(options)
   let pending = [...all].filter((future) => !future.done()).length
-  if (pending > 0 && ![...all].some((future) => future.done() && enough(future))) {
+  if (pending > 0 && ![...all].some((future) => future.done() && endsWaiting(future))) {
     let onDone!: (future: Future<any>) => void
     const reached = new Promise<void>((resolve) => {
       onDone = (future) => {
         pending--
-        if (pending === 0 || enough(future)) resolve()
+        if (pending === 0 || endsWaiting(future)) resolve()
       }
     })
     for (const future of all) if (!future.done()) future.addDoneCallback(onDone)
@@ -58,6 +60,17 @@ export async function wait<F extends Future<any>>(
   }
   const done = new Set([...all].filter((future) => future.done()))
   return { done, notDone: new Set([...all].filter((future) => !done.has(future))) }
+}
+
+function checkWaitForOptions(options: WaitForOptions): {
+  timeoutMs: number
+  signal?: AbortSignal
+  endsWaiting: (future: Future<any>) => boolean
+} {
+  if (typeof options === 'number') return { ...checkWaitOptions(options), endsWaiting: stopCondition(ALL_COMPLETED) }
+  checkOptions(options, 'the options of wait', ['timeout', 'signal', 'returnWhen'])
+  const { timeout, signal, returnWhen = ALL_COMPLETED } = options
+  return { ...checkWaitOptions({ timeout, signal }), endsWaiting: stopCondition(returnWhen) }
 }
 
 /** Which future ends the waiting before all are done. */
@@ -78,13 +91,17 @@ function stopCondition(returnWhen: unknown): (future: Future<any>) => boolean {
 
 /**
  * A future as `asCompleted` yields it. TypeScript supposes that `for await` awaits what has a `then`, which it does not: to the
- * types, this one has none. Ask it for its `result()`.
+ * types, this future has none. Call its `result()`.
  */
 export type Completed<F> = F & { readonly then: never }
 
 /**
- * The futures in the order in which they get done, each once; those that are done already come first.
- * @throws TimeoutError (ERR_MANYHANDS_TIMEOUT), as iteration goes on, when some are unfinished in time, counted from this call.
+ * Iterate over futures in the order in which they get done, each once. Futures that are done already come first.
+ * @param options the time counts from this call
+ * @throws TypeError, RangeError at the call
+ * @throws TimeoutError (ERR_MANYHANDS_TIMEOUT) in the iteration: some are unfinished in time
+ * @throws the signal's reason in the iteration
+ * After Python's concurrent.futures.as_completed.
  */
 export function asCompleted<F extends Future<any>>(
   futures: Iterable<F>,
@@ -94,36 +111,35 @@ export function asCompleted<F extends Future<any>>(
   const { timeoutMs, signal } = checkWaitOptions(options)
   const endMs = performance.now() + timeoutMs
   const finished: F[] = []
-  let wake = () => {}
+  let onArrival = () => {}
   const onDone = (future: Future<any>) => {
     finished.push(future as F)
-    wake()
+    onArrival()
   }
   for (const future of all) future.addDoneCallback(onDone)
   const close = () => {
     for (const future of all) future.removeDoneCallback(onDone)
   }
   let yielded = 0
-  let turn: Promise<unknown> = Promise.resolve()
+  let lastStep: Promise<unknown> = Promise.resolve()
   async function step(): Promise<IteratorResult<Completed<F>, undefined>> {
     if (yielded === all.size) return { done: true, value: undefined }
     if (finished.length === 0) {
-      const late = () => `${all.size - yielded} (of ${all.size}) futures unfinished`
-      const news = new Promise<void>((resolve) => (wake = resolve))
-      await withTimeout(news, endMs - performance.now(), signal, late)
+      const timeoutMessage = () => `${all.size - yielded} (of ${all.size}) futures unfinished`
+      const arrival = new Promise<void>((resolve) => (onArrival = resolve))
+      await withTimeout(arrival, endMs - performance.now(), signal, timeoutMessage)
     }
     yielded++
-
     return { done: false, value: finished.shift()! as Completed<F> }
   }
-  // Not a generator, which would await the futures that it yields. As with one, a step begins when the last has ended.
+  // Not: a generator, which awaits the futures that it yields. Like a generator's, a step begins when the one before has ended.
   return {
     [Symbol.asyncIterator]() {
       return this
     },
     next() {
-      const next = turn.then(step)
-      turn = next.catch(close)
+      const next = lastStep.then(step)
+      lastStep = next.catch(close)
       return next
     },
     return() {

@@ -288,6 +288,12 @@ test('maps in no order as the results come', async () => {
   assert.equal(seen, ['number 2', 'number 0', 'number 1'])
 })
 
+test('has no options', async () => {
+  const error = await thrownBy(() => new InlineExecutor({ initializer: () => {} } as never))
+  assert.instance(error, TypeError)
+  assert.match(error.message, 'initializer')
+})
+
 test('maps lazily', async () => {
   await using executor = new InlineExecutor()
   let read = 0

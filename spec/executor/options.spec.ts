@@ -66,6 +66,9 @@ test('are refused where they are none', async () => {
     { initargs: 'text' },
     { env: 'PATH' },
     { resourceLimits: 5 },
+    { maxWorkers: null },
+    { workers: 2 },
+    { batch: true },
     null,
     5,
   ]

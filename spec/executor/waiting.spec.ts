@@ -231,7 +231,7 @@ test('wait refuses what is not a future, a time, a signal or a condition', async
   for (const bad of [null, undefined, 5, done(1), [1]])
     assert.instance(await thrownBy(() => wait(bad as never)), TypeError)
   for (const bad of [NaN, { timeout: NaN }]) assert.instance(await thrownBy(() => wait([], bad)), RangeError)
-  for (const bad of [null, '5', { timeout: '5' }, { signal: {} }, { returnWhen: null }])
+  for (const bad of [null, '5', { timeout: '5' }, { signal: {} }, { returnWhen: null }, { returnwhen: ALL_COMPLETED }])
     assert.instance(await thrownBy(() => wait([], bad as never)), TypeError)
   const error = await thrownBy(() => wait([], { returnWhen: 'LAST' as never }))
   assert.instance(error, TypeError)

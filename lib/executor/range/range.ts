@@ -71,12 +71,15 @@ export function checkParallel(
   if (!Array.isArray(args)) throw new TypeError(`args must be an array, not ${inspect(args)}`)
   if (!SCHEDULES.includes(schedule))
     throw new TypeError(`schedule must be 'static', 'dynamic' or 'guided', not ${inspect(schedule)}`)
-  const defaultGrain =
-    schedule === 'dynamic' ? Math.max(Math.ceil((end - start) / (workers * BLOCKS_PER_WORKER)), 1) : 1
-  const grain = checkCount(options.grain ?? defaultGrain, 'grain')
+  const { grain = defaultGrain(schedule, end - start, workers) } = options
+  checkCount(grain, 'grain')
   if (schedule === 'dynamic' && (end - start) / grain > MAX_BLOCKS)
     throw new RangeError(`grain ${grain} makes more than ${MAX_BLOCKS} blocks of ${end - start} indices`)
   return { plan: { start, end, schedule, grain, workers }, args, signal: checkSignal(options.signal) }
+}
+
+function defaultGrain(schedule: Schedule, length: number, workers: number): number {
+  return schedule === 'dynamic' ? Math.max(Math.ceil(length / (workers * BLOCKS_PER_WORKER)), 1) : 1
 }
 
 function checkRange(range: Range): { start: number; end: number } {
