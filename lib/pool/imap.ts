@@ -1,18 +1,18 @@
-// What imap gives: the results of a map, one by one. Results are taken from the map as the consumer asks for them, which bounds
-// what is read of the inputs; who joins the pool must not wait for that consumer, so that from then on they are kept here.
+// The iterator that imap gives. It takes results from the map as the consumer asks for them, which bounds how far the inputs are
+// read. `join` must not wait for the consumer: from then on, all results are taken and kept here.
 
 export class Imap<R> implements AsyncIterableIterator<R, undefined, undefined> {
-  /** Resolves when there are no more results, or nobody wants them. */
+  /** Resolves when there are no more results, or the consumer has left. */
   readonly ended: Promise<void>
   readonly #results: AsyncIterator<R, undefined, undefined>
   /** Steps that were taken before the consumer asked for them. */
   readonly #kept: Promise<IteratorResult<R, undefined>>[] = []
-  #end!: () => void
-  #isOver = false
+  #resolveEnded!: () => void
+  #isEnded = false
 
   constructor(results: AsyncIterable<R, undefined, undefined>) {
     this.#results = results[Symbol.asyncIterator]()
-    this.ended = new Promise((resolve) => (this.#end = resolve))
+    this.ended = new Promise((resolve) => (this.#resolveEnded = resolve))
   }
 
   [Symbol.asyncIterator](): this {
@@ -24,18 +24,18 @@ export class Imap<R> implements AsyncIterableIterator<R, undefined, undefined> {
   }
 
   async return(): Promise<IteratorResult<R, undefined>> {
-    this.#over()
+    this.#end()
     this.#kept.length = 0
     await this.#results.return?.()
     return { done: true, value: undefined }
   }
 
-  /** Take what there is, and keep it for the consumer. */
+  /** Take all results now, and keep them for the consumer. */
   readAll(): void {
-    if (this.#isOver) return
+    if (this.#isEnded) return
     const step = this.#step()
     this.#kept.push(step)
-    // What went wrong is the consumer's to hear.
+    // An error is the consumer's: it gets this step.
     step.then(
       () => this.readAll(),
       () => {},
@@ -44,17 +44,17 @@ export class Imap<R> implements AsyncIterableIterator<R, undefined, undefined> {
 
   async #step(): Promise<IteratorResult<R, undefined>> {
     try {
-      const step = await this.#results.next()
-      if (step.done) this.#over()
-      return step
+      const result = await this.#results.next()
+      if (result.done) this.#end()
+      return result
     } catch (thrown) {
-      this.#over()
+      this.#end()
       throw thrown
     }
   }
 
-  #over(): void {
-    this.#isOver = true
-    this.#end()
+  #end(): void {
+    this.#isEnded = true
+    this.#resolveEnded()
   }
 }
