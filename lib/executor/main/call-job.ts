@@ -1,4 +1,4 @@
-// The job of one call of a function: what `submit` makes. It may share a lease with others.
+// The job of one call of a function, made by `submit`. It can share a lease with others.
 import type { Transferable } from 'node:worker_threads'
 import { keepShape } from '../../base/keep-shape.js'
 import { pack, unpack } from '../../transport/shareable.js'
@@ -17,7 +17,7 @@ export class CallJob extends FutureJob {
     this.args = args
   }
 
-  assign(transfer: Transferable[]): LeaseBody {
+  makeBody(transfer: Transferable[]): LeaseBody {
     const { transfer: moved } = this.options.call
     checkStillMovable(moved)
     transfer.push(...moved)

@@ -1,4 +1,4 @@
-// The job of mapping one chunk: its items on their way to a worker, and the results back, those of a worker that died included.
+// The job of mapping one chunk: its items on their way to a worker, and the results on their way back, also from a worker that died.
 import type { Transferable } from 'node:worker_threads'
 import { ColumnPacker, unpackColumn, type SentColumn } from '../../transport/column.js'
 import { decodeFailure } from '../../transport/error-codec.js'
@@ -9,7 +9,7 @@ import type { LeaseBody, PackedColumn, TaskResult } from '../protocol/messages.j
 import type { FunctionStats } from './batch-size.js'
 import { FutureJob, type JobOptions, type JobOutcome } from './job.js'
 
-/** One for each function, whose items are mostly of one kind. */
+/** One per function, whose items are mostly of one kind: the packer remembers what could not be packed. */
 const packers = new WeakMap<FunctionStats, ColumnPacker>()
 
 export class ChunkJob extends FutureJob<ChunkResult> {
@@ -23,7 +23,7 @@ export class ChunkJob extends FutureJob<ChunkResult> {
     this.#settled = settled
   }
 
-  assign(transfer: Transferable[]): LeaseBody {
+  makeBody(transfer: Transferable[]): LeaseBody {
     const { items, arity, spread } = this.#chunk
     const { call } = this.options
     transfer.push(...transferredWith(items, call.transfer))
@@ -53,7 +53,7 @@ export class ChunkJob extends FutureJob<ChunkResult> {
     }
   }
 
-  /** Items that the dead worker had begun and not reported are lost. Those it had not begun can still be mapped. */
+  /** Items that the dead worker had begun and not reported are lost. Items that it had not begun can still be mapped. */
   protected override salvage({ error, item, left }: JobOutcome & { kind: 'died' }): ChunkResult {
     const { values, failures } = left ? this.decode(left) : { values: [], failures: [] }
     const lost = Array.from({ length: item + 1 - values.length }, (_, i) => [values.length + i, error] as const)

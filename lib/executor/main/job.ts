@@ -1,4 +1,4 @@
-// A job: work for one worker, as the scheduler sees it; and the base class of those that an executor makes, each with a future.
+// A job: work for one worker, as the scheduler sees it; and the base class of the jobs that an executor makes, each with a future.
 import type { Transferable } from 'node:worker_threads'
 import { TimeoutError, WorkerDiedError } from '../../errors.js'
 import { whenAborted } from '../../base/abort-listeners.js'
@@ -10,28 +10,32 @@ import type { LeaseBody, TaskResult } from '../protocol/messages.js'
 import type { FunctionStats } from './batch-size.js'
 import type { Queueable } from './priority-queue.js'
 
-/** Work to be done by one worker: a task of a lease. */
+/** Work for one worker. In a lease, it is one task. */
 export interface Job extends Queueable {
-  /** Milliseconds from its beginning after which its worker is stopped. Infinity: never. */
+  /** Milliseconds from its start after which its worker is stopped. Infinity: never. */
   readonly timeoutMs: number
-  /** What it calls. */
+  /** The function that it calls. */
   readonly fn: FunctionStats
-  /** The arguments of its call, if it may share a lease with others. */
+  /** The arguments of its call, if it can share a lease with others. */
   readonly args: readonly unknown[] | undefined
   /** Whether it must have a lease of its own. */
   alone: boolean
-  /** Settled, or withdrawn: what a worker may still do for it is of no interest. */
+  /** It was settled or withdrawn. A result that a worker still sends is dropped. */
   over: boolean
-  /** The lease that it is in, and its index among the lease's jobs. */
+  /** The lease that it is in. */
   lease: JobLease | undefined
+  /** Its place among the jobs of that lease. */
   index: number
-  /** For those alone: made when a worker is free: what it clones, it clones then. Ports and the like are added to `transfer`. */
-  assign(transfer: Transferable[]): LeaseBody
-  /** What the assignment's data is called in errors, and the data itself. */
+  /**
+   * The body of a lease that has this job alone. Called when a worker is free. What is to be moved is added to `transfer`.
+   * @throws DataCloneError
+   */
+  makeBody(transfer: Transferable[]): LeaseBody
+  /** The data of the body, and what errors call it. */
   describe(): { root: string; value: unknown }
   /** Called exactly once, unless the job is withdrawn before. */
   settle(outcome: JobOutcome): void
-  /** Cancel what the job is for, unless a worker has begun it. */
+  /** Cancel the future, unless a worker has begun the job. */
   cancel(): void
 }
 
@@ -41,17 +45,19 @@ export interface JobLease {
   runs(index: number): boolean
 }
 
+/** How a job ended. */
 export type JobOutcome =
   | TaskResult
-  /** It returned what needs no unpacking. */
+  /** It returned a value that needs no unpacking. */
   | { kind: 'plain'; value: unknown }
+  /** The executor failed it. */
   | { kind: 'failed'; error: Error }
-  /** Its worker died of it; of a map's chunk: at which item, and what was done of it, if the worker could still tell. */
+  /** Its worker died while it ran. Of a chunk: the item that ran, and the results before it, if the worker could still send them. */
   | { kind: 'died'; error: Error; item: number; left: (TaskResult & { kind: 'left' }) | undefined }
 
 /** The scheduler, as its jobs see it. The class is in scheduler.ts, which imports this file. */
 export interface JobScheduler {
-  /** Whether its workers were ended for good. */
+  /** Whether all workers were ended for good: nothing is retried. */
   readonly terminated: boolean
   add(job: Job): void
   /** Take a job back before a worker begins it. @returns whether that succeeded */
@@ -60,20 +66,21 @@ export interface JobScheduler {
   stop(job: Job, graceMs: number): Promise<void>
 }
 
-/** Of all faces of one executor. */
+/** Jobs of one executor that are done. */
 export interface Counts {
   completed: number
   failed: number
   cancelled: number
 }
 
+/** What all jobs of one submission have in common. */
 export interface JobOptions {
   scheduler: JobScheduler
   counts: Counts
   call: Call
   /** Whether calls may share leases. */
   batch: boolean
-  /** Where it was submitted. */
+  /** The caller's stack, which follows the worker's in errors. */
   callSite: CallSite
 }
 
@@ -109,12 +116,12 @@ export abstract class FutureJob<R = unknown> implements Job, Work {
   }
 
   abstract readonly args: readonly unknown[] | undefined
-  abstract assign(transfer: Transferable[]): LeaseBody
+  abstract makeBody(transfer: Transferable[]): LeaseBody
   abstract describe(): { root: string; value: unknown }
-  /** The future's result, from what the task gave. */
+  /** Turn what the task gave into the future's result. */
   protected abstract decode(outcome: TaskResult): R
 
-  /** The future's result, though the worker died. @throws the error where there is none */
+  /** Turn what is left after the worker's death into the future's result. @throws the error, if nothing is */
   protected salvage({ error }: JobOutcome & { kind: 'died' }): R {
     throw error
   }
@@ -178,7 +185,7 @@ export abstract class FutureJob<R = unknown> implements Job, Work {
   }
 }
 
-/** What may go better the next time: it threw, or it ended with its worker. */
+/** Whether another attempt may succeed: the task threw, took too long, or died with its worker. */
 function mayRetry(outcome: JobOutcome): boolean {
   if (outcome.kind !== 'failed') return outcome.kind === 'threw' || outcome.kind === 'died'
   return outcome.error instanceof WorkerDiedError || outcome.error instanceof TimeoutError

@@ -13,7 +13,7 @@ import type { LeaseBody } from '../protocol/messages.js'
  */
 export function packLease(jobs: readonly Job[], transfer: Transferable[]): LeaseBody {
   const [first] = jobs
-  if (jobs.length === 1) return first!.assign(transfer)
+  if (jobs.length === 1) return first!.makeBody(transfer)
   const targets = targetsOf(jobs)
   const lists = jobs.map(({ args }) => args!)
   const arity = first!.args!.length

@@ -1,4 +1,4 @@
-// The job of one worker of a range: computing blocks until none is left.
+// The job of one worker in a range: to compute blocks until none is left.
 import type { Transferable } from 'node:worker_threads'
 import { pack, unpack } from '../../transport/shareable.js'
 import type { RangeTask } from '../range/range.js'
@@ -12,19 +12,19 @@ export class RangeJob extends FutureJob<Share> {
   readonly #task: RangeTask
 
   constructor(fn: FunctionStats, task: RangeTask, options: JobOptions) {
-    // Without retries: one could not reclaim the blocks that the dead worker had already taken.
+    // No retries: one could not reclaim the blocks that the dead worker had already taken.
     super(fn, options, true, 0)
     this.#task = task
   }
 
-  assign(transfer: Transferable[]): LeaseBody {
+  makeBody(transfer: Transferable[]): LeaseBody {
     const { args, plan, counter, keep } = this.#task
     return {
       kind: 'blocks',
       target: this.fn.number,
       args: pack(args, transfer),
       plan,
-      claims: counter.memory,
+      counter: counter.memory,
       keep,
     }
   }

@@ -61,7 +61,7 @@ export type LeaseBody =
       retries: number
     }
   /** Compute blocks of a range, which the workers of the range claim from a shared counter: see range/blocks.ts. */
-  | { kind: 'blocks'; target: number; args: Packed; plan: Plan; claims: SharedArrayBuffer; keep: boolean }
+  | { kind: 'blocks'; target: number; args: Packed; plan: Plan; counter: SharedArrayBuffer; keep: boolean }
 
 /** Values in a column, with their shareables packed. */
 export interface PackedColumn extends Packed {

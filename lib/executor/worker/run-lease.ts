@@ -155,12 +155,12 @@ function columnOf({ values, failures }: Mapped<Failure>): Pick<TaskResult & { ki
 /** Compute blocks of a range until none is left. Measures nothing: how many there were depends on the other workers. */
 async function runBlocks(
   worker: LeaseWorker,
-  { target, args: packed, plan, claims, keep }: LeaseBody & { kind: 'blocks' },
+  { target, args: packed, plan, counter, keep }: LeaseBody & { kind: 'blocks' },
 ): Promise<{ result: TaskResult; spent: Spent }> {
   const fn = await worker.functions.load(target)
   const args = (await rebuild(worker, packed)) as unknown[]
   try {
-    const share = await computeBlocks(plan, new BlockCounter(claims), (start, end) => fn(start, end, ...args), keep)
+    const share = await computeBlocks(plan, new BlockCounter(counter), (start, end) => fn(start, end, ...args), keep)
     return { result: { kind: 'computed', share: { value: share, handles: false } }, spent: [] }
   } catch (thrown) {
     advise(worker.functions.get(target).definition, thrown)
