@@ -11,7 +11,7 @@ import { Gate, passGate } from './gate.js'
 
 const priorities = suite('with a priority')
 
-/** One worker, busy until the gate opens, and a note of the order in which tasks run. */
+/** One worker, busy until the gate opens, and a record of the order in which tasks run. */
 async function blocked() {
   const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
   const gate = new Gate()
@@ -26,7 +26,7 @@ const note = (order: Int32Array, n: number) => {
   return n
 }
 
-priorities('the greater goes first, and among equals who came first', async () => {
+priorities('tasks of greater priority go first, and equal ones in the order of submission', async () => {
   const { executor, gate, order, ran } = await blocked()
   const ranks = [0, 5, -1, 0, 5, Infinity, 2.5, -Infinity, -1]
   const futures = ranks.map((priority, i) =>
@@ -38,7 +38,7 @@ priorities('the greater goes first, and among equals who came first', async () =
   await executor.shutdown()
 })
 
-priorities('overtakes hundreds of short tasks that wait, map included', async () => {
+priorities('a task of greater priority overtakes hundreds of short tasks and a map', async () => {
   const { executor, gate, order, ran } = await blocked()
   const many = Array.from({ length: 300 }, (_, i) => executor.submit(note, order, i))
   const mapped = executor.with({ priority: 1 }).map((o: Int32Array, n: number) => {
@@ -65,7 +65,7 @@ const failing = (runs: Int32Array, times: number, how: 'throw' | 'exit' | 'hang'
 
 const counter = () => new Int32Array(new SharedArrayBuffer(4))
 
-retries('a task that throws, dies or takes too long is run again, so often and no more', async () => {
+retries('a task that throws, dies or takes too long is retried as often as retries says', async () => {
   for (const executor of [new ProcessPoolExecutor({ maxWorkers: 1 }), new InlineExecutor()]) {
     const patient = executor.with({ retries: 2 })
     const ways =
@@ -83,7 +83,7 @@ retries('a task that throws, dies or takes too long is run again, so often and n
   }
 })
 
-retries('nothing is run again in the calling thread that was cancelled, or whose signal has aborted', async () => {
+retries('InlineExecutor does not retry a task that was cancelled or aborted', async () => {
   const executor = new InlineExecutor()
   const controller = new AbortController()
   const reason = new RangeError('enough')
@@ -110,7 +110,7 @@ retries('nothing is run again in the calling thread that was cancelled, or whose
   await executor.shutdown()
 })
 
-retries('nothing runs twice that was not asked to, was cancelled, or cannot be sent', async () => {
+retries('a task without retries, cancelled, or that cannot be sent is not retried', async () => {
   const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
   const runs = counter()
   await thrownBy(() => executor.submit(failing, runs, 9, 'throw'))
@@ -133,7 +133,7 @@ retries('nothing runs twice that was not asked to, was cancelled, or cannot be s
   await executor.shutdown()
 })
 
-retries('a map makes the calls again of a chunk whose worker dies, or that takes too long', async () => {
+retries('map retries the calls of a chunk whose worker dies, or that takes too long', async () => {
   const pool = new ProcessPoolExecutor({ maxWorkers: 1 })
   for (const [executor, how] of [
     [pool, 'exit'],
@@ -152,7 +152,7 @@ retries('a map makes the calls again of a chunk whose worker dies, or that takes
   await pool.shutdown()
 })
 
-retries('a map makes the calls again that throw', async () => {
+retries('map retries calls that throw', async () => {
   for (const executor of [new ProcessPoolExecutor({ maxWorkers: 1 }), new InlineExecutor()]) {
     const runs = counter()
     const flaky = (words: Int32Array, n: number) => {
@@ -166,7 +166,7 @@ retries('a map makes the calls again that throw', async () => {
   }
 })
 
-retries('and priorities are refused where they are none, at the call', async () => {
+retries('with refuses bad retries and priorities at the call', async () => {
   for (const executor of [new ProcessPoolExecutor({ maxWorkers: 1 }), new InlineExecutor()]) {
     for (const bad of [-1, 1.5, NaN, -Infinity])
       assert.instance(await thrownBy(() => executor.with({ retries: bad })), RangeError)

@@ -7,7 +7,7 @@ const test = suite('map in chunks')
 const executor = new ProcessPoolExecutor({ maxWorkers: 2 })
 const identity = <T>(value: T) => value
 
-test('gives numbers back as they were, packed or among others, whatever they become', async () => {
+test('map gives numbers back as they were, packed or among other values', async () => {
   const numbers = Array.from({ length: 5000 }, (_, n) => [n, -0, NaN, Infinity, 0.1, -n, 2 ** 53][n % 7]!)
   for (const options of [{}, { chunksize: 1000 }, { chunksize: 3 }]) {
     const same = await executor.map(identity<number>, numbers, options)
@@ -27,7 +27,7 @@ test('gives numbers back as they were, packed or among others, whatever they bec
   assert.equal((await executor.map(identity<unknown>, others))[4000], others[4000])
 })
 
-test('takes typed arrays, and several iterables of numbers', async () => {
+test('map takes typed arrays, and several iterables of numbers', async () => {
   const length = 3000
   for (const Typed of [Float64Array, Float32Array, Int8Array, Uint32Array, BigInt64Array]) {
     const typed = new Typed(length)
@@ -44,7 +44,7 @@ test('takes typed arrays, and several iterables of numbers', async () => {
   )
 })
 
-test('sends many short items at a time, and few slow ones', async () => {
+test('map sends many short items at a time, and few slow ones', async () => {
   const own = new ProcessPoolExecutor({ maxWorkers: 2 })
   await own.map(
     identity<number>,
@@ -61,7 +61,7 @@ test('sends many short items at a time, and few slow ones', async () => {
   await own.shutdown()
 })
 
-test('fails alone an item that cannot be sent, or its result, in its place', async () => {
+test('an item of a chunk that cannot be sent, or whose result cannot, fails alone', async () => {
   await executor.map(
     identity<unknown>,
     Array.from({ length: 3000 }, (_, n) => `${n}`),
@@ -79,7 +79,7 @@ test('fails alone an item that cannot be sent, or its result, in its place', asy
   }
 })
 
-test('does not keep what an input gave that then gives nothing for long', async () => {
+test('map sends what a slow input gave, without waiting for a full chunk', async () => {
   const gate = new Gate()
   let open!: () => void
   const opened = new Promise<void>((resolve) => (open = resolve))
@@ -97,7 +97,7 @@ test('does not keep what an input gave that then gives nothing for long', async 
   assert.is(gate.count, 0)
 })
 
-test('streams from and to any readable stream', async () => {
+test('map streams from and to any readable stream', async () => {
   const lines = Array.from({ length: 2000 }, (_, n) => `line ${n}`)
   const source = new ReadableStream<string>({
     pull(controller) {
@@ -112,7 +112,7 @@ test('streams from and to any readable stream', async () => {
   assert.is(sum, 2000 * 5 + 10 + 90 * 2 + 900 * 3 + 1000 * 4)
 })
 
-test('maps an endless input in flat memory', async () => {
+test('map over an endless input takes constant memory', async () => {
   const { code, stdout, stderr } = await runProgram(
     `
     import { ProcessPoolExecutor } from 'manyhands'
@@ -133,14 +133,14 @@ test('maps an endless input in flat memory', async () => {
   assert.equal([code, stdout, stderr], [0, 'true\n', ''])
 })
 
-test('gives concurrent calls of next their results in turn, and ends once', async () => {
+test('concurrent calls of next of a map get their results in turn, and its end', async () => {
   const iterator = executor.map(identity<number>, [1, 2, 3])[Symbol.asyncIterator]()
   const steps = await Promise.all(Array.from({ length: 5 }, () => iterator.next()))
   assert.equal(steps.map(({ value }) => value), [1, 2, 3, undefined, undefined]) // prettier-ignore
   assert.equal(steps.map(({ done }) => done), [false, false, false, true, true]) // prettier-ignore
 })
 
-test('ends', async () => {
+test('the executors of these specs shut down', async () => {
   await until(() => executor.stats().queued === 0)
   await executor.shutdown()
 })

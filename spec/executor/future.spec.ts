@@ -3,12 +3,12 @@ import { assert, runProgram, suite, thrownBy } from '../harness.js'
 
 const test = suite('a future')
 
-test('begins pending: neither running, nor done, nor cancelled', () => {
+test('a future begins pending: neither running, nor done, nor cancelled', () => {
   const future = new Future()
   assert.equal([future.running(), future.done(), future.cancelled()], [false, false, false])
 })
 
-test('that runs is running, cannot be cancelled, and cannot begin again', async () => {
+test('a running future cannot be cancelled, and cannot begin again', async () => {
   const future = new Future()
   assert.is(future.setRunningOrNotifyCancel(), true)
   assert.equal([future.running(), future.done(), future.cancelled()], [true, false, false])
@@ -16,7 +16,7 @@ test('that runs is running, cannot be cancelled, and cannot begin again', async 
   assert.instance(await thrownBy(() => future.setRunningOrNotifyCancel()), InvalidStateError)
 })
 
-test('that has a result gives it to all who ask, and null as its exception', async () => {
+test('a future with a result gives it to every caller, and null as its exception', async () => {
   const future = new Future<number>()
   const early = future.result()
   future.setResult(5)
@@ -26,7 +26,7 @@ test('that has a result gives it to all who ask, and null as its exception', asy
   assert.is(future.cancel(), false)
 })
 
-test('that failed throws the very thing that it failed with, and gives it as its exception', async () => {
+test('a failed future throws exactly what it failed with, and gives it as its exception', async () => {
   const future = new Future()
   const reason = new RangeError('too far')
   future.setException(reason)
@@ -37,14 +37,14 @@ test('that failed throws the very thing that it failed with, and gives it as its
   assert.is(future.cancel(), false)
 })
 
-test('may fail with undefined, and has failed nonetheless', async () => {
+test('a future that failed with undefined has failed', async () => {
   const future = new Future()
   future.setException(undefined)
   assert.is(await thrownBy(() => future.result()), undefined)
   assert.is(await future.exception(), undefined)
 })
 
-test('that is cancelled stays so, and tells all who ask', async () => {
+test('a cancelled future stays cancelled, and throws CancelledError to every caller', async () => {
   const future = new Future()
   const early = [future.result(), future.exception()].map(async (asked) => thrownBy(() => asked))
   assert.is(future.cancel(), true)
@@ -57,7 +57,7 @@ test('that is cancelled stays so, and tells all who ask', async () => {
   }
 })
 
-test('cannot be settled twice, whichever way', async () => {
+test('a future cannot be settled twice', async () => {
   const settle = {
     result: (future: Future) => future.setResult(1),
     exception: (future: Future) => future.setException(new Error('no')),
@@ -74,7 +74,7 @@ test('cannot be settled twice, whichever way', async () => {
   }
 })
 
-test('calls its callbacks in the order of their adding, with itself, as it is settled', () => {
+test('a future calls its callbacks with itself, in the order in which they were added', () => {
   const future = new Future()
   const calls: unknown[] = []
   future.addDoneCallback((done) => calls.push('first', done))
@@ -86,7 +86,7 @@ test('calls its callbacks in the order of their adding, with itself, as it is se
   assert.ok(calls[1] === future && calls[3] === future)
 })
 
-test('calls a callback that comes too late at once', () => {
+test('a done future calls a new callback at once', () => {
   const [finished, failed, cancelled] = [new Future(), new Future(), new Future()]
   finished.setResult(1)
   failed.setException(1)
@@ -96,7 +96,7 @@ test('calls a callback that comes too late at once', () => {
   assert.ok(called[0] === finished && called[1] === failed && called[2] === cancelled)
 })
 
-test('calls the callbacks when it is cancelled, once', () => {
+test('a cancelled future calls its callbacks once', () => {
   const future = new Future()
   let calls = 0
   future.addDoneCallback(() => calls++)
@@ -105,7 +105,7 @@ test('calls the callbacks when it is cancelled, once', () => {
   assert.is(calls, 1)
 })
 
-test('prints what a callback throws, and goes on with the next', async () => {
+test('a future prints what a callback throws, and calls the next one', async () => {
   const { code, stdout, stderr } = await runProgram(`
     import { Future } from 'manyhands'
     const future = new Future()
@@ -123,13 +123,13 @@ test('prints what a callback throws, and goes on with the next', async () => {
   assert.match(stderr, /undefined/)
 })
 
-test('refuses a callback that is no function', async () => {
+test('addDoneCallback refuses anything but a function', async () => {
   const error = await thrownBy(() => new Future().addDoneCallback('print' as never))
   assert.instance(error, TypeError)
   assert.match(error.message, 'print')
 })
 
-test('can be used wherever a promise can', async () => {
+test('a future can be used like a promise', async () => {
   const [good, bad] = [new Future<number>(), new Future<number>()]
   good.setResult(1)
   bad.setException('bad')
@@ -145,7 +145,7 @@ test('can be used wherever a promise can', async () => {
   assert.is((await Promise.allSettled([bad]))[0].status, 'rejected')
 })
 
-test('is not waited for longer than the time given, and may be asked again', async () => {
+test('result and exception of a future time out, and can be called again', async () => {
   const future = new Future<number>()
   for (const ask of [
     () => future.result({ timeout: 10 }),
@@ -166,7 +166,7 @@ test('is not waited for longer than the time given, and may be asked again', asy
   assert.is(await future.result(0), 1)
 })
 
-test('is waited for until the signal aborts, with its reason', async () => {
+test("result and exception of a future reject with their signal's reason", async () => {
   const future = new Future<number>()
   const controller = new AbortController()
   const asked = [future.result({ signal: controller.signal }), future.exception({ signal: controller.signal })]
@@ -177,7 +177,7 @@ test('is waited for until the signal aborts, with its reason', async () => {
   assert.is(await future.result(), 1)
 })
 
-test('refuses times and signals that are none', async () => {
+test('result and exception of a future refuse bad times and signals', async () => {
   const future = new Future()
   for (const ask of [
     () => future.result(NaN),
@@ -197,7 +197,7 @@ test('refuses times and signals that are none', async () => {
     assert.instance(await thrownBy(ask), TypeError)
 })
 
-test('refuses ways to be cancelled that are none, and is not cancelled', async () => {
+test('cancel refuses bad options, and does not cancel', async () => {
   const future = new Future()
   for (const [bad, message] of [
     [null, /options of cancel.*{ force, grace }.*null/],
@@ -214,7 +214,7 @@ test('refuses ways to be cancelled that are none, and is not cancelled', async (
   assert.is(future.cancelled(), false)
 })
 
-test('may fail with nobody looking', async () => {
+test('a failed future that nobody looks at is silent', async () => {
   const { code, stdout, stderr } = await runProgram(`
     import { CancelledError, Future, ProcessPoolExecutor } from 'manyhands'
     process.on('unhandledRejection', () => console.log('unhandled'))
@@ -231,7 +231,7 @@ test('may fail with nobody looking', async () => {
   assert.equal({ code, stdout, stderr }, { code: 0, stdout: 'done\n', stderr: '' })
 })
 
-test('leaves no timer behind when it is there before its time', async () => {
+test('a result that comes in time leaves no timer behind', async () => {
   const { code, stdout } = await runProgram(`
     import { Future } from 'manyhands'
     const future = new Future()
@@ -244,7 +244,7 @@ test('leaves no timer behind when it is there before its time', async () => {
   assert.equal([code, stdout], [0, '0\n'])
 })
 
-test('without a worker behind it is cancelled by force as it is without', async () => {
+test('a forced cancel of a future without work cancels it only if it is pending', async () => {
   const [pending, running, done] = [new Future(), new Future(), new Future()]
   running.setRunningOrNotifyCancel()
   done.setResult(1)

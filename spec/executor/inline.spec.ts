@@ -20,14 +20,14 @@ const fail = () => {
 }
 const never = () => new Promise<never>(() => {})
 
-test('does not wait for what was cancelled by force, and never ends', async () => {
+test('shutdown of an InlineExecutor does not wait for a task that was cancelled by force and never ends', async () => {
   const executor = new InlineExecutor()
   for (const grace of [0, 5]) assert.is(await executor.submit(never).cancel({ force: true, grace }), true)
   await executor.shutdown()
   assert.equal([executor.stats().running, executor.stats().cancelled], [0, 2])
 })
 
-test('and a ProcessPoolExecutor do the same for one program', async () => {
+test('InlineExecutor and ProcessPoolExecutor do the same for one program', async () => {
   const program = async (executor: Executor) => {
     const future = executor.submit((a: number, b: number) => a + b, 1, 2)
     const seen: unknown[] = [future instanceof Future, await future, await future.exception()]
@@ -53,7 +53,7 @@ test('and a ProcessPoolExecutor do the same for one program', async () => {
       seen.push(await executor.map((n: number) => n + 1, [1, 2, 3], options))
     const { workers: _workers, ...untilNow } = executor.stats()
     seen.push(untilNow)
-    // Without the second limit, what the map no longer waits for would go on for ever.
+    // Without the second limit, a task that the map no longer waits for would never end.
     const limited = executor.with({ timeout: 300 })
     seen.push(await thrownBy(() => limited.map(never, [1], { timeout: 100 })))
     seen.push(await thrownBy(() => executor.map((n: number) => n, [1], { signal: AbortSignal.abort('enough') })))
@@ -91,7 +91,7 @@ test('and a ProcessPoolExecutor do the same for one program', async () => {
     seen.push(await thrownBy(() => executor.with({ priority: 1 }).submit(() => 1)))
     seen.push(await thrownBy(() => executor.parallelFor(3, () => 1)))
     seen.push(await thrownBy(() => executor.map((n: number) => n, [1])))
-    // What of a map or a range has begun by the time that it is given up is not the same.
+    // Not compared: how many chunks and blocks have begun when a map or a range is abandoned.
     const { completed, queued, running } = executor.stats()
     seen.push({ completed, queued, running })
     return seen.map((each) => (each instanceof Error ? { name: each.name, message: each.message } : each))
@@ -99,7 +99,7 @@ test('and a ProcessPoolExecutor do the same for one program', async () => {
   assert.equal(await program(new InlineExecutor()), await program(new ProcessPoolExecutor({ maxWorkers: 1 })))
 })
 
-test('runs in the calling thread, with the very arguments, before submit returns', async () => {
+test('InlineExecutor runs a task in the calling thread, with the same arguments, before submit returns', async () => {
   const executor = new InlineExecutor()
   const argument = { fn: () => {} }
   let ran = 0
@@ -119,7 +119,7 @@ test('runs in the calling thread, with the very arguments, before submit returns
   assert.is(await failed.exception(), error)
 })
 
-test('has running tasks, which a shutdown waits for', async () => {
+test('shutdown of an InlineExecutor waits for running tasks', async () => {
   const executor = new InlineExecutor()
   let finish!: (value: string) => void
   const future = executor.submit(() => new Promise<string>((resolve) => (finish = resolve)))
@@ -134,7 +134,7 @@ test('has running tasks, which a shutdown waits for', async () => {
   assert.is(executor.stats().running, 0)
 })
 
-test('gives up tasks by force, by timeout and by signal', async () => {
+test('InlineExecutor abandons a task on a forced cancel, a timeout and an abort', async () => {
   const executor = new InlineExecutor()
   const controller = new AbortController()
   const late = await thrownBy(() => executor.with({ timeout: 10 }).submit(never))
@@ -153,14 +153,14 @@ test('gives up tasks by force, by timeout and by signal', async () => {
 
 const words = () => new Int32Array(new SharedArrayBuffer(4))
 
-/** A task that looks whether it is asked to stop. Its word is 1 while it runs, and 2 when it has stopped. */
+/** A task that checks whether it is asked to stop. Its word is 1 while it runs, and 2 when it has stopped. */
 const look = async (state: Int32Array) => {
   state[0] = 1
   while (!currentProcess().cancelled) await new Promise((resolve) => setImmediate(resolve))
   state[0] = 2
 }
 
-test('asks a task to stop that is cancelled by force, that one alone, and waits for it as long as its grace is', async () => {
+test('a forced cancel asks that task alone to stop, and waits for it during its grace', async () => {
   const executor = new InlineExecutor()
   for (const grace of [Infinity, 60_000]) {
     const [state, others] = [words(), words()]
@@ -176,7 +176,7 @@ test('asks a task to stop that is cancelled by force, that one alone, and waits 
   await executor.shutdown()
 })
 
-test('gives each task a signal of its own, which aborts as it is asked to stop', async () => {
+test('each task of an InlineExecutor has a signal of its own, which aborts when it is asked to stop', async () => {
   const executor = new InlineExecutor()
   const seen: AbortSignal[] = []
   const listen = async () => {
@@ -194,7 +194,7 @@ test('gives each task a signal of its own, which aborts as it is asked to stop',
   await executor.shutdown()
 })
 
-test('in a process asks its tasks to stop as the process is asked', async () => {
+test('an InlineExecutor in a process asks its tasks to stop when the process is asked', async () => {
   const state = words()
   const target = async (shared: Int32Array) => {
     const { currentProcess: current, InlineExecutor: Inline } = await import('manyhands')
@@ -218,7 +218,7 @@ test('in a process asks its tasks to stop as the process is asked', async () => 
   assert.equal([child.exitcode, state[0]], [0, 2])
 })
 
-test('asks a task to stop when its time is over or its signal aborts, and a shutdown does not wait for it', async () => {
+test('a timeout and an abort ask a task to stop, and shutdown does not wait for it', async () => {
   const executor = new InlineExecutor()
   const controller = new AbortController()
   const [late, aborted] = [words(), words()]
@@ -233,7 +233,7 @@ test('asks a task to stop when its time is over or its signal aborts, and a shut
   await until(() => late[0] === 2 && aborted[0] === 2)
 })
 
-test('lets a shutdown wait no longer for a task that is then cancelled by force', async () => {
+test('shutdown of an InlineExecutor stops waiting for a task that is cancelled by force meanwhile', async () => {
   const executor = new InlineExecutor()
   const future = executor.submit(never)
   const ended = executor.shutdown()
@@ -241,7 +241,7 @@ test('lets a shutdown wait no longer for a task that is then cancelled by force'
   await ended
 })
 
-test('gives no time to a task that has none, nor a result to one that has overrun it', async () => {
+test('InlineExecutor does not call a task that has no time, and drops the result of one that took too long', async () => {
   const executor = new InlineExecutor()
   let runs = 0
   for (const timeout of [0, -1])
@@ -264,10 +264,10 @@ test('gives no time to a task that has none, nor a result to one that has overru
   await executor.shutdown()
 })
 
-test('leaves nothing running behind a task that was tried again', async () => {
+test('a task that InlineExecutor retried no longer counts as running', async () => {
   const executor = new InlineExecutor()
   let runs = 0
-  // The first time it fails later, the second time it is done at once.
+  // The first attempt fails after an await; the second returns at once.
   const target = (): number | Promise<number> =>
     runs++ === 0 ? Promise.reject<number>(new RangeError('the first time')) : runs
   assert.is(await executor.with({ retries: 1 }).submit(target), 2)
@@ -275,7 +275,7 @@ test('leaves nothing running behind a task that was tried again', async () => {
   await executor.shutdown()
 })
 
-test('maps in no order as the results come', async () => {
+test('map of an InlineExecutor with ordered: false gives results as they come', async () => {
   await using executor = new InlineExecutor()
   const finish: ((value: string) => void)[] = []
   const wait = () => new Promise<string>((resolve) => finish.push(resolve))
@@ -288,13 +288,13 @@ test('maps in no order as the results come', async () => {
   assert.equal(seen, ['number 2', 'number 0', 'number 1'])
 })
 
-test('has no options', async () => {
+test('InlineExecutor refuses options', async () => {
   const error = await thrownBy(() => new InlineExecutor({ initializer: () => {} } as never))
   assert.instance(error, TypeError)
   assert.match(error.message, 'initializer')
 })
 
-test('maps lazily', async () => {
+test('map of an InlineExecutor reads lazily', async () => {
   await using executor = new InlineExecutor()
   let read = 0
   let closed = false

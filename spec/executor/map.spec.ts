@@ -44,7 +44,7 @@ async function take<T>(results: AsyncIterable<T>, count: number): Promise<T[]> {
   return taken
 }
 
-test('gives an array when it is awaited, and a stream when it is iterated', async () => {
+test('map gives an array when awaited, and a stream when iterated', async () => {
   assert.equal(await executor.map(double, [1, 2, 3]), [2, 4, 6])
   assert.equal(await take(executor.map(double, [1, 2, 3]), Infinity), [2, 4, 6])
   const mapped = executor.map(double, [1, 2, 3])
@@ -58,7 +58,7 @@ test('gives an array when it is awaited, and a stream when it is iterated', asyn
   assert.equal(await executor.map(double, []), [])
 })
 
-test('keeps the order of the input, whichever is done first', async () => {
+test('map keeps the order of the input, whichever result comes first', async () => {
   const [gate, other] = [new Gate(), new Gate()]
   const first = executor.map((words: Int32Array, i: number, n: number) => {
     Atomics.add(words, 0, 1)
@@ -71,7 +71,7 @@ test('keeps the order of the input, whichever is done first', async () => {
   assert.is(other.count, 0)
 })
 
-test('unordered gives what is done first, first', async () => {
+test('map with ordered: false gives results as they come', async () => {
   const gate = new Gate()
   const target = (words: Int32Array, n: number) => {
     if (n === 0) Atomics.wait(words, 1, 0)
@@ -86,12 +86,12 @@ test('unordered gives what is done first, first', async () => {
   assert.equal(seen, [1, 2, 3, 0])
 })
 
-test('reads several iterables in step, of any kind, until the shortest ends', async () => {
+test('map reads several iterables of any kind in step, until the shortest ends', async () => {
   const add = (a: number, b: number, c: number) => a + b + c
   const numbers = new Numbers()
   assert.equal(await executor.map(add, [1, 2], new Set([10, 20, 30]), numbers.endless()), [11, 23])
   assert.is(numbers.closed, true)
-  // The third is not asked for what the first has nothing to go with.
+  // The inputs after the first that has ended are not stepped.
   assert.is(numbers.read, 2)
   const asynchronous = new Numbers()
   assert.equal(await executor.map(add, asynchronous.endlessly(), slowly([10, 20]), [100, 200, 300]), [110, 221])
@@ -99,7 +99,7 @@ test('reads several iterables in step, of any kind, until the shortest ends', as
   assert.equal(await executor.map((s: string, n: number) => s.repeat(n), 'abc', [1, 2, 3]), ['a', 'bb', 'ccc'])
 })
 
-test('takes a last argument that cannot be iterated over as options', async () => {
+test('map takes a last argument that is not iterable as its options', async () => {
   assert.equal(await executor.map(double, [1, 2], { chunksize: 2 }), [2, 4])
   assert.equal(await executor.map((a: number, b: number) => a + b, [1, 2], [3, 4], { chunksize: 2 }), [4, 6])
   assert.equal(await executor.map(double, [1, 2], undefined), [2, 4])
@@ -108,7 +108,7 @@ test('takes a last argument that cannot be iterated over as options', async () =
     assert.instance(await thrownBy(() => executor.map(double, ...(bad as [number[]]))), TypeError, JSON.stringify(bad))
 })
 
-test('refuses options that are none, at the call', async () => {
+test('map refuses bad and unknown options at the call', async () => {
   for (const name of ['chunksize', 'buffersize']) {
     for (const bad of [0, -1, 1.5, NaN, Infinity])
       assert.instance(await thrownBy(() => executor.map(double, [1], { [name]: bad })), RangeError)
@@ -126,7 +126,7 @@ test('refuses options that are none, at the call', async () => {
   assert.match(unknown.message, "'chunkSize'")
 })
 
-test('begins at the call, and reads no further ahead of the consumer than buffersize', async () => {
+test('map begins at the call, and reads at most buffersize items ahead of the consumer', async () => {
   for (const make of ['endless', 'endlessly'] as const) {
     for (const [chunksize, atOnce] of [
       [1, 5],
@@ -147,7 +147,7 @@ test('begins at the call, and reads no further ahead of the consumer than buffer
   }
 })
 
-test('reads only as much as keeps the workers busy, when it is not told', async () => {
+test('map without buffersize reads only as much as keeps the workers busy', async () => {
   const numbers = new Numbers()
   const results = executor.map(double, numbers.endless())
   assert.ok(numbers.read >= 2 && numbers.read <= 8, `${numbers.read} were read at the call`)
@@ -158,7 +158,7 @@ test('reads only as much as keeps the workers busy, when it is not told', async 
   assert.is(numbers.closed, true)
 })
 
-test('sends chunks of the size asked for, to the end', async () => {
+test('map sends chunks of chunksize to the end', async () => {
   const own = new ProcessPoolExecutor({ maxWorkers: 2 })
   const input = Array.from({ length: 1005 }, (_, n) => n)
   assert.equal(await own.map(double, input, { chunksize: 100 }), input.map(double))
@@ -168,7 +168,7 @@ test('sends chunks of the size asked for, to the end', async () => {
   await own.shutdown()
 })
 
-test('loses nothing of a last chunk that came late', async () => {
+test('map loses nothing of a last chunk that comes late', async () => {
   async function* input() {
     yield* [1, 2]
     await new Promise((resolve) => setTimeout(resolve, 20))
@@ -178,7 +178,7 @@ test('loses nothing of a last chunk that came late', async () => {
   assert.equal(await executor.map(double, input(), { chunksize: 2 }), [2, 4, 6])
 })
 
-test('ends with an error in its place, and cancels what has not begun', async () => {
+test('map ends with an error in its place, and cancels what has not begun', async () => {
   const runs = new Int32Array(new SharedArrayBuffer(4 * 100))
   const failAt3 = (runs: Int32Array, n: number) => {
     Atomics.add(runs, n, 1)
@@ -201,7 +201,7 @@ test('ends with an error in its place, and cancels what has not begun', async ()
   assert.is(numbers.closed, true)
   await single.shutdown()
   const begun = [...runs].reduce((sum, n) => sum + n)
-  // The next may have been sent when the error came.
+  // The next chunk may have been sent when the error came.
   assert.ok(begun === 4 || begun === 5, `${begun} were run`)
   assert.is(
     await results[Symbol.asyncIterator]()
@@ -211,14 +211,14 @@ test('ends with an error in its place, and cancels what has not begun', async ()
   )
 })
 
-test('fails with a thrown undefined, too', async () => {
+test('map fails with a thrown undefined', async () => {
   const future = executor.map(() => {
     throw undefined
   }, [1])
   assert.is(await thrownBy(() => future), undefined)
 })
 
-test('fails alone what cannot be cloned, in its place', async () => {
+test('map fails an item or a result that cannot be cloned, alone and in its place', async () => {
   const target = (n: number) => (n === 2 ? { fn: () => {} } : { n })
   for (const chunksize of [1, 4]) {
     const seen: unknown[] = []
@@ -235,7 +235,7 @@ test('fails alone what cannot be cloned, in its place', async () => {
   assert.instance(argument, DataCloneError)
 })
 
-test('settled gives every outcome, in order, and does not end at an error', async () => {
+test('map with settled: true gives every result or error in order, and goes on after errors', async () => {
   const odd = (n: number) => {
     if (n % 2) throw new RangeError(`${n} is odd`)
     return n
@@ -253,7 +253,7 @@ test('settled gives every outcome, in order, and does not end at an error', asyn
   }
 })
 
-test('left early closes its input and cancels what has not begun', async () => {
+test('leaving the loop of a map early closes its input and cancels what has not begun', async () => {
   const single = new ProcessPoolExecutor({ maxWorkers: 1 })
   for (const make of ['endless', 'endlessly'] as const) {
     const numbers = new Numbers()
@@ -275,21 +275,21 @@ test('left early closes its input and cancels what has not begun', async () => {
     assert.is(await single.submit(() => 'next'), 'next')
     assert.is(numbers.read, read)
     assert.equal([single.stats().queued, single.stats().running], [0, 0])
-    // Four may have begun: the fourth waits for the gate.
+    // Four may have begun: the fourth waits at the gate.
     assert.ok(gate.count <= 4, `${gate.count} were run`)
-    // One that was read when the loop was left may not have been submitted.
+    // An item that was read when the loop was left may not have been submitted.
     if (make === 'endless') assert.is(single.stats().cancelled - cancelled, read - gate.count)
   }
   await single.shutdown()
 })
 
-test('left before it began closes its input, too', async () => {
+test('leaving a map before its first result closes its input', async () => {
   const numbers = new Numbers()
   await executor.map(double, numbers.endless())[Symbol.asyncIterator]().return!()
   assert.is(numbers.closed, true)
 })
 
-test('gives what the input throws in its place', async () => {
+test('map gives what its input throws in its place', async () => {
   function* input() {
     yield 1
     yield 2
@@ -311,7 +311,7 @@ test('gives what the input throws in its place', async () => {
   }
 })
 
-test('times out, counted from the call, closes the input and cancels', async () => {
+test('map times out, closes its input and cancels what has not begun', async () => {
   const gate = new Gate()
   const numbers = new Numbers()
   const target = (words: Int32Array, n: number) => {
@@ -333,14 +333,14 @@ test('times out, counted from the call, closes the input and cancels', async () 
   assert.equal(await executor.map(double, [1], { timeout: 60_000 }), [2])
 })
 
-test('counts its time from the call, not from each step', async () => {
+test('the timeout of map counts from the call, and not from each step', async () => {
   const gate = new Gate()
   const sleep = (ms: number) => new Promise<string>((resolve) => setTimeout(() => resolve(`after ${ms} ms`), ms))
   const results = executor.map(passGate<number>, [gate.words], [1], { timeout: 100 })[Symbol.asyncIterator]()
   await gate.begun()
   await sleep(101)
   const step = thrownBy(() => results.next()).then(String)
-  // A step with time of its own would end behind this sleep.
+  // A step with a time limit of its own would end after this sleep.
   const first = await Promise.race([step, sleep(90)])
   const all = await thrownBy(() => executor.map(passGate<number>, [gate.words], [1], { timeout: 20 }))
   gate.open()
@@ -348,7 +348,7 @@ test('counts its time from the call, not from each step', async () => {
   assert.instance(all, TimeoutError)
 })
 
-test("shows the worker's stack of an error, and then that of who called map", async () => {
+test("an error of map shows the worker's stack, and then the stack of map's caller", async () => {
   const failInWorker = () => {
     throw new RangeError('no')
   }
@@ -358,7 +358,7 @@ test("shows the worker's stack of an error, and then that of who called map", as
   assert.ok(worker > 0 && caller > worker, stack)
 })
 
-test('ends with the reason of its signal, closes the input and cancels', async () => {
+test("map ends with its signal's reason, closes its input and cancels what has not begun", async () => {
   const controller = new AbortController()
   const gate = new Gate()
   const numbers = new Numbers()
@@ -380,7 +380,7 @@ test('ends with the reason of its signal, closes the input and cancels', async (
   assert.equal([aborted.read, aborted.closed], [0, false])
 })
 
-test('tells of its progress', async () => {
+test('map reports its progress', async () => {
   const told: MapProgress[] = []
   const onProgress = (progress: MapProgress) => void told.push(progress)
   await executor.map(double, [1, 2, 3, 4, 5], { chunksize: 2, onProgress })
@@ -401,13 +401,13 @@ test('tells of its progress', async () => {
   await executor.map(double, slowly([1, 2]), { onProgress })
   assert.equal(told.at(-1), { done: 2, total: undefined, failed: 0 })
   told.length = 0
-  // What comes behind an error in the same chunk does not count, whichever error it is.
+  // Items after an error in the same chunk do not count.
   const mixed = (n: number) => (n === 1 ? () => {} : n)
   await thrownBy(() => executor.map(mixed, [0, 1, 2, 3], { chunksize: 4, onProgress }))
   assert.equal(told, [{ done: 2, total: 4, failed: 1 }])
 })
 
-test('prints what onProgress throws, and goes on', async () => {
+test('map prints what onProgress throws, and goes on', async () => {
   const { code, stdout, stderr } = await runProgram(`
     import { ProcessPoolExecutor } from 'manyhands'
     const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
@@ -419,7 +419,7 @@ test('prints what onProgress throws, and goes on', async () => {
   assert.is(stderr.match(/RangeError: of onProgress/g)?.length, 2)
 })
 
-test('reads from streams, and can be one', async () => {
+test('map reads from streams, and can be read as one', async () => {
   const input = Readable.from(['a', 'b', 'c'])
   const upper = Readable.from(executor.map((s: string) => s.toUpperCase(), input))
   assert.equal(await upper.toArray(), ['A', 'B', 'C'])
@@ -431,7 +431,7 @@ test('reads from streams, and can be one', async () => {
   await until(() => endless.closed)
 })
 
-test('has read its input as far as the buffer goes when a shutdown follows', async () => {
+test('map has read as far as its buffer goes before a shutdown right after the call', async () => {
   const ending = new ProcessPoolExecutor({ maxWorkers: 1 })
   const results = ending.map(double, [1, 2, 3, 4, 5], { buffersize: 5 })
   const ended = ending.shutdown()
@@ -439,7 +439,7 @@ test('has read its input as far as the buffer goes when a shutdown follows', asy
   await ended
 })
 
-test('fails where it had not read when the executor was shut down', async () => {
+test('map fails with ShutdownError at the first item that it had not read before a shutdown', async () => {
   const ending = new ProcessPoolExecutor({ maxWorkers: 1 })
   const results = ending.map(double, [1, 2, 3], { buffersize: 2 })
   await ending.shutdown()
@@ -451,7 +451,7 @@ test('fails where it had not read when the executor was shut down', async () => 
   assert.equal(seen, [2, 4])
 })
 
-test('is cancelled with what else waits when the executor cancels', async () => {
+test('a shutdown with cancelFutures cancels what waits of a map', async () => {
   const ending = new ProcessPoolExecutor({ maxWorkers: 1 })
   const gate = new Gate()
   const results = ending.map(passGate<number>, [gate.words, gate.words], [1, 2])
@@ -464,7 +464,7 @@ test('is cancelled with what else waits when the executor cancels', async () => 
   await ended
 })
 
-test('ends', async () => {
+test('the executors of these specs shut down', async () => {
   await until(() => executor.stats().queued === 0)
   await executor.shutdown()
 })

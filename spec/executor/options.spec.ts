@@ -5,7 +5,7 @@ import { Gate, passGate, ThreadWatch } from './gate.js'
 const test = suite('options of a ProcessPoolExecutor')
 const threadOf = () => import('node:worker_threads').then(({ threadId }) => threadId)
 
-test('maxWorkers are all used when there is work, and no more', async () => {
+test('an executor uses maxWorkers workers when there is work, and no more', async () => {
   const threads = new ThreadWatch()
   const executor = new ProcessPoolExecutor({ maxWorkers: 5 })
   assert.is(threads.started, 0)
@@ -22,20 +22,20 @@ test('maxWorkers are all used when there is work, and no more', async () => {
   threads.stop()
 })
 
-test('workers are those of a piscina pool', async () => {
+test('the workers of an executor are those of a piscina pool', async () => {
   const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
   const isPiscinas = () => import('piscina').then(({ isWorkerThread }) => isWorkerThread)
   assert.equal([await isPiscinas(), await executor.submit(isPiscinas)], [false, true])
   await executor.shutdown()
 })
 
-test('maxWorkers is as many as can run at a time, when it is not given', async () => {
+test('maxWorkers is the available parallelism by default', async () => {
   const executor = new ProcessPoolExecutor()
   assert.is(executor.stats().maxWorkers, cpuCount())
   await executor.shutdown()
 })
 
-test('start threads as they are needed only', async () => {
+test('an executor starts threads only when they are needed', async () => {
   const executor = new ProcessPoolExecutor({ maxWorkers: 4 })
   assert.is(executor.stats().workers, 0)
   for (let i = 0; i < 5; i++) await executor.submit(() => 1)
@@ -44,7 +44,7 @@ test('start threads as they are needed only', async () => {
   assert.is(executor.stats().workers, 0)
 })
 
-test('are refused where they are none', async () => {
+test('ProcessPoolExecutor refuses bad and unknown options', async () => {
   for (const name of ['maxWorkers', 'maxTasksPerChild']) {
     for (const bad of [0, -1, 1.5, NaN, -Infinity]) {
       const error = await thrownBy(() => new ProcessPoolExecutor({ [name]: bad }))
@@ -104,14 +104,14 @@ test('initializer runs once in each worker, before its first task, with initargs
   gate.open()
   assert.equal(new Set(await Promise.all(futures)), new Set(['set']))
   assert.is(runs[0], 2)
-  // A replacement is initialized, too.
+  // A replacement is initialized as well.
   await thrownBy(() => executor.submit(() => process.exit(1)))
   await executor.map(target, [gate.words, gate.words])
   await until(() => runs[0] === 3)
   await executor.shutdown()
 })
 
-test('maxTasksPerChild retires workers, and loses nothing by it', async () => {
+test('maxTasksPerChild retires workers, and loses no task', async () => {
   const executor = new ProcessPoolExecutor({ maxWorkers: 1, maxTasksPerChild: 2 })
   const threads: number[] = []
   for (let i = 0; i < 5; i++) threads.push(await executor.submit(threadOf))
@@ -141,7 +141,7 @@ test('maxTasksPerChild retires workers, and loses nothing by it', async () => {
   await many.shutdown()
 })
 
-test('maxTasksPerChild loses no result when the thread is gone before this one looks', async () => {
+test('maxTasksPerChild loses no result when the thread has ended before the main thread looks', async () => {
   const gone = new Int32Array(new SharedArrayBuffer(4))
   const last = (gone: Int32Array, value: unknown) => {
     process.on('exit', () => {
@@ -154,7 +154,7 @@ test('maxTasksPerChild loses no result when the thread is gone before this one l
     const executor = new ProcessPoolExecutor({ maxWorkers: 1, maxTasksPerChild: 1 })
     gone[0] = 0
     const future = executor.submit(last, gone, value)
-    // Blocks this thread until the worker's has been gone for a while.
+    // Blocks this thread until some time after the worker's has ended.
     Atomics.wait(gone, 0, 0, 10_000)
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 30)
     assert.equal(await future, value)
@@ -162,7 +162,7 @@ test('maxTasksPerChild loses no result when the thread is gone before this one l
   }
 })
 
-test('maxTasksPerChild hands what is moved to a worker to no worker that retires', async () => {
+test('maxTasksPerChild moves nothing to a worker that retires', async () => {
   const executor = new ProcessPoolExecutor({ maxWorkers: 1, maxTasksPerChild: 1 })
   const futures = Array.from({ length: 10 }, (_, i) => {
     const bytes = new Uint8Array([i])
@@ -185,7 +185,7 @@ test('idleTimeout ends idle workers, except one', async () => {
   await executor.shutdown()
 })
 
-test('idleTimeout may be longer than timers take', async () => {
+test('idleTimeout may be longer than the longest timer', async () => {
   const executor = new ProcessPoolExecutor({ maxWorkers: 2, idleTimeout: 2 ** 40 })
   const gate = new Gate()
   const futures = [1, 2].map((n) => executor.submit(passGate<number>, gate.words, n))
@@ -197,7 +197,7 @@ test('idleTimeout may be longer than timers take', async () => {
   await executor.shutdown()
 })
 
-test('env is the environment of the workers; a copy of that of the program, when it is not given', async () => {
+test("env is the environment of the workers, by default a copy of the program's", async () => {
   process.env.SPEC_OPTIONS = 'inherited'
   const variables = () => {
     const { SPEC_OPTIONS, ONLY } = process.env
@@ -213,7 +213,7 @@ test('env is the environment of the workers; a copy of that of the program, when
   await Promise.all([inheriting.shutdown(), given.shutdown()])
 })
 
-test('resourceLimits are those of each worker', async () => {
+test('resourceLimits apply to each worker', async () => {
   const executor = new ProcessPoolExecutor({ maxWorkers: 1, resourceLimits: { maxOldGenerationSizeMb: 33 } })
   const limits = await executor.submit(() => import('node:worker_threads').then(({ resourceLimits }) => resourceLimits))
   assert.is(limits.maxOldGenerationSizeMb, 33)

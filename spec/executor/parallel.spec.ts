@@ -40,7 +40,7 @@ function indices(start: number, end: number): number[] {
   return Array.from({ length: end - start }, (_, index) => start + index)
 }
 
-/** A body: come to the gate with each block, and block there until it opens. */
+/** A body: block at the gate with each block, until it opens. */
 function passGateOnce(start: number, _end: number, words: Int32Array): void {
   Atomics.add(words, 0, 1)
   Atomics.wait(words, 1, 0)
@@ -53,7 +53,7 @@ const startOf = (range: Range) => (typeof range === 'number' ? 0 : range.start)
 
 for (const [name, executor] of executors)
   for (const schedule of SCHEDULES)
-    test(`cover every index exactly once: ${schedule}, ${name}`, async () => {
+    test(`a range covers every index exactly once: ${schedule}, ${name}`, async () => {
       const ranges: Range[] = [1, 2, 3, 7, 64, 1000, { start: -5, end: 6 }, { start: 99, end: 1123 }]
       for (const range of ranges)
         for (const grain of [undefined, 1, 3, 10, 1000, 5000]) {
@@ -65,13 +65,13 @@ for (const [name, executor] of executors)
             JSON.stringify({ range, schedule, grain }),
           )
           if (grain === undefined) continue
-          // No block but the last is smaller than the grain, or the range is.
+          // No block but the last is smaller than the grain, unless the range is.
           assert.ok(calls.value <= Math.max(1, Math.ceil(lengthOf(range) / grain)), `${calls.value} blocks`)
           if (schedule === 'dynamic') assert.is(calls.value, Math.ceil(lengthOf(range) / grain))
         }
     })
 
-test('give each worker one block by static, as equal as can be, and large ones first by guided', async () => {
+test('static gives each worker one block of equal size; guided begins with large blocks', async () => {
   const sizes = (schedule: Schedule, grain?: number) =>
     wide.parallelReduce(1003, (start: number, end: number) => [end - start], concat, { schedule, grain })
   assert.equal(await sizes('static'), [201, 201, 201, 200, 200])
@@ -86,7 +86,7 @@ test('give each worker one block by static, as equal as can be, and large ones f
   assert.ok(guided.slice(0, -1).every((size) => size >= 20))
 })
 
-test('cover ranges at the ends of the safe integers', async () => {
+test('ranges reach to the ends of the safe integers', async () => {
   const last = Number.MAX_SAFE_INTEGER
   const bounds = (range: Range, schedule: Schedule, grain?: number) =>
     pool.parallelReduce(range, (start: number, end: number) => [[start, end]], concat, { schedule, grain })
@@ -99,7 +99,7 @@ test('cover ranges at the ends of the safe integers', async () => {
   }
 })
 
-test('reduce in the order of the range, whoever computed what', async () => {
+test('parallelReduce combines in the order of the range, whichever worker computed a block', async () => {
   for (const [, executor] of executors)
     for (const schedule of SCHEDULES)
       for (const grain of [1, 7, 100]) {
@@ -108,7 +108,7 @@ test('reduce in the order of the range, whoever computed what', async () => {
       }
 })
 
-test('combine from left to right, beginning with the initial value, and give it for an empty range', async () => {
+test('parallelReduce combines from left to right, from the initial value on, which is the result of an empty range', async () => {
   const show = (a: string, b: string) => `(${a} ${b})`
   const body = (start: number, end: number) => `${start}-${end}`
   for (const [, executor] of executors) {
@@ -123,7 +123,7 @@ test('combine from left to right, beginning with the initial value, and give it 
   }
 })
 
-test('give the same sum of floats each time', async () => {
+test('parallelReduce gives the same sum of floats each time', async () => {
   const sum = (start: number, end: number) => {
     let total = 0
     for (let index = start; index < end; index++) total += 1 / (index + 1)
@@ -136,7 +136,7 @@ test('give the same sum of floats each time', async () => {
   }
 })
 
-test('await bodies that are async', async () => {
+test('parallelFor and parallelReduce await async bodies', async () => {
   for (const [, executor] of executors) {
     const done = new Value('i', 0)
     await executor.parallelFor(
@@ -153,7 +153,7 @@ test('await bodies that are async', async () => {
   }
 })
 
-test('call nothing for an empty range', async () => {
+test('an empty range calls no body', async () => {
   for (const [, executor] of executors)
     for (const [range, schedule] of [0, { start: 7, end: 7 }].flatMap((range) =>
       SCHEDULES.map((how) => [range, how] as const),
@@ -167,7 +167,7 @@ test('call nothing for an empty range', async () => {
     }
 })
 
-test('refuse what cannot be, before anything starts', async () => {
+test('parallelFor and parallelReduce refuse bad ranges and options before anything starts', async () => {
   const fresh = new ProcessPoolExecutor({ maxWorkers: 2 })
   const nothing = () => {}
   const bad: [new () => Error, RegExp, (executor: Executor) => Promise<unknown>][] = [
@@ -224,7 +224,7 @@ test('refuse what cannot be, before anything starts', async () => {
   assert.instance(await thrownBy(() => fresh.parallelFor(5, nothing)), ShutdownError)
 })
 
-test('reject with the first error, and nobody begins another block', async () => {
+test('a range rejects with the first error, and begins no other block', async () => {
   for (const [, executor] of executors)
     for (const body of [
       (start: number, _end: number, calls: Value<'i'>) => {
@@ -242,7 +242,7 @@ test('reject with the first error, and nobody begins another block', async () =>
       assert.instance(thrown, RangeError)
       assert.is(thrown.message, 'the third')
       assert.match(thrown.stack, 'parallel.spec')
-      // The executor is whole, and its workers are free: none of them computes the rest.
+      // The executor works, and its workers are free: none of them computes the rest.
       assert.is(
         await executor.parallelReduce(
           5,
@@ -255,7 +255,7 @@ test('reject with the first error, and nobody begins another block', async () =>
     }
 })
 
-test('reject when an error comes while another worker computes a block, which ends by itself', async () => {
+test('a range rejects while another worker still computes a block, which ends by itself', async () => {
   const gate = new Gate()
   const body = (start: number, end: number, words: Int32Array) => {
     Atomics.add(words, 0, 1)
@@ -272,7 +272,7 @@ test('reject when an error comes while another worker computes a block, which en
   assert.is(gate.count, 2)
 })
 
-test('reject with the reason of an abort, and nobody begins another block', async () => {
+test("a range rejects with its signal's reason, and begins no other block", async () => {
   const gate = new Gate()
   const controller = new AbortController()
   const { signal } = controller
@@ -289,7 +289,7 @@ test('reject with the reason of an abort, and nobody begins another block', asyn
   assert.is(gate.count, 2)
 })
 
-test('hear an abort in the calling thread between async blocks', async () => {
+test('a range in the calling thread sees an abort between async blocks', async () => {
   const own = new InlineExecutor()
   const controller = new AbortController()
   let calls = 0
@@ -298,14 +298,14 @@ test('hear an abort in the calling thread between async blocks', async () => {
     await sleep(1)
     if (calls === 3) controller.abort(new Error('enough'))
   }
-  // A task of its own thread may close over what it likes.
+  // A task in the calling thread may use outer variables.
   const thrown = await thrownBy(() => own.parallelFor(100, body, { grain: 1, signal: controller.signal }))
   assert.is(thrown.message, 'enough')
   await own.shutdown()
   assert.is(calls, 3)
 })
 
-test('reject with WorkerDiedError when a worker dies, and the others stop', async () => {
+test('a range rejects with WorkerDiedError when a worker dies, and the others stop', async () => {
   const gate = new Gate()
   const body = (start: number, _end: number, words: Int32Array) => {
     Atomics.add(words, 0, 1)
@@ -321,7 +321,7 @@ test('reject with WorkerDiedError when a worker dies, and the others stop', asyn
   assert.equal(await pool.parallelReduce(4, indices, concat), [0, 1, 2, 3])
 })
 
-test('stop workers by the options of with', async () => {
+test('timeout and signal of with stop the workers of a range', async () => {
   const endless = () => {
     for (;;);
   }
@@ -334,7 +334,7 @@ test('stop workers by the options of with', async () => {
   assert.equal(await pool.parallelReduce(4, indices, concat), [0, 1, 2, 3])
 })
 
-test('are not tried again by the retries of with', async () => {
+test('retries of with do not apply to ranges', async () => {
   for (const [, executor] of executors) {
     const calls = new Value('i', 0)
     const fails = (_start: number, _end: number, count: Value<'i'>) => {
@@ -347,7 +347,7 @@ test('are not tried again by the retries of with', async () => {
   }
 })
 
-test('go by the priority of with', async () => {
+test('priority of with applies to ranges', async () => {
   const single = new ProcessPoolExecutor({ maxWorkers: 1 })
   const gate = new Gate()
   const busy = single.submit(passGate<null>, gate.words, null)
@@ -367,7 +367,7 @@ test('go by the priority of with', async () => {
   await single.shutdown()
 })
 
-test('use the workers that are free, and do not wait for the others', async () => {
+test('a range uses the workers that are free, and does not wait for the others', async () => {
   const gate = new Gate()
   const busy = pool.submit(passGate<string>, gate.words, 'through')
   await gate.begun()
@@ -380,7 +380,7 @@ test('use the workers that are free, and do not wait for the others', async () =
   await busy
 })
 
-test('wait for a worker when all are busy, several ranges at a time', async () => {
+test('several ranges wait for a worker while all are busy', async () => {
   const gate = new Gate()
   const busy = [1, 2].map(() => pool.submit(passGate<string>, gate.words, 'through'))
   await gate.begun(2)
@@ -393,9 +393,9 @@ test('wait for a worker when all are busy, several ranges at a time', async () =
   await Promise.all(busy)
 })
 
-test('send one message to each worker, and not more than there are blocks', async () => {
+test('a range sends one message to each worker, and no more than it has blocks', async () => {
   const executor = new ProcessPoolExecutor({ maxWorkers: 3 })
-  // A worker that found no block left may tell so later.
+  // A worker that found no block left may report later.
   const settled = async () => {
     await until(() => executor.stats().running + executor.stats().queued === 0)
     return executor.stats().completed + executor.stats().cancelled
@@ -408,7 +408,7 @@ test('send one message to each worker, and not more than there are blocks', asyn
   await executor.shutdown()
 })
 
-test('say which argument, or part of a result, cannot be sent', async () => {
+test('DataCloneError of a range names the argument or part that cannot be sent', async () => {
   const args: [object] = [{ onDone: () => {} }]
   const unsent = await thrownBy(() => pool.parallelFor(10, (_a: number, _b: number, _c: object) => {}, { args }))
   assert.instance(unsent, DataCloneError)
@@ -427,7 +427,7 @@ test('say which argument, or part of a result, cannot be sent', async () => {
   assert.match(advice.message, 'task(import.meta.url')
 })
 
-test('pass on what combine throws', async () => {
+test('parallelReduce rejects with what combine throws', async () => {
   for (const [, executor] of executors) {
     const combine = () => {
       throw new EvalError('combined')
@@ -436,7 +436,7 @@ test('pass on what combine throws', async () => {
   }
 })
 
-test('end with the executor: shutdown waits, cancelFutures and terminateWorkers do not leave it pending', async () => {
+test('shutdown waits for a range; cancelFutures and terminateWorkers settle it', async () => {
   const one = new ProcessPoolExecutor({ maxWorkers: 2 })
   const visits = new SharedArray('i', 500)
   const computed = one.parallelFor(500, visit, { args: [0, visits, new Value('i', 0)] })
@@ -469,7 +469,7 @@ test('end with the executor: shutdown waits, cancelFutures and terminateWorkers 
   await broken.shutdown()
 })
 
-test('leave no listener at the signal', async () => {
+test('a range leaves no listener on its signal', async () => {
   const controller = new AbortController()
   let listeners = 0
   const { addEventListener, removeEventListener } = controller.signal
@@ -489,7 +489,7 @@ test('leave no listener at the signal', async () => {
   assert.is(listeners, 0)
 })
 
-test('are over', async () => {
+test('the executors of these specs shut down', async () => {
   await Promise.all(executors.map(([, executor]) => executor.shutdown()))
 })
 

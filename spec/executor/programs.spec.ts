@@ -2,7 +2,7 @@ import { assert, runProgram, suite } from '../harness.js'
 
 const test = suite('a program with executors')
 
-test('that forgets to shut down ends by itself when its work is done', async () => {
+test('a program that forgets to shut down ends when its work is done', async () => {
   const { code, stdout, stderr } = await runProgram(`
     import { ProcessPoolExecutor } from 'manyhands'
     const executor = new ProcessPoolExecutor({ maxWorkers: 2 })
@@ -13,7 +13,7 @@ test('that forgets to shut down ends by itself when its work is done', async () 
   assert.equal({ code, stdout, stderr }, { code: 0, stdout: '42\n[ 2, 4, 6 ]\n', stderr: '' })
 })
 
-test('waits for all that it has submitted, though its main part has ended', async () => {
+test('a program waits for all work that it submitted, after its main part has ended', async () => {
   const { code, stdout, stderr } = await runProgram(`
     import { ProcessPoolExecutor } from 'manyhands'
     const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
@@ -31,7 +31,7 @@ test('waits for all that it has submitted, though its main part has ended', asyn
   )
 })
 
-test('waits for work that replaces a dead worker, and for what is cancelled by force', async () => {
+test('a program waits for work that follows a dead worker, and for a forced cancel', async () => {
   const { code, stdout, stderr } = await runProgram(`
     import { ProcessPoolExecutor } from 'manyhands'
     const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
@@ -48,7 +48,7 @@ test('waits for work that replaces a dead worker, and for what is cancelled by f
   assert.equal({ code, stdout, stderr }, { code: 0, stdout: 'exit 3\nalive\nstopped true\n', stderr: '' })
 })
 
-test('may end in the middle of its work by process.exit', async () => {
+test('process.exit ends a program amid its work', async () => {
   const { code, stdout } = await runProgram(`
     import { ProcessPoolExecutor } from 'manyhands'
     const executor = new ProcessPoolExecutor({ maxWorkers: 2 })
@@ -59,7 +59,7 @@ test('may end in the middle of its work by process.exit', async () => {
   assert.equal([code, stdout], [7, ''])
 })
 
-test('shows the output of its workers whole and in order, whatever becomes of them', async () => {
+test('a program shows the output of its workers whole and in order, however they end', async () => {
   const { code, stdout, stderr } = await runProgram(`
     import { ProcessPoolExecutor } from 'manyhands'
     const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
@@ -87,7 +87,7 @@ test('shows the output of its workers whole and in order, whatever becomes of th
   assert.equal(stderr, 'return to stderr\nthrow to stderr\nexit to stderr\nspin to stderr\n')
 })
 
-test('may start 20 executors, and nothing is left of them', async () => {
+test('a program can start 20 executors, and nothing is left of them', async () => {
   const { code, stdout, stderr } = await runProgram(`
     import { ProcessPoolExecutor } from 'manyhands'
     let threads = 0
@@ -105,7 +105,7 @@ test('may start 20 executors, and nothing is left of them', async () => {
       await executor.map((n) => n, [1, 2, 3], { signal, timeout: 60_000 })
       await executor.shutdown()
     }
-    // What closes has closed by then.
+    // Handles that were closing have closed by then.
     const nextTurns = () => new Promise((resolve) => setTimeout(resolve, 20))
     await use()
     await nextTurns()
@@ -117,14 +117,14 @@ test('may start 20 executors, and nothing is left of them', async () => {
   assert.equal({ code, stdout, stderr }, { code: 0, stdout: '0 0 0\n', stderr: '' })
 })
 
-test('may make thousands of futures, and no memory is left behind', async () => {
+test('a program can make thousands of futures, and their memory is freed', async () => {
   const { code, stdout, stderr } = await runProgram(
     `
     import { ProcessPoolExecutor } from 'manyhands'
     const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
     const controller = new AbortController()
     const call = executor.with({ signal: controller.signal, timeout: 60_000 })
-    // The futures, and what they carry: a kilobyte of text each.
+    // Each future carries a kilobyte of text.
     const round = async () => {
       const refs = []
       for (let i = 0; i < 1500; i++) {
@@ -152,12 +152,12 @@ test('may make thousands of futures, and no memory is left behind', async () => 
   )
   assert.equal([code, stderr], [0, ''])
   const [alive, megabytes] = stdout.trim().split('\n').map(Number)
-  // The last ones may still be on the stack, or in a register.
+  // The last futures may still be on the stack, or in a register.
   assert.ok(alive! <= 10, `${alive} futures are alive`)
   assert.ok(megabytes! <= 2, `${megabytes} MiB are left`)
 })
 
-test('that breaks its executor is told so once, by the futures', async () => {
+test('a broken executor is reported once, by the futures', async () => {
   const { code, stdout, stderr } = await runProgram(`
     import { ProcessPoolExecutor } from 'manyhands'
     const executor = new ProcessPoolExecutor({ maxWorkers: 2, resourceLimits: { maxOldGenerationSizeMb: 1 } })

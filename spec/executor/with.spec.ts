@@ -3,7 +3,7 @@ import { assert, suite, thrownBy } from '../harness.js'
 
 const test = suite('options that add up')
 
-test('with after with: the shorter limit counts, each signal aborts, what is to be moved stays', async () => {
+test('with after with: the shorter time limit counts, each signal aborts, transfer stays', async () => {
   await using executor = new ProcessPoolExecutor({ maxWorkers: 1 })
   const buffer = new ArrayBuffer(8)
   await executor
@@ -18,7 +18,7 @@ test('with after with: the shorter limit counts, each signal aborts, what is to 
   assert.is((await thrownBy(() => limited.submit(() => new Promise<void>(() => {})))).code, 'ERR_MANYHANDS_TIMEOUT')
 })
 
-test('map moves what its items have, each with its chunk', async () => {
+test('map moves each object of transfer with the chunk that has it', async () => {
   await using executor = new ProcessPoolExecutor({ maxWorkers: 1 })
   const buffers = [1, 2, 3].map((size) => new ArrayBuffer(size))
   const views = buffers.map((buffer) => ({ view: new Uint8Array(buffer) }))
@@ -30,10 +30,10 @@ test('map moves what its items have, each with its chunk', async () => {
   )
 })
 
-test('a time limit is one of each item of a map, or of each chunk that was asked for', async () => {
+test('timeout of with limits each item of a map or, with chunksize, each chunk', async () => {
   for (const executor of [new ProcessPoolExecutor({ maxWorkers: 1 }), new InlineExecutor()]) {
     const unless4 = (n: number) => (n === 4 ? new Promise<never>(() => {}) : n)
-    // It is known to be fast: without a limit, many of its calls would go together.
+    // It is measured as fast: without a time limit, many of its calls would go in one chunk.
     await executor.map(unless4, [0, 1, 2, 3])
     const limited = executor.with({ timeout: 1000 })
     const failed = async (chunksize?: number) => {
@@ -47,16 +47,16 @@ test('a time limit is one of each item of a map, or of each chunk that was asked
   }
 })
 
-test('waiting for a future again and again leaves nothing behind with it', async () => {
+test('waiting for a future again and again leaves nothing behind', async () => {
   const future = new Future<number>()
   const before = process.memoryUsage().heapUsed
   for (let n = 0; n < 3000; n++) await wait([future], { timeout: 0 })
   const perWait = (process.memoryUsage().heapUsed - before) / 3000
-  // A callback that stays costs some kilobytes a time.
+  // A callback that stayed would cost some kilobytes each time.
   assert.ok(perWait < 1500, `${perWait} bytes per wait`)
 })
 
-test('a frozen error arrives as it is', async () => {
+test('a frozen error arrives unchanged', async () => {
   await using executor = new ProcessPoolExecutor({ maxWorkers: 1 })
   const error = await thrownBy(() =>
     executor.submit(() => {
@@ -67,13 +67,13 @@ test('a frozen error arrives as it is', async () => {
   assert.match(error.message, /^fz/)
 })
 
-test('the executor in this thread awaits whatever has a then', async () => {
-  // oxlint-disable-next-line unicorn/no-thenable -- it is about such objects
+test('InlineExecutor awaits any value that has a then', async () => {
+  // oxlint-disable-next-line unicorn/no-thenable -- the test is about such objects
   const thenable = { then: (_: unknown, reject: (reason: unknown) => void) => reject(new RangeError('late')) }
   assert.instance(await new InlineExecutor().submit(() => thenable as never).exception(), RangeError)
 })
 
-test('refuses limits, environments and numbers of workers that cannot be', async () => {
+test('ProcessPoolExecutor refuses bad limits, environments and numbers of workers', async () => {
   for (const [options, kind] of [
     [{ resourceLimits: { maxOldGenerationSizeMb: -5 } }, TypeError],
     [{ resourceLimits: { maxOldGenerationSizeMb: NaN } }, TypeError],

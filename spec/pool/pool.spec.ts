@@ -24,7 +24,7 @@ const failAt3 = (n: number) => {
   return n
 }
 
-/** Uses a pool, and ends it as one should. */
+/** Use a pool, then close and join it. */
 async function withPool(processes: number, use: (pool: Pool) => Promise<void>): Promise<void> {
   const pool = new Pool(processes)
   try {
@@ -36,7 +36,7 @@ async function withPool(processes: number, use: (pool: Pool) => Promise<void>): 
   }
 }
 
-test('applies functions, with arguments and without', () =>
+test('Pool.apply calls functions, with arguments and without', () =>
   withPool(2, async (pool) => {
     assert.is(await pool.apply(add, [3, 4]), 7)
     assert.is(await pool.apply(() => 'none'), 'none')
@@ -44,7 +44,7 @@ test('applies functions, with arguments and without', () =>
     assert.instance(await thrownBy(() => pool.apply(failAt3, [3])), RangeError)
   }))
 
-test('maps in the order of the items, whatever the chunks', () =>
+test('Pool.map gives results in the order of the items, for any chunksize', () =>
   withPool(2, async (pool) => {
     for (const chunksize of [undefined, 1, 7, 100])
       assert.equal(await pool.map(square, numbers, { chunksize }), numbers.map(square))
@@ -59,7 +59,7 @@ test('maps in the order of the items, whatever the chunks', () =>
     assert.is(thrown.message, 'no 3')
   }))
 
-test('starmaps: each item is the arguments of a call', () =>
+test('Pool.starmap takes each item as the arguments of a call', () =>
   withPool(2, async (pool) => {
     const pairs = numbers.map((n): [number, number] => [n, 100])
     for (const chunksize of [undefined, 7])
@@ -85,7 +85,7 @@ test('starmaps: each item is the arguments of a call', () =>
     assert.match(thrown.message, 'not 5')
   }))
 
-test('imap gives the results one by one, in order', () =>
+test('Pool.imap gives the results one by one, in order', () =>
   withPool(2, async (pool) => {
     for (const chunksize of [undefined, 1, 7]) {
       const results: number[] = []
@@ -100,7 +100,7 @@ test('imap gives the results one by one, in order', () =>
     assert.equal(seen, [0, 1, 2])
   }))
 
-test('imapUnordered gives them as they come', () =>
+test('Pool.imapUnordered gives results as they come', () =>
   withPool(2, async (pool) => {
     const gate = new Gate()
     const pass = (words: Int32Array) => {
@@ -121,7 +121,7 @@ test('imapUnordered gives them as they come', () =>
     )
   }))
 
-test('imap reads no more of an endless input than it needs, and closes it when the loop is left', () =>
+test('Pool.imap reads no more of an endless input than it needs, and closes it when the loop is left', () =>
   withPool(2, async (pool) => {
     let read = 0
     let closed = false
@@ -137,7 +137,7 @@ test('imap reads no more of an endless input than it needs, and closes it when t
     assert.ok(read < 5000, `${read} were read`)
   }))
 
-test('applyAsync gives an AsyncResult, which is ready in time', () =>
+test('Pool.applyAsync gives an AsyncResult, which gets ready', () =>
   withPool(1, async (pool) => {
     const gate = new Gate()
     const result = pool.applyAsync(passGate<string>, [gate.words, 'through'])
@@ -184,7 +184,7 @@ test('an AsyncResult that failed throws from get only', () =>
     assert.is(mapped.successful(), false)
   }))
 
-test('calls back once, with the result or the error', () =>
+test('a Pool calls back once, with the result or the error', () =>
   withPool(2, async (pool) => {
     const calls: unknown[] = []
     const callbacks = {
@@ -203,7 +203,7 @@ test('calls back once, with the result or the error', () =>
     assert.equal(calls, [3, 'no 3', [1, 4], 'no 3', [3], [25]])
   }))
 
-test('prints what a callback throws, and goes on', async () => {
+test('a Pool prints what a callback throws, and goes on', async () => {
   const { stdout, stderr, code } = await runProgram(`
     import { Pool } from 'manyhands'
     const pool = new Pool(1)
@@ -223,7 +223,7 @@ test('prints what a callback throws, and goes on', async () => {
   assert.is(code, 0)
 })
 
-test('runs the initializer in each worker, and replaces workers after maxTasksPerChild', async () => {
+test('a Pool runs its initializer in each worker, and replaces workers after maxTasksPerChild', async () => {
   const initializer = (base: number) => {
     Object.assign(globalThis, { kept: { base } })
   }
@@ -238,7 +238,7 @@ test('runs the initializer in each worker, and replaces workers after maxTasksPe
   await pool.join()
 })
 
-test('uses as many processes as it was told', () =>
+test('a Pool uses the number of processes that it was given', () =>
   withPool(3, async (pool) => {
     const gate = new Gate()
     const all = [1, 2, 3].map((n) => pool.applyAsync(passGate<number>, [gate.words, n]))
@@ -247,7 +247,7 @@ test('uses as many processes as it was told', () =>
     assert.equal(await Promise.all(all.map((one) => one.get())), [1, 2, 3])
   }))
 
-test('uses as many processes as can run at a time, when it is not told', async () => {
+test('a Pool uses the available parallelism by default', async () => {
   const threads = new ThreadWatch()
   const pool = new Pool()
   const gate = new Gate()
@@ -261,7 +261,7 @@ test('uses as many processes as can run at a time, when it is not told', async (
   await pool.join()
 })
 
-test('fails as a broken executor does when its initializer fails, and can be ended', async () => {
+test('a Pool whose initializer fails is broken, and can be ended', async () => {
   const initializer = () => {
     throw new RangeError('cannot begin')
   }
@@ -282,7 +282,7 @@ test('fails as a broken executor does when its initializer fails, and can be end
   await pool.join()
 })
 
-test('refuses join before close, and work after it, with errors that have a code', async () => {
+test('a Pool refuses join before close, and work after it, by errors with a code', async () => {
   const pool = new Pool(1)
   const open = await thrownBy(() => pool.join())
   assert.instance(open, InvalidStateError)
@@ -314,7 +314,7 @@ test('refuses join before close, and work after it, with errors that have a code
   await refused()
 })
 
-test('close lets all that was given be done, long maps and iterators that nobody reads included', async () => {
+test('Pool.close leaves submitted work to be done, long maps and unread iterators included', async () => {
   const threads = new ThreadWatch()
   const calls = new Value('i', 0)
   const count = (n: number, total: Value<'i'>) => {
@@ -349,7 +349,7 @@ test('close lets all that was given be done, long maps and iterators that nobody
   assert.equal(seen, [0, 1, 2])
 })
 
-test('terminate ends what runs, cancels what waits, and leaves nothing pending', async () => {
+test('Pool.terminate ends what runs, cancels what waits, and leaves nothing pending', async () => {
   const threads = new ThreadWatch()
   const pool = new Pool(1)
   const gate = new Gate()
@@ -370,7 +370,7 @@ test('terminate ends what runs, cancels what waits, and leaves nothing pending',
     assert.instance(await thrownBy(one), CancelledError)
 })
 
-test('ends what runs when its block is left, as in Python', async () => {
+test('leaving the block of a Pool ends what runs, as in Python', async () => {
   const gate = new Gate()
   let running: AsyncResult<number>
   {
@@ -382,7 +382,7 @@ test('ends what runs when its block is left, as in Python', async () => {
   assert.instance(await thrownBy(() => running.get()), WorkerDiedError)
 })
 
-test('survives the death of a worker, which fails its task alone', () =>
+test('a Pool survives the death of a worker, which fails its task alone', () =>
   withPool(1, async (pool) => {
     const dying = pool.applyAsync(() => process.exit(5))
     const next = pool.applyAsync(add, [1, 2])
@@ -394,7 +394,7 @@ test('survives the death of a worker, which fails its task alone', () =>
     assert.instance(unsent, DataCloneError)
   }))
 
-test('refuses what cannot be, before anything starts', async () => {
+test('a Pool refuses bad arguments and unknown options before anything starts', async () => {
   for (const [errorClass, make] of [
     [RangeError, () => new Pool(0)],
     [RangeError, () => new Pool(1.5)],
@@ -407,6 +407,8 @@ test('refuses what cannot be, before anything starts', async () => {
     [DataCloneError, () => new Pool(1, { initializer: (fn: () => void) => fn(), initargs: [() => {}] })],
     [TypeError, () => new Pool(1, { initializer: 5 as never })],
     [RangeError, () => new Pool(1, { maxTasksPerChild: 0 })],
+    [TypeError, () => new Pool(1, { maxWorkers: 2 } as never)],
+    [TypeError, () => new AsyncResult()],
   ] as const)
     assert.instance(await thrownBy(make), errorClass, String(make))
   assert.match((await thrownBy(() => new Pool(0))).message, 'processes')
@@ -418,7 +420,7 @@ test('refuses what cannot be, before anything starts', async () => {
       [TypeError, () => pool.apply(add, null as never)],
       [TypeError, () => pool.applyAsync('add' as never)],
       [TypeError, () => pool.applyAsync(add, [1, 2], null as never)],
-      // As one would write it after Python: a callback, or a chunksize, by its position.
+      // As in Python: a callback or a chunksize by its position.
       [TypeError, () => pool.applyAsync(add, [1, 2], square as never)],
       [TypeError, () => pool.imap(square, [1], 5 as never)],
       [TypeError, () => pool.imapUnordered(square, [1], 5 as never)],
@@ -429,6 +431,9 @@ test('refuses what cannot be, before anything starts', async () => {
       [TypeError, () => pool.map(5 as never, [1])],
       [TypeError, () => pool.map(square, [1], null as never)],
       [RangeError, () => pool.map(square, [1], { chunksize: 0 })],
+      [TypeError, () => pool.map(square, [1], { ordered: false } as never)],
+      [TypeError, () => pool.imap(square, [1], { callback: square } as never)],
+      [TypeError, () => pool.applyAsync(add, [1, 2], { chunksize: 1 } as never)],
       [TypeError, () => pool.mapAsync(square, 5 as never)],
       [TypeError, () => pool.mapAsync(square, [1], { chunksize: '2' as never })],
       [TypeError, () => pool.mapAsync(square, [1], { errorCallback: 5 as never })],
@@ -452,7 +457,7 @@ test('refuses what cannot be, before anything starts', async () => {
   threads.stop()
 })
 
-test('a program that forgets to close its pool still exits when its work is done', async () => {
+test('a program that forgets to close its pool ends when its work is done', async () => {
   const { stdout, code } = await runProgram(`
     import { Pool } from 'manyhands'
     const pool = new Pool(2)
