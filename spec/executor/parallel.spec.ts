@@ -224,6 +224,16 @@ test('parallelFor and parallelReduce refuse bad ranges and options before anythi
   assert.instance(await thrownBy(() => fresh.parallelFor(5, nothing)), ShutdownError)
 })
 
+test('parallelFor and parallelReduce refuse an executor whose workers share no memory with the caller', async () => {
+  const remote = new InlineExecutor()
+  Object.defineProperty(remote, 'runRange', { value: undefined })
+  for (const call of [() => remote.parallelFor(5, () => {}), () => remote.parallelReduce(5, indices, concat)]) {
+    const error = await thrownBy(call)
+    assert.instance(error, TypeError)
+    assert.match(error.message, 'share memory')
+  }
+})
+
 test('a range rejects with the first error, and begins no other block', async () => {
   for (const [, executor] of executors)
     for (const body of [
