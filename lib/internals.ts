@@ -1,6 +1,7 @@
 // What specs may reach beyond the public face. Built beside it, so that both share their modules; not part of the package.
 export { decode, encode } from './transport/codec/codec.js'
-export { JoinableQueue, Queue } from './queue/queue.js'
+export { Queue } from './queue/queue.js'
+export { JoinableQueue } from './queue/queue-kinds.js'
 export { decodeFailure, encodeFailure } from './transport/error-codec.js'
 export { isDead, markDead } from './thread/liveness.js'
 export { makeShareable, pack, registerShareable, remember, unpack } from './transport/shareable.js'

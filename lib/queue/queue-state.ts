@@ -1,93 +1,83 @@
-// What the queues have in common, apart from their public faces: the ring, its event counts, and the waiters at them.
-//
-// word      field     meaning
-//   0-95, 97, 98, 224  the ring's
-//  96         MAXSIZE   as many messages there may be; 0: any number
-//  99         MAXBYTES  as long a message may be
-// 128-130     GETTERS   event count: notified when a message was put, or the queue shut down
-// 160-162     PUTTERS   event count: notified when a message was got, or the queue shut down
-// 192         FINISHED  tasks done, mod 2^32: only a JoinableQueue's
-// 193-195     JOINERS   event count: notified when the last task is done
+// What all queues share behind their public faces: the ring, the event counts of those who wait for it, and their waiters. The
+// words are in queue-layout.ts.
 import { InvalidStateError, QueueShutDown } from '../errors.js'
-import { load, peek, poke, store, waitOn } from '../memory/atomics.js'
+import { keepShape } from '../base/keep-shape.js'
+import { load, peek, poke, store, waitOn, type Words } from '../memory/atomics.js'
 import { registerThread } from '../thread/liveness.js'
 import { decode } from '../transport/codec/codec.js'
-import { EventCountWaiter, wakeOne, wakeAll } from '../sync/event-count.js'
-import { HEAD, MOVED, RATHER_NOT, Ring, SHUT_DOWN, TAIL, type RingResult } from './ring.js'
 import type { Frame } from '../transport/codec/frame.js'
+import { EventCountWaiter, wakeAll, wakeOne } from '../sync/event-count.js'
+import { FINISHED, GETTERS, HEAD, JOINERS, MAX_BYTES, MAXSIZE, PUTTERS, SEGMENTS, TAIL } from './queue-layout.js'
+import { MOVED, Ring, SHUT_DOWN, WOULD_GROW, type RingResult } from './ring.js'
+import { newRingMemory } from './ring-segments.js'
 
-const MAXSIZE = 96
-const MAXBYTES = 99
-const GETTERS = 128
-const PUTTERS = 160
-const FINISHED = 192
-const JOINERS = 193
+const GROWTH_WAIT_MS = 0.1
+const MAX_GROWTH_WAITS = 200
+/** After so many waits in which nothing was read, nobody reads just now. */
+const MAX_IDLE_GROWTH_WAITS = 20
 
-const NAP_MS = 0.1
-const MOST_NAPS = 200
-/** Nobody reads just now. */
-const MOST_IDLE_NAPS = 20
+/** Memory of a new queue. @param maxsize maximum number of messages; 0: no maximum @param maxBytes of one message */
+export function newQueueMemory(maxsize: number, maxBytes: number): SharedArrayBuffer {
+  const memory = newRingMemory(maxBytes)
+  const words = new Int32Array(memory, 0, SEGMENTS)
+  poke(words, MAXSIZE, maxsize)
+  poke(words, MAX_BYTES, maxBytes)
+  return memory
+}
 
-export class QueueCore {
+export class QueueState {
   readonly ring: Ring
   readonly maxsize: number
   readonly maxBytes: number
-  /** One waiter of each kind, lest V8 drops what it has compiled for them: see lib/base/keep-shape.ts. */
-  readonly examples: readonly object[]
 
-  constructor(maxsize: number, maxBytes: number, memory?: SharedArrayBuffer) {
-    this.ring = new Ring(maxBytes, memory)
+  constructor(memory: SharedArrayBuffer) {
+    this.ring = new Ring(memory)
     const { words } = this.ring
-    if (!memory) {
-      poke(words, MAXSIZE, maxsize)
-      poke(words, MAXBYTES, maxBytes)
-    }
     this.maxsize = words[MAXSIZE]!
-    this.maxBytes = words[MAXBYTES]!
-    this.examples = [new GetWaiter(this, true, () => true), new PutWaiter(this, true, () => true)]
+    this.maxBytes = words[MAX_BYTES]!
     registerThread()
   }
 
   /** Write a frame, if there is room. @throws QueueShutDown */
   write(frame: Frame): boolean {
-    return this.#written(this.ring.write(frame, this.maxsize))
-  }
-
-  #written(outcome: RingResult): boolean {
-    if (outcome === MOVED) {
-      wakeOne(this.ring.words, GETTERS)
-      return true
-    }
-    if (outcome === SHUT_DOWN) throw shutDown('put')
-    return false
+    return this.#isWritten(this.ring.write(frame, this.maxsize))
   }
 
   /**
-   * As `write`, by a thread that may be blocked for a moment: new memory costs more than that, as long as somebody reads.
-   * Touching it for the first time takes ten times as long as copying into what was used before.
+   * As `write`, for a thread that may be blocked: rather than let a large ring grow, wait for the readers as long as they make
+   * progress. Touching new memory for the first time takes ten times as long as copying into memory that was used before.
    */
-  writeCalmly(frame: Frame): boolean {
+  writeAvoidingGrowth(frame: Frame): boolean {
     const { ring } = this
     const { words } = ring
-    for (let naps = 0, idle = 0; naps < MOST_NAPS && idle < MOST_IDLE_NAPS; naps++) {
-      const outcome = ring.write(frame, this.maxsize, false)
-      if (outcome !== RATHER_NOT) return this.#written(outcome)
+    for (let waits = 0, idle = 0; waits < MAX_GROWTH_WAITS && idle < MAX_IDLE_GROWTH_WAITS; waits++) {
+      const result = ring.write(frame, this.maxsize, true)
+      if (result !== WOULD_GROW) return this.#isWritten(result)
       const head = load(words, HEAD)
-      waitOn(words, HEAD, head, NAP_MS)
+      waitOn(words, HEAD, head, GROWTH_WAIT_MS)
       idle = load(words, HEAD) === head ? idle + 1 : 0
     }
     return this.write(frame)
   }
 
-  /** Read a message: it is in `ring` then, for `value`. Whether there was one. @throws QueueShutDown */
+  #isWritten(result: RingResult): boolean {
+    if (result === MOVED) {
+      wakeOne(this.ring.words, GETTERS)
+      return true
+    }
+    if (result === SHUT_DOWN) throw shutDownError('put')
+    return false
+  }
+
+  /** Read a message, if there is one: `value` gives it. @throws QueueShutDown */
   read(): boolean {
     const { ring } = this
-    const outcome = ring.read()
-    if (outcome === MOVED) {
+    const result = ring.read()
+    if (result === MOVED) {
       wakeOne(ring.words, PUTTERS)
       return true
     }
-    if (outcome === SHUT_DOWN) throw shutDown('get')
+    if (result === SHUT_DOWN) throw shutDownError('get')
     return false
   }
 
@@ -97,13 +87,13 @@ export class QueueCore {
     return decode(tag, length, inbox, large)
   }
 
-  /** Write as many of the frames from `from` on as there is room for: how many. @throws QueueShutDown none was written */
+  /** Write the frames from `from` on that there is room for. Returns their number. @throws QueueShutDown none was written */
   writeMany(frames: readonly Frame[], from: number): number {
     const { ring } = this
     let written = 0
-    const outcome = ring.writeMany(frames, from, this.maxsize, () => written++)
+    const result = ring.writeMany(frames, from, this.maxsize, () => written++)
     if (written > 0) wakeAll(ring.words, GETTERS)
-    else if (outcome === SHUT_DOWN) throw shutDown('put')
+    else if (result === SHUT_DOWN) throw shutDownError('put')
     return written
   }
 
@@ -112,35 +102,35 @@ export class QueueCore {
     const { ring } = this
     const values: unknown[] = []
     let failure: unknown
-    const outcome = ring.readMany(max, () => {
+    const result = ring.readMany(max, () => {
       if (failure !== undefined) return false
       try {
         values.push(this.value())
       } catch (reason) {
-        if (values.length > 0) return false // The next call meets it again, as the oldest.
+        if (values.length > 0) return false // The next call finds it again, as the oldest.
         failure = reason
       }
       return true
     })
-    if (outcome === MOVED) wakeAll(ring.words, PUTTERS)
-    if (outcome === SHUT_DOWN) throw shutDown('get')
+    if (result === MOVED) wakeAll(ring.words, PUTTERS)
+    if (result === SHUT_DOWN) throw shutDownError('get')
     if (failure !== undefined) throw failure
     return values
   }
 
-  /** How many messages there are. */
+  /** The number of unread messages. */
   size(): number {
     return this.ring.inspect((unread) => unread)
   }
 
   isEmpty(): boolean {
-    const { words } = this.ring
-    return load(words, HEAD) === load(words, TAIL)
+    return isEmpty(this.ring.words)
   }
 
+  /** @param immediate whether unread messages are discarded */
   shutDown(immediate: boolean): void {
     const { ring } = this
-    ring.shut(immediate)
+    ring.shutDown(immediate)
     wakeAll(ring.words, GETTERS)
     wakeAll(ring.words, PUTTERS)
     wakeAll(ring.words, JOINERS)
@@ -151,7 +141,8 @@ export class QueueCore {
     const { ring } = this
     ring.inspect((_, written) => {
       const finished = peek(ring.words, FINISHED)
-      if (written === finished) throw new InvalidStateError(`taskDone() for none of the ${written} tasks that were put`)
+      if (written === finished)
+        throw new InvalidStateError(`taskDone() called more often than the ${written} tasks that were put`)
       store(ring.words, FINISHED, (finished + 1) | 0)
     })
     wakeAll(ring.words, JOINERS)
@@ -164,30 +155,34 @@ export class QueueCore {
   }
 }
 
-const shutDown = (what: string) => new QueueShutDown(`${what} of a queue that is shut down`)
+const isEmpty = (words: Words) => load(words, HEAD) === load(words, TAIL)
+
+const shutDownError = (use: string) => new QueueShutDown(`${use}: the queue is shut down`)
 
 /** Waits for a message. */
 export class GetWaiter extends EventCountWaiter {
-  readonly #core: QueueCore
-  readonly #take: () => boolean
-  constructor(core: QueueCore, blocking: boolean, take: () => boolean) {
-    super(core.ring.words, GETTERS, TAIL, blocking)
-    this.#core = core
-    this.#take = take
+  readonly #get: () => boolean
+
+  /** @param get whether it got one */
+  constructor(words: Words, blocking: boolean, get: () => boolean) {
+    super(words, GETTERS, TAIL, blocking)
+    this.#get = get
   }
   override look(): boolean {
-    return this.#take()
+    return this.#get()
   }
   override passOn(): void {
-    if (!this.#core.isEmpty()) wakeOne(this.words, GETTERS)
+    if (!isEmpty(this.words)) wakeOne(this.words, GETTERS)
   }
 }
 
 /** Waits for room. */
 export class PutWaiter extends EventCountWaiter {
   readonly #put: () => boolean
-  constructor(core: QueueCore, blocking: boolean, put: () => boolean) {
-    super(core.ring.words, PUTTERS, HEAD, blocking)
+
+  /** @param put whether all was put */
+  constructor(words: Words, blocking: boolean, put: () => boolean) {
+    super(words, PUTTERS, HEAD, blocking)
     this.#put = put
   }
   override look(): boolean {
@@ -198,11 +193,12 @@ export class PutWaiter extends EventCountWaiter {
   }
 }
 
-/** Waits for all tasks to be done. */
+/** Waits until all tasks are done. */
 export class JoinWaiter extends EventCountWaiter {
   readonly #isFinished: () => boolean
-  constructor(core: QueueCore, blocking: boolean, isFinished: () => boolean) {
-    super(core.ring.words, JOINERS, FINISHED, blocking)
+
+  constructor(words: Words, blocking: boolean, isFinished: () => boolean) {
+    super(words, JOINERS, FINISHED, blocking)
     this.#isFinished = isFinished
   }
   override look(): boolean {
@@ -210,3 +206,7 @@ export class JoinWaiter extends EventCountWaiter {
   }
   override passOn(): void {}
 }
+
+const noWords: Words = new Int32Array(new SharedArrayBuffer(0))
+keepShape(new GetWaiter(noWords, true, () => true))
+keepShape(new PutWaiter(noWords, true, () => true))

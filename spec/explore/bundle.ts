@@ -159,15 +159,19 @@ const THREADS = `
 const MANY = `
   import { encode, keep } from './lib/transport/codec/codec.ts'
   import { GetWaiter, PutWaiter } from './lib/queue/queue-state.ts'
-  export const putMany = ({ core }, values) => {
+  import { openStateOf } from './lib/queue/queue.ts'
+  export const putMany = (queue, values) => {
+    const state = openStateOf(queue)
     const frames = values.map((value) => keep(encode(value)))
-    const waiter = new PutWaiter(core, false, () => (waiter.put += core.writeMany(frames, waiter.put)) === frames.length)
+    const write = () => (waiter.put += state.writeMany(frames, waiter.put)) === frames.length
+    const waiter = new PutWaiter(state.ring.words, false, write)
     waiter.put = 0
     block(waiter, Infinity)
   }
-  export const getMany = ({ core }, max) => {
+  export const getMany = (queue, max) => {
+    const state = openStateOf(queue)
     let values
-    block(new GetWaiter(core, false, () => (values = core.readMany(max)).length > 0), Infinity)
+    block(new GetWaiter(state.ring.words, false, () => (values = state.readMany(max)).length > 0), Infinity)
     return values
   }`
 
@@ -222,8 +226,12 @@ export async function bundle({ mutant, mutex = 'real' }: { mutant?: Mutant; mute
           contents = replaceOnce(contents, LOCK_GIVE_BACK, 'controller.exit(this.words); if (false) throw')
         }
         // So small that it is full with the first number, and that all of it is in the states.
-        if (file === 'lib/queue/ring.ts')
-          contents = replaceOnce(contents, 'const FIRST_BYTES = 2 ** 16', 'const FIRST_BYTES = 2 ** 4')
+        if (file === 'lib/queue/ring-segments.ts')
+          contents = replaceOnce(
+            contents,
+            'const MAX_FIRST_SEGMENT_BYTES = 2 ** 16',
+            'const MAX_FIRST_SEGMENT_BYTES = 2 ** 4',
+          )
         if (file === 'lib/queue/ring.ts' && mutex !== 'real')
           contents = replaceOnce(contents, TAKE_END, 'controller.enter(words, at)').replaceAll(
             /release\(words, (\w+)\)/g,
@@ -246,7 +254,8 @@ export async function bundle({ mutant, mutex = 'real' }: { mutant?: Mutant; mute
       contents: ['barrier', 'condition', 'event', 'lock', 'rlock', 'rwlock', 'semaphore']
         .map((name) => `export * from './lib/sync/${name}.ts'`)
         .concat(
-          `export { JoinableQueue, Queue } from './lib/queue/queue.ts'`,
+          `export { Queue } from './lib/queue/queue.ts'`,
+          `export { JoinableQueue } from './lib/queue/queue-kinds.ts'`,
           `export { Pipe } from './lib/pipe/pipe.ts'`,
           `export const leave = (end) => end.leave()`,
           `export { attach as rebuild } from './lib/transport/shareable.ts'`,

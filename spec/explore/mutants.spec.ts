@@ -207,20 +207,20 @@ const mutants: (Mutant & { shownBy: string })[] = [
   {
     name: 'a frame is published before it is written',
     file: 'lib/queue/ring.ts',
-    from: 'this.#fill(frame, tail + HEADER_BYTES)\n    store(this.words, TAIL, (tail + size) | 0)',
-    to: 'store(this.words, TAIL, (tail + size) | 0)\n    this.#fill(frame, tail + HEADER_BYTES)',
+    from: 'segments.copyIn(frame, tail + FRAME_HEADER_BYTES)\n    store(words, TAIL, (tail + size) | 0)',
+    to: 'store(words, TAIL, (tail + size) | 0)\n    segments.copyIn(frame, tail + FRAME_HEADER_BYTES)',
     shownBy: 'Queue: one of those that put dies',
   },
   {
     name: 'the room of a frame is given away before the frame is copied',
     file: 'lib/queue/ring.ts',
-    from: '    this.#copy(head, at)\n    this.#advance(',
-    to: '    store(this.words, HEAD, (head + 16) | 0)\n    load(this.words, TAIL)\n    this.#copy(head, at)\n    this.#advance(',
+    from: 'const index = this.#copyOut(head)\n      this.#advance(',
+    to: 'store(words, HEAD, (head + 16) | 0)\n      load(words, TAIL)\n      const index = this.#copyOut(head)\n      this.#advance(',
     shownBy: 'Queue with room for one: 1 puts three, 1 gets three',
   },
   {
     name: 'a reader enters the next segment before it has read the last',
-    file: 'lib/queue/ring.ts',
+    file: 'lib/queue/ring-segments.ts',
     from: '&& this.#begins(segment + 1, head)',
     to: '',
     shownBy: 'Queue that grows: 1 puts three, 1 gets three',
@@ -228,35 +228,35 @@ const mutants: (Mutant & { shownBy: string })[] = [
   {
     name: 'a reader goes beyond the tail that it knows of',
     file: 'lib/queue/ring.ts',
-    from: 'const tail = this.#lookAtTail()',
+    from: 'const tail = this.#loadTail()',
     to: 'const tail = load(words, TAIL)',
     shownBy: 'Queue: 1 puts two, 1 gets many, and then one more in time',
   },
   {
     name: 'a frame that is published while the ring is shut is not seen',
     file: 'lib/queue/ring.ts',
-    from: 'if (head === this.#lookAtTail()) return SHUT_DOWN',
+    from: 'if (head === this.#loadTail()) return SHUT_DOWN',
     to: 'return SHUT_DOWN',
     shownBy: 'Queue: 1 puts one and shuts down, 1 drains it',
   },
   {
     name: 'who shuts a queue down wakes nobody',
     file: 'lib/queue/queue-state.ts',
-    from: 'ring.shut(immediate)\n    wakeAll(ring.words, GETTERS)',
-    to: 'ring.shut(immediate)',
+    from: 'ring.shutDown(immediate)\n    wakeAll(ring.words, GETTERS)',
+    to: 'ring.shutDown(immediate)',
     shownBy: 'Queue: 1 puts one and shuts down, 1 drains it',
   },
   {
     name: 'a message that a dead one took is still counted',
     file: 'lib/queue/ring.ts',
-    from: 'if (head === tail) poke(words, GOT, count)',
+    from: 'if (head === tail) poke(words, READ_COUNT, count)',
     to: 'if (head === tail) ;',
     shownBy: 'Queue(1): one that gets dies, and is in nobody’s way',
   },
   {
     // What the shipped code once did: the next one read zeros.
     name: 'those that read go to the next segment before they have taken what they read of the last',
-    file: 'lib/queue/ring.ts',
+    file: 'lib/queue/ring-segments.ts',
     from: 'this.#begins(segment + 1, head)) segment++',
     to: 'this.#begins(segment + 1, head)) poke(words, READ_SEGMENT, ++segment)',
     shownBy: 'Queue: one of those that get many dies',
@@ -264,7 +264,7 @@ const mutants: (Mutant & { shownBy: string })[] = [
   {
     name: 'what is shut down at once is still got',
     file: 'lib/queue/ring.ts',
-    from: 'return peek(words, STATE) === DROPPED_ALL ? SHUT_DOWN : MOVED',
+    from: 'return peek(words, RING_STATE) === DISCARDED ? SHUT_DOWN : MOVED',
     to: 'return MOVED',
     shownBy: 'Queue: the one that shuts it down at once dies',
   },
@@ -278,8 +278,8 @@ const mutants: (Mutant & { shownBy: string })[] = [
   {
     name: 'who shuts a queue down wakes one of those that get',
     file: 'lib/queue/queue-state.ts',
-    from: 'ring.shut(immediate)\n    wakeAll(ring.words, GETTERS)',
-    to: 'ring.shut(immediate)\n    wakeOne(ring.words, GETTERS)',
+    from: 'ring.shutDown(immediate)\n    wakeAll(ring.words, GETTERS)',
+    to: 'ring.shutDown(immediate)\n    wakeOne(ring.words, GETTERS)',
     shownBy: 'Queue: 2 get, 1 shuts down at once',
   },
   {
@@ -292,8 +292,8 @@ const mutants: (Mutant & { shownBy: string })[] = [
   {
     name: 'tasks that are thrown away are still to be done',
     file: 'lib/queue/ring.ts',
-    from: '(peek(words, COUNT) - peek(words, DROPPED)) | 0)',
-    to: 'peek(words, COUNT))',
+    from: '(peek(words, WRITE_COUNT) - peek(words, DISCARD_COUNT)) | 0)',
+    to: 'peek(words, WRITE_COUNT))',
     shownBy: 'JoinableQueue: 1 works, 1 shuts down at once, 1 joins',
   },
   {
@@ -320,7 +320,7 @@ const mutants: (Mutant & { shownBy: string })[] = [
   {
     name: 'who gets many makes room for nobody',
     file: 'lib/queue/queue-state.ts',
-    from: 'if (outcome === MOVED) wakeAll(ring.words, PUTTERS)',
+    from: 'if (result === MOVED) wakeAll(ring.words, PUTTERS)',
     to: '',
     shownBy: 'Queue(2): 1 puts three at once, 1 gets many',
   },

@@ -618,8 +618,13 @@ test('says in its errors how long it waited, and what bounds it', async () => {
 test('refuses every bad argument, naming it, its value, and what is allowed, and is as it was', async () => {
   const queue = new JoinableQueue<number>(2)
   const cases: [use: () => unknown, kind: Function, message: string][] = [
-    [() => new Queue(0, null as never), TypeError, 'queue options must be an object, not null'],
-    [() => new Queue(0, 5 as never), TypeError, 'queue options must be an object, not 5'],
+    [() => new Queue(0, null as never), TypeError, 'the options of Queue must be an object, { maxBytes }, not null'],
+    [() => new Queue(0, 5 as never), TypeError, 'the options of Queue must be an object, { maxBytes }, not 5'],
+    [
+      () => new JoinableQueue(0, { maxsize: 5 } as never),
+      TypeError,
+      "the options of Queue do not include 'maxsize'; they are { maxBytes }",
+    ],
     [() => new Queue(null as never), TypeError, 'maxsize must be a number, not null'],
     [() => new Queue(1n as never), TypeError, 'maxsize must be a number, not 1n'],
     [() => new Queue(2 ** 31), RangeError, 'maxsize must be an integer from 0 to 2147483647, not 2147483648'],
@@ -837,7 +842,7 @@ test('has no bounds unless told, and each class arrives as itself, once', async 
 test('a join ends with a signal, and taskDone too often changes nothing', async () => {
   const queue = new JoinableQueue<number>()
   const early = await thrownBy(() => queue.taskDone())
-  assert.match(early.message, 'taskDone() for none of the 0 tasks that were put')
+  assert.match(early.message, 'taskDone() called more often than the 0 tasks that were put')
   queue.putSync(1)
   assert.is(await thrownBy(() => queue.join({ signal: AbortSignal.abort('before') })), 'before')
   const aborter = new AbortController()
@@ -847,7 +852,7 @@ test('a join ends with a signal, and taskDone too often changes nothing', async 
   assert.is(await queue.join({ timeout: 0 }), false)
   queue.getSync()
   queue.taskDone()
-  assert.match((await thrownBy(() => queue.taskDone())).message, 'none of the 1 tasks')
+  assert.match((await thrownBy(() => queue.taskDone())).message, 'more often than the 1 tasks')
   queue.putSync(2)
   assert.is(queue.joinSync(0), false)
   queue.taskDone()
