@@ -51,7 +51,7 @@ function proxyOf(state: State): object {
 
 registerShareable(
   KIND,
-  (handle) => {
+  (handle, here) => {
     const [kind, id, manager, name, objectKind, port] = handle as [
       string,
       number,
@@ -60,22 +60,17 @@ registerShareable(
       ObjectKind,
       MessagePort?,
     ]
-    const remote = proxyOf({ id, manager, name, kind: objectKind, holds: 1 })
-    remember(remote, [kind, id, manager, name, objectKind])
+    const remote = here ?? proxyOf({ id, manager, name, kind: objectKind, holds: 0 })
+    if (!here) remember(remote, [kind, id, manager, name, objectKind])
+    states.get(remote)!.holds++
     if (port) useWay(manager, name, port)
     return remote
   },
   {
-    send(remote, to) {
+    onSend(remote, to) {
       const { id, manager, name, kind } = states.get(remote)!
       const way = wayFor(to, id, manager, name)
-      return [KIND, id, manager, name, kind, ...(way ? [way] : [])]
-    },
-    again(remote, handle) {
-      const state = states.get(remote)!
-      const port = handle[5] as MessagePort | undefined
-      state.holds++
-      if (port) useWay(state.manager, state.name, port)
+      return [manager, name, kind, ...(way ? [way] : [])]
     },
   },
 )

@@ -13,7 +13,7 @@ import { explainCloneFailure } from '../transport/clone-error.js'
 import type { Words } from '../memory/atomics.js'
 import { probeDue } from '../thread/liveness.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
-import { discard, forget, makeOwnable, onLeave, registerShareable, replacePart } from '../transport/shareable.js'
+import { discard, makeOwnable, registerShareable } from '../transport/shareable.js'
 import { AsyncWaiters } from '../sync/async-waiters.js'
 import { block } from '../sync/park.js'
 import { AdaptiveSpin } from '../sync/adaptive-spin.js'
@@ -42,17 +42,15 @@ function asksForBlocked(item: unknown): (() => boolean) | undefined {
   return isReady
 }
 
-/** Set by the class, which alone sees what it asks for. */
+/** Set by the class, which alone sees what they ask for. */
 let isReady: (connection: Connection) => boolean
+let isLeaving: (connection: Connection) => boolean
+let partsToSend: (connection: Connection) => unknown[]
 
 /** The pipe that a port of this thread belongs to. */
 const pipes = new WeakMap<MessagePort, Words>()
 
 type Direction = 'both' | 'reads' | 'writes'
-
-/** Where a handle has its port, and what was looked at but not received. */
-const PORT = 3
-const PEEKED = 4
 
 /** So many messages take less than a millisecond. */
 const TAKEN_AT_ONCE = 100
@@ -84,7 +82,6 @@ export class Connection<T = any> {
     this.#direction = place.direction
     this.#peeked = place.peeked
     this.#blocking = this.#arrival()
-    onLeave(this, () => this.#leave())
     const { port, words } = this.#wire
     if (port === null) return
     pipes.set(port, words)
@@ -250,6 +247,8 @@ export class Connection<T = any> {
       connection.#refuse('wait', 'writes')
       return connection.#ready(true)
     }
+    isLeaving = (connection) => connection.#leaving
+    partsToSend = (connection) => connection.#leave()
   }
 
   async #next(use: string, options: WaitOptions | undefined): Promise<unknown> {
@@ -373,17 +372,15 @@ export class Connection<T = any> {
     return false
   }
 
-  /** Packed for another thread. */
-  #leave(): void {
+  /** It is packed for another thread. @returns the parts of its handle */
+  #leave(): unknown[] {
     if (this.#closed) throw new ConnectionClosedError('this end of the Pipe is closed, and cannot be passed on')
     if (this.#moved) throw new ConnectionClosedError('this end of the Pipe was moved to another thread before')
     // With the port closed by the other end's death, there is still the end of file to pass on.
-    const { port, gone } = this.#wire
-    replacePart(this, PORT, gone ? null : port)
-    if (gone) forget(this)
-    replacePart(this, PEEKED, this.#peeked)
+    const { words, side, port, gone } = this.#wire
     this.#leaving = true
     this.#wire.leave()
+    return [words.buffer, side, this.#direction, gone ? null : port, this.#peeked]
   }
 
   /** Let those try who await something here. */
@@ -400,9 +397,14 @@ export function newConnection(words: Words, side: number, direction: Direction, 
   return connection
 }
 
-function rebuild([, , memory, side, direction, port, peeked]: readonly unknown[]): Connection {
+function rebuild([, , memory, side, direction, port, peeked]: readonly unknown[], here?: Connection): Connection {
+  // An end that has left and comes back is another object.
+  if (here && !isLeaving(here)) return here
   const wire = new Wire(new Int32Array(memory as SharedArrayBuffer), side as number, port as MessagePort | null)
   return new Connection({ wire, direction: direction as Direction, peeked: peeked as unknown[] })
 }
 
-registerShareable('Connection', rebuild, undefined, (handle) => rebuild(handle).close())
+registerShareable('Connection', rebuild, {
+  onSend: (connection: Connection) => partsToSend(connection),
+  discard: (handle) => rebuild(handle).close(),
+})

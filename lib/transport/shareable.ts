@@ -12,23 +12,22 @@ const HANDLE = '$manyhands'
 type Handle = readonly [kind: string, id: number, ...parts: unknown[]]
 
 /** What a class registers to be shareable. */
-type Rebuild = (handle: Handle) => object
-
-/** Of a kind whose handle is another one each time it is sent: it brings a port along, say. */
-interface Varying {
-  /** The handle to send in the object's place. @param to who is going to receive it, where the sender said so */
-  send(object: object, to: unknown): Handle
-  /** What is here already has been received again. */
-  again(object: object, handle: Handle): void
-}
-
-/** What to do about a handle that nobody receives any more. By default its ports are closed. */
-type Discard = (handle: Handle) => void
-
 interface Kind {
-  rebuild: Rebuild
-  varying: Varying | undefined
-  discard: Discard | undefined
+  /**
+   * The object of a handle.
+   * @param here the object with that id that this thread already has; given only to kinds with `onSend`, which decide whether
+   * it is the one: of all other kinds it is
+   */
+  rebuild(handle: Handle, here?: object): object
+  /**
+   * The parts that make up the handle in one message, where they differ from message to message: what is moved along, a port made
+   * for the receiver. Called once a message. After Python's `__reduce__` and comlink's transfer handlers.
+   * @param to the receiver, where the sender named it
+   * @throws what keeps the object from being sent
+   */
+  onSend?(object: object, to: unknown): readonly unknown[]
+  /** Give up a handle that nobody will receive. @default its ports are closed */
+  discard?(handle: Handle): void
 }
 
 const kinds = new Map<string, Kind>()
@@ -44,9 +43,13 @@ let lastNumber = 0
 /** Whether any shareable was made or rebuilt in this thread: until then nothing that is sent can contain one. */
 let anyHere = false
 
-/** Register how objects of a kind are rebuilt. Called once, by the module of the class. */
-export function registerShareable(kind: string, rebuild: Rebuild, varying?: Varying, discard?: Discard): void {
-  kinds.set(kind, { rebuild, varying, discard })
+/** Register how objects of a kind are rebuilt, and sent. Called once, by the module of the class. */
+export function registerShareable(
+  kind: string,
+  rebuild: Kind['rebuild'],
+  hooks: Pick<Kind, 'onSend' | 'discard'> = {},
+): void {
+  kinds.set(kind, { rebuild, ...hooks })
 }
 
 /** Make `object` shareable under a new id. Its class's constructor calls it. */
@@ -86,50 +89,50 @@ export interface Packed {
 }
 
 /**
- * Make a message of a value; the ports that its shareables are made of are added to `transfer`. An object that is made of a
- * port is told before that it is about to leave (`onLeave`), and may settle then what of it goes along. Send the value that it
- * returns: where a handle differs from message to message, it is a copy.
- * @param to who is going to receive it; for kinds to which it makes a difference
+ * Make a message of a value; the ports that its shareables are made of are added to `transfer`. Send the value that it returns:
+ * where a kind has an `onSend`, that is a copy with the handles for this message in it.
+ * @param to the receiver, for `onSend`
  */
 export function pack(value: unknown, transfer: unknown[], to?: unknown): Packed {
   if (!anyHere || typeof value !== 'object' || value === null || isFlat(value)) return { value, handles: false }
   let handles = false
-  let varying = false
-  const leave = (found: HandleObject): void => {
+  let changes = false
+  const note = (found: HandleObject): void => {
     handles = true
-    if (varyingKindOf(found)) varying = true
-    else addParts(found, transfer, leave)
+    if (changesOnSend(found)) changes = true
+    else addPorts(found, transfer)
   }
-  visit(value, leave)
-  if (!varying) return { value, handles }
+  visit(value, note)
+  if (!changes) return { value, handles }
   const sent = new Map<object, HandleObject>()
   const copy = copyWith(value, (found) => {
-    const kind = varyingKindOf(found)
-    if (!kind) return found
+    if (!changesOnSend(found)) return found
     let instead = sent.get(found)
     if (!instead) {
-      sent.set(found, (instead = { [HANDLE]: kind.send(found, to) }))
-      addParts(instead, transfer, leave)
+      const [kind, id] = found[HANDLE]
+      sent.set(found, (instead = { [HANDLE]: [kind, id, ...kinds.get(kind)!.onSend!(found, to)] }))
+      addPorts(instead, transfer)
     }
     return instead
   })
   return { value: copy, handles }
 }
 
-function varyingKindOf(found: HandleObject): Varying | undefined {
-  const [kind, id] = found[HANDLE]
-  return known.get(id)?.deref() === found ? kinds.get(kind)?.varying : undefined
+/** A handle as it was received, a plain object, is passed on as it is. */
+function changesOnSend(found: HandleObject): boolean {
+  return kinds.get(found[HANDLE][0])?.onSend !== undefined && !isPlain(found)
 }
 
-function addParts(found: HandleObject, transfer: unknown[], leave: (inner: HandleObject) => void): void {
-  leaving.get(found)?.()
+function addPorts(found: HandleObject, transfer: unknown[]): void {
+  const add = (port: MessagePort): void => {
+    if (!transfer.includes(port)) transfer.push(port)
+  }
   for (const part of found[HANDLE]) {
-    if (part instanceof MessagePort) {
-      if (!transfer.includes(part)) transfer.push(part)
-    } else if (Array.isArray(part)) {
-      // What was sent here before: ports as such, and other shareables.
-      for (const port of portsIn(part)) if (!transfer.includes(port)) transfer.push(port)
-      visit(part, leave)
+    if (part instanceof MessagePort) add(part)
+    else if (Array.isArray(part)) {
+      // Messages that the object brings along as they came: with ports as such, and handles.
+      for (const port of portsIn(part)) add(port)
+      visit(part, (inner) => addPorts(inner, transfer))
     }
   }
 }
@@ -153,38 +156,20 @@ export function discard(message: unknown): void {
 export function discarding(message: unknown): () => void {
   const ports = [...portsIn(message)]
   const handles: Handle[] = []
-  visit(message, ({ [HANDLE]: [kind, id, ...parts] }) => void handles.push([kind, id, ...parts]))
+  visit(message, (found) => void handles.push(found[HANDLE]))
   return () => {
     for (const handle of handles) {
-      const ownWay = kinds.get(handle[0])?.discard
-      if (ownWay) ownWay(handle)
+      const kind = kinds.get(handle[0])
+      if (kind?.discard) kind.discard(handle)
       else ports.push(...handle.filter((part) => part instanceof MessagePort))
     }
     for (const port of ports) port.close()
   }
 }
 
-/** The object has left this thread without a port by which that shows. What comes back is another object. */
-export function forget(object: object): void {
-  known.delete(idOf(object))
-}
-
 /** The number of a shareable: unique in the process, the same in all threads. */
 export function idOf(object: object): number {
   return (object as HandleObject)[HANDLE][1]
-}
-
-const leaving = new WeakMap<object, () => void>()
-
-/** Have `leave` called whenever the shareable is packed, before its parts are looked at. */
-export function onLeave(object: object, leave: () => void): void {
-  leaving.set(object, leave)
-}
-
-/** Change the part of a shareable's handle with which the next message takes it along. Counted from the first part. */
-export function replacePart(object: object, index: number, part: unknown): void {
-  const handle = (object as HandleObject)[HANDLE] as unknown as unknown[]
-  handle[2 + index] = part
 }
 
 /** The value of a message, its handles rebuilt. */
@@ -218,18 +203,12 @@ function isHandleObject(value: object): value is HandleObject {
 function rebuild(found: HandleObject): object {
   const handle = found[HANDLE]
   const [kind, id] = handle
-  const here = known.get(id)?.deref() as HandleObject | undefined
-  const varying = kinds.get(kind)?.varying
-  if (here && varying) {
-    varying.again(here, handle)
-    return here
-  }
-  // Ports move: an object that was sent away and comes back, comes with another one.
-  if (here && handle.every((part, i) => !(part instanceof MessagePort) || part === here[HANDLE][i])) return here
+  const here = known.get(id)?.deref()
   const registered = kinds.get(kind)
+  if (here && !registered?.onSend) return here
   if (!registered) throw new TypeError(`this thread has no class for the shareable kind '${kind}'`)
   for (const part of handle) joinThreadTable(part)
-  const object = registered.rebuild(handle)
+  const object = registered.rebuild(handle, here)
   if (!Object.hasOwn(object, HANDLE)) remember(object, handle)
   return object
 }

@@ -106,19 +106,17 @@ const REPLACED: Record<string, string> = {
   'lib/transport/shareable.ts': `
     import { portFrom } from 'node:worker_threads'
     const kinds = new Map()
-    export const registerShareable = (kind, make) => kinds.set(kind, make)
+    export const registerShareable = (kind, make, { onSend } = {}) => kinds.set(kind, { make, onSend })
     export const makeShareable = (object, ...handle) => { object.handle = handle }
     export const makeOwnable = makeShareable
     export const isShareable = () => false
     export const discard = () => {}
-    export const forget = () => {}
-    export const onLeave = (object, leave) => { object.leave = leave }
-    export const replacePart = () => {}
+    export const leave = (object) => kinds.get(object.handle[0]).onSend(object)
     export const pack = (value) => ({ value })
     export const unpack = ({ value }) => value
     const partOf = (part) => Array.isArray(part) ? [...part] : part?.handle?.[0] === 'Port' ? portFrom(part) : part
     export const attach = ({ handle: [kind, ...parts] }) =>
-      Object.assign(kinds.get(kind)([kind, 0, ...parts.map(partOf)]), { handle: [kind, ...parts] })`,
+      Object.assign(kinds.get(kind).make([kind, 0, ...parts.map(partOf)]), { handle: [kind, ...parts] })`,
 }
 
 // Ports whose messages are numbers, in memory that the controller sees.
@@ -257,8 +255,7 @@ export async function bundle({ mutant, mutex = 'real' }: { mutant?: Mutant; mute
           `export { Queue } from './lib/queue/queue.ts'`,
           `export { JoinableQueue } from './lib/queue/queue-kinds.ts'`,
           `export { Pipe } from './lib/pipe/pipe.ts'`,
-          `export const leave = (end) => end.leave()`,
-          `export { attach as rebuild } from './lib/transport/shareable.ts'`,
+          `export { attach as rebuild, leave } from './lib/transport/shareable.ts'`,
           `import { LockWaiter } from './lib/sync/lock-word.ts'`,
           `import { block } from './lib/sync/park.ts'`,
           `export const awaitLock = ({ handle: [, memory, onOwnerDeath] }) =>

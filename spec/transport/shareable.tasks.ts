@@ -27,7 +27,11 @@ export class Wire {
     if (!made) makeShareable(this, 'spec.wire', port)
   }
 }
-registerShareable('spec.wire', ([, , port]) => new Wire(port as MessagePort, true))
+registerShareable(
+  'spec.wire',
+  ([, , port], here?: Wire) => (here?.port === port ? here! : new Wire(port as MessagePort, true)),
+  { onSend: ({ port }: Wire) => [port] },
+)
 
 /** All that is reached from `root` and is a Cell. */
 function cellsIn(root: unknown): Cell[] {
