@@ -20,8 +20,9 @@ interface Kind {
    */
   rebuild(handle: Handle, here?: object): object
   /**
-   * The parts that make up the handle in one message, where they differ from message to message: what is moved along, a port made
-   * for the receiver. Called once a message. After Python's `__reduce__` and comlink's transfer handlers.
+   * The parts of the handle in one message, where they differ from message to message: what is moved along, a port made for the
+   * receiver. Parts of the object's own handle behind those stay. Called once a message. After Python's `__reduce__` and
+   * comlink's transfer handlers.
    * @param to the receiver, where the sender named it
    * @throws what keeps the object from being sent
    */
@@ -109,8 +110,9 @@ export function pack(value: unknown, transfer: unknown[], to?: unknown): Packed 
     if (!changesOnSend(found)) return found
     let instead = sent.get(found)
     if (!instead) {
-      const [kind, id] = found[HANDLE]
-      sent.set(found, (instead = { [HANDLE]: [kind, id, ...kinds.get(kind)!.onSend!(found, to)] }))
+      const [kind, id, ...parts] = found[HANDLE]
+      const changed = kinds.get(kind)!.onSend!(found, to)
+      sent.set(found, (instead = { [HANDLE]: [kind, id, ...changed, ...parts.slice(changed.length)] }))
       addPorts(instead, transfer)
     }
     return instead
