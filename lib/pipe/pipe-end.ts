@@ -1,18 +1,18 @@
-// One end of a pipe as its thread sees it: a MessagePort that carries the messages, and shared words that tell of them where
-// no event loop turns. Only lib/pipe/connection.ts uses it.
+// One end of a pipe as its thread sees it: a MessagePort that carries the messages, and shared words that announce them where no
+// event loop turns. Only connection.ts and receiver.ts use it.
 //
-// word               field    written by            meaning
-//  side * 64         IN       the other end         bit 0: the other end is closed; the rest: messages sent to this side, mod 2^31
-//  side * 64 + 32    TAKEN    this end              messages received by this side, mod 2^31
-//  side * 64 + 33    OWNER    this end              id of the thread that has this end, plus one; 0: on its way to another
+// word                field     written by       meaning
+//  side * 64          INCOMING  the other end    bit 0: the other end was closed; the rest: messages sent to this side, mod 2^31
+//  side * 64 + 32     TAKEN     this end         messages taken from the port by this side, mod 2^31, in the same bits
+//  side * 64 + 33     HOLDER    this end         id of the thread that has this end, plus one; 0: in transit to another
 //
-// Sending: post, then count, then notify. Receiving: load the count, take from the port, and only then wait on what was loaded.
-//   Not: take, then load, then wait. A message that lands between the two is counted before it is looked for, and slept over.
-// The count is a hint: a sender that dies between the two leaves a message uncounted, which whoever waits finds within a slice.
-// The closed bit is set after the last message: who loaded it, then finds the port empty, has received all.
+// Sending: post, then count, then notify. Receiving: load INCOMING, take from the port, and only then wait on what was loaded.
+//   Not: take, then load, then wait. A message that lands between the two is counted before the load, and slept over.
+// The count is a hint. A sender that dies between the two leaves a message uncounted; a waiter finds it within a slice.
+// PEER_CLOSED is set after the last message: a thread that loads it, and then finds the port empty, has received all.
 //
-// An end that nobody closes (its thread died, or whoever it was sent to) takes its port along. Then the system closes the port
-// at this side, too, as soon as it is read when empty. That needs no event loop, and is seen by `portIsGone`.
+// An end that nobody closes takes its port along: its thread died, or the thread that it was sent to. Then the system closes the
+// port at this side too, as soon as it is read when empty. That needs no event loop, and `isPortClosed` sees it.
 import {
   MessageChannel,
   receiveMessageOnPort,
@@ -21,74 +21,75 @@ import {
   type Transferable,
 } from 'node:worker_threads'
 import { add, load, notifyAll, or, store, type Words } from '../memory/atomics.js'
-import { registerThread, probeDead, isDead, probeDue } from '../thread/liveness.js'
+import { isDead, probeDead, probeDue, registerThread } from '../thread/liveness.js'
 
 const SIDE_WORDS = 64
-const IN = 0
+const INCOMING = 0
 const TAKEN = 32
-const OWNER = 33
+const HOLDER = 33
 
-const CLOSED = 1
-const MESSAGE = 2
+const PEER_CLOSED = 1
+const ONE_MESSAGE = 2
 
 /** Stands in for "no message": any value can be one. */
-export const NOTHING: unique symbol = Symbol('nothing')
+export const NO_MESSAGE: unique symbol = Symbol('no message')
 
-export function newWords(): Words {
-  return new Int32Array(new SharedArrayBuffer(2 * SIDE_WORDS * Int32Array.BYTES_PER_ELEMENT))
+export function newPipeMemory(): SharedArrayBuffer {
+  return new SharedArrayBuffer(2 * SIDE_WORDS * Int32Array.BYTES_PER_ELEMENT)
 }
 
-export class Wire {
+export class PipeEnd {
   readonly words: Words
   readonly side: number
   /** The word on which this side waits. */
   readonly index: number
+  /** `null`: it was gone when the end was sent here. */
   readonly port: MessagePort | null
   readonly #peer: number
-  #gone: boolean
-  /** Whether anything was sent since the last message was received: who answers, lives, and the system is not asked. */
+  #portGone: boolean
+  /** Whether anything was sent since the last message was taken. A peer that answers is alive: the system need not be asked. */
   #unanswered = true
   #listener: ((message: unknown) => void) | undefined
   #failureListener: ((failure: unknown) => void) | undefined
 
-  constructor(words: Words, side: number, port: MessagePort | null) {
-    this.words = words
+  constructor(memory: SharedArrayBuffer, side: number, port: MessagePort | null) {
+    this.words = new Int32Array(memory)
     this.side = side
     this.port = port
-    this.index = side * SIDE_WORDS + IN
+    this.index = side * SIDE_WORDS + INCOMING
     this.#peer = (1 - side) * SIDE_WORDS
-    this.#gone = port === null
+    this.#portGone = port === null
     registerThread()
-    this.stay()
+    this.markHere()
   }
 
-  /** What the next message would have to change. To be loaded before `take`. */
+  /** INCOMING, which the next message changes. To be loaded before `take`. */
   get seen(): number {
     return load(this.words, this.index)
   }
 
-  /** Whether the other end had been closed by its owner when `seen` was loaded. */
-  static closedIn(seen: number): boolean {
-    return (seen & CLOSED) !== 0
+  /** Whether the other end had been closed when `seen` was loaded. */
+  static isClosedIn(seen: number): boolean {
+    return (seen & PEER_CLOSED) !== 0
   }
 
-  /** Post a message and tell of it. @throws what postMessage throws, with nothing sent */
+  /** Post a message and announce it. @throws what postMessage throws, with nothing sent */
   post(message: unknown, transfer: readonly Transferable[] | undefined): void {
     this.#unanswered = true
     if (transfer) this.port?.postMessage(message, transfer)
     else this.port?.postMessage(message)
-    add(this.words, this.#peer + IN, MESSAGE)
-    notifyAll(this.words, this.#peer + IN)
+    add(this.words, this.#peer + INCOMING, ONE_MESSAGE)
+    notifyAll(this.words, this.#peer + INCOMING)
   }
 
-  /** The oldest message, or NOTHING; for one that cannot be read here, what `unreadable` makes of the reason. */
+  /** Take the oldest message from the port, or NO_MESSAGE. @param unreadable makes the message in place of one that cannot be read here */
   take(unreadable: (failure: unknown) => unknown): unknown {
-    if (this.#gone) return NOTHING
+    if (this.#portGone) return NO_MESSAGE
     let message: unknown
     try {
-      const letter = receiveMessageOnPort(this.port!)
-      if (letter === undefined) return NOTHING
-      message = letter.message
+      const received = receiveMessageOnPort(this.port!)
+      if (received === undefined) return NO_MESSAGE
+      message = received.message
     } catch (failure) {
       message = unreadable(failure) // It has left the port nevertheless.
     }
@@ -98,12 +99,12 @@ export class Wire {
 
   #countTaken(): void {
     this.#unanswered = false
-    add(this.words, this.side * SIDE_WORDS + TAKEN, MESSAGE)
+    add(this.words, this.side * SIDE_WORDS + TAKEN, ONE_MESSAGE)
   }
 
-  /** Have the event loop take the messages, and hold it open, until `rest` or `deaf`. */
-  hear(onMessage: (message: unknown) => void, unreadable: (failure: unknown) => unknown): void {
-    if (this.#gone) return
+  /** Have the event loop take the messages, and keep it alive, until `unref` or `stopListening`. */
+  listen(onMessage: (message: unknown) => void, unreadable: (failure: unknown) => unknown): void {
+    if (this.#portGone) return
     if (this.#listener) return this.port!.ref()
     this.#listener = (message) => {
       this.#countTaken()
@@ -114,71 +115,70 @@ export class Wire {
     this.port!.on('message', this.#listener)
   }
 
-  /** Do not hold the event loop any more. */
-  rest(): void {
+  /** Go on listening, without keeping the event loop alive. */
+  unref(): void {
     if (this.#listener) this.port!.unref()
   }
 
-  /** Leave what comes where it is, in the port. */
-  deaf(): void {
+  /** Leave messages in the port. */
+  stopListening(): void {
     if (!this.#listener) return
     this.port!.off('message', this.#listener).off('messageerror', this.#failureListener!)
     this.#listener = undefined
   }
 
-  /** Whether the count says that there is a message. If it does, there is; if not, there may be one. */
-  get promises(): boolean {
-    return (((this.seen & ~CLOSED) - load(this.words, this.side * SIDE_WORDS + TAKEN)) | 0) > 0
+  /** Whether a message was counted that was not taken. If so, there is one; if not, there may be one. */
+  get hasMessage(): boolean {
+    return (((this.seen & ~PEER_CLOSED) - load(this.words, this.side * SIDE_WORDS + TAKEN)) | 0) > 0
   }
 
   /**
-   * Whether nobody will read what is sent. Cheap. Right a few milliseconds after the other end's thread has ended; in a blocked
+   * Whether nobody will read what is sent. Cheap. True a few milliseconds after the thread of the other end has ended; in a blocked
    * thread, one more message may be sent first.
    */
-  get broken(): boolean {
-    if (Wire.closedIn(this.seen) || this.#gone) return true
-    const owner = load(this.words, this.#peer + OWNER) - 1
-    return (
-      owner >= 0 && owner !== threadId && (isDead(owner) || (this.#unanswered && probeDue(this) && probeDead(owner)))
-    )
+  get isBroken(): boolean {
+    if (PipeEnd.isClosedIn(this.seen) || this.#portGone) return true
+    const holder = load(this.words, this.#peer + HOLDER) - 1
+    if (holder < 0 || holder === threadId) return false
+    return isDead(holder) || (this.#unanswered && probeDue(this) && probeDead(holder))
   }
 
-  /** Whether the other end is on its way to another thread. If that dies before it looks, only the port tells: by `gone`. */
-  get peerTravels(): boolean {
-    return load(this.words, this.#peer + OWNER) === 0
+  /** Whether the other end is in transit to another thread. If that dies before it receives the end, only `isPortGone` tells. */
+  get isPeerInTransit(): boolean {
+    return load(this.words, this.#peer + HOLDER) === 0
   }
 
-  /** Whether it was seen to be gone. */
-  get lost(): boolean {
-    return this.#gone
+  /** Whether the port is gone: closed by the death of the thread that had the other one, or moved to another thread. Some 20 µs. */
+  get isPortGone(): boolean {
+    return (this.#portGone ||= isPortClosed(this.port!))
   }
 
-  /** Whether the port was closed by the end of whoever had the other one, or has left this thread. Some 20 µs. */
-  get gone(): boolean {
-    return (this.#gone ||= portIsGone(this.port!))
+  /** Whether `isPortGone` was seen to be true before. Costs nothing. */
+  get sawPortGone(): boolean {
+    return this.#portGone
   }
 
   /**
-   * The port's 'close' event. From then on the port is not touched: Node crashes when one is read during that event. Nothing is
-   * lost: a port is closed by the other end's death only when all was taken.
+   * The port has emitted 'close'. From now on it is not touched: Node crashes when a port is read during that event. Nothing is lost:
+   * the death of the other end closes a port only when all was taken.
    */
-  lose(): void {
-    this.#gone = true
+  notePortGone(): void {
+    this.#portGone = true
   }
 
   /** This thread has this end. */
-  stay(): void {
-    store(this.words, this.side * SIDE_WORDS + OWNER, threadId + 1)
+  markHere(): void {
+    store(this.words, this.side * SIDE_WORDS + HOLDER, threadId + 1)
   }
 
   /** This end is about to leave the thread. */
-  leave(): void {
-    store(this.words, this.side * SIDE_WORDS + OWNER, 0)
+  markInTransit(): void {
+    store(this.words, this.side * SIDE_WORDS + HOLDER, 0)
   }
 
   close(): void {
-    or(this.words, this.#peer + IN, CLOSED)
-    notifyAll(this.words, this.#peer + IN)
+    or(this.words, this.#peer + INCOMING, PEER_CLOSED)
+    notifyAll(this.words, this.#peer + INCOMING)
     this.port?.close()
   }
 }
@@ -186,8 +186,8 @@ export class Wire {
 let probe: MessagePort | undefined
 
 /** Whether a port is closed, or has moved. Node has no property for it, but refuses to transfer such a port. */
-function portIsGone(port: MessagePort): boolean {
-  // The list is looked at before the value is; and with a value that cannot be read, nothing is transferred.
+function isPortClosed(port: MessagePort): boolean {
+  // Node checks the transfer list before it reads the value; and with a value that cannot be read, nothing is transferred.
   let accepted = false
   const unreadable = {
     get value() {

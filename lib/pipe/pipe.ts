@@ -1,8 +1,8 @@
 // Pipe: two connected ends, after Python's multiprocessing.Pipe.
-import { inspect } from 'node:util'
 import { MessageChannel } from 'node:worker_threads'
-import { Connection, newConnection } from './connection.js'
-import { newWords } from './pipe-end.js'
+import { checkFlag, checkOptions } from '../base/validate.js'
+import { newConnection, type Connection } from './connection.js'
+import { newPipeMemory } from './pipe-end.js'
 
 export interface PipeOptions {
   /** Whether both ends send and receive. With false, the first end only receives and the second only sends. @default true */
@@ -10,19 +10,18 @@ export interface PipeOptions {
 }
 
 /**
- * Two ends of a new pipe: what one sends, the other receives, in order.
+ * Two ends of a new pipe: what one sends, the other receives, in order. After Python's multiprocessing.Pipe.
  * @returns with `duplex: false`: `[reader, writer]`
- * @throws TypeError options that are not what they should be.
+ * @throws TypeError bad options
  */
 export function Pipe<T = any>(options: PipeOptions = {}): [Connection<T>, Connection<T>] {
-  if (typeof options !== 'object' || options === null)
-    throw new TypeError(`Pipe takes { duplex: true or false }, not ${inspect(options)}`)
+  checkOptions(options, 'the options of Pipe', ['duplex'])
   const { duplex = true } = options
-  if (typeof duplex !== 'boolean') throw new TypeError(`duplex must be true or false, not ${inspect(duplex)}`)
-  const words = newWords()
+  checkFlag(duplex, 'duplex')
+  const memory = newPipeMemory()
   const { port1, port2 } = new MessageChannel()
   return [
-    newConnection(words, 0, duplex ? 'both' : 'reads', port1),
-    newConnection(words, 1, duplex ? 'both' : 'writes', port2),
+    newConnection(memory, 0, duplex ? 'both' : 'reads', port1, []),
+    newConnection(memory, 1, duplex ? 'both' : 'writes', port2, []),
   ]
 }

@@ -1,39 +1,53 @@
-// Somebody who waits at one end of a Pipe.
-import type { Words } from '../memory/atomics.js'
+// A receive or a poll that waits at one end of a Pipe, by blocking the thread or by awaiting.
+import { keepShape } from '../base/keep-shape.js'
+import { load, type Words } from '../memory/atomics.js'
+import { AdaptiveSpin } from '../sync/adaptive-spin.js'
 import { DONE, WAIT, type TryResult, type Waiter } from '../sync/park.js'
-import type { AdaptiveSpin } from '../sync/adaptive-spin.js'
-import { NOTHING, type Wire } from './pipe-end.js'
+import { NO_MESSAGE, type PipeEnd } from './pipe-end.js'
 
-/** Waits until there is something to receive, and takes it or leaves it. */
-export class Arrival implements Waiter {
+export class ReceiveWaiter implements Waiter {
   readonly words: Words
   readonly index: number
   readonly adaptiveSpin: AdaptiveSpin
+  /** The method that waits, for errors. */
+  readonly use: string
+  readonly timeoutMs: number
   seen = 0
-  probing = false
-  message: unknown = NOTHING
-  readonly #attempt: (arrival: Arrival) => boolean
+  probing: boolean
+  /** What a receive took. */
+  message: unknown = NO_MESSAGE
+  readonly #look: (waiter: ReceiveWaiter) => boolean
 
-  /** @param attempt whether there is something; it sets `seen` before it looks, and `message` to what it takes */
-  constructor({ words, index }: Wire, adaptiveSpin: AdaptiveSpin, attempt: (arrival: Arrival) => boolean) {
+  /**
+   * @param probing whether the first attempt already asks whether the other end is dead
+   * @param look whether there is something; a receive sets `message` to what it takes
+   */
+  constructor(
+    { words, index }: Pick<PipeEnd, 'words' | 'index'>,
+    adaptiveSpin: AdaptiveSpin,
+    use: string,
+    timeoutMs: number,
+    probing: boolean,
+    look: (waiter: ReceiveWaiter) => boolean,
+  ) {
     this.words = words
     this.index = index
     this.adaptiveSpin = adaptiveSpin
-    this.#attempt = attempt
+    this.use = use
+    this.timeoutMs = timeoutMs
+    this.probing = probing
+    this.#look = look
   }
 
   attempt(): TryResult {
-    return this.#attempt(this) ? DONE : WAIT
+    this.seen = load(this.words, this.index) // Before looking: see pipe-end.ts.
+    return this.#look(this) ? DONE : WAIT
   }
 
   giveUp(): boolean {
     return false
   }
-
-  /** What it took; it has nothing then. */
-  handOver(): unknown {
-    const { message } = this
-    this.message = NOTHING
-    return message
-  }
 }
+
+const noWords: Words = new Int32Array(new SharedArrayBuffer(0))
+keepShape(new ReceiveWaiter({ words: noWords, index: 0 }, new AdaptiveSpin(), '', Infinity, false, () => true))

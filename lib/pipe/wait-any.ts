@@ -1,58 +1,60 @@
-// Waiting for the first of several: connections, and sentinels of processes. No thread can sleep on several words at once, so
-// this looks at all of them again and again, with pauses that double up to a few milliseconds.
+// Waiting for the first of several: connections, and sentinels of processes. No thread can sleep on several words at once, so this
+// looks at all of them again and again, with pauses that double up to a few milliseconds.
 import { inspect } from 'node:util'
-import { waitOn, type Words } from '../memory/atomics.js'
 import { checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
+import { waitOn, type Words } from '../memory/atomics.js'
 import { runBlockedHooks } from '../thread/while-blocked.js'
 
-const FIRST_PAUSE_MS = 0.25
-const LONGEST_PAUSE_MS = 4
+const MIN_PAUSE_MS = 0.5
+const MAX_PAUSE_MS = 4
 
-const nobodysWord: Words = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
+/** Nobody changes it: a thread that waits on it pauses. */
+const pauseWord: Words = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
 
-/** What is waited for, with how to ask whether it is ready. */
-export type Checked<W> = Map<W, () => boolean>
+/** What is waited for, each with the question whether it is ready. */
+export type Watched<W> = Map<W, () => boolean>
 
-/** @param asksFor how to ask whether an item is ready; `undefined` refuses it. @throws TypeError */
-export function checkList<W>(list: Iterable<W>, asksFor: (item: W) => (() => boolean) | undefined): Checked<W> {
+/** @param readinessOf the question whether an item is ready; `undefined` refuses the item. @throws TypeError */
+export function checkWatched<W>(list: Iterable<W>, readinessOf: (item: W) => (() => boolean) | undefined): Watched<W> {
   if (typeof list !== 'object' || list === null || !(Symbol.iterator in list))
     throw new TypeError(`wait takes a list of connections and sentinels, not ${inspect(list)}`)
-  const checked: Checked<W> = new Map()
+  const watched: Watched<W> = new Map()
   for (const item of list) {
-    const isReady = asksFor(item)
+    const isReady = readinessOf(item)
     if (!isReady) throw new TypeError(`wait takes connections and sentinels, not ${inspect(item)}`)
-    checked.set(item, isReady)
+    watched.set(item, isReady)
   }
-  return checked
+  return watched
 }
 
-export async function waitForAny<W>(items: Checked<W>, options: WaitOptions | undefined): Promise<W[]> {
-  const { timeoutMs, signal } = checkWaitOptions(options)
+/** Look until something is ready or the time is over. Yields how long to pause, returns what is ready. */
+function* look<W>(watched: Watched<W>, timeoutMs: number): Generator<number, W[]> {
   const endMs = performance.now() + timeoutMs
-  let pauseMs = FIRST_PAUSE_MS
+  for (let pauseMs = MIN_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS)) {
+    const ready = [...watched].filter(([, isReady]) => isReady()).map(([item]) => item)
+    const leftMs = endMs - performance.now()
+    if (ready.length > 0 || leftMs <= 0) return ready
+    yield Math.min(leftMs, pauseMs)
+  }
+}
+
+export async function waitForAny<W>(watched: Watched<W>, options: WaitOptions | undefined): Promise<W[]> {
+  const { timeoutMs, signal } = checkWaitOptions(options)
+  const looking = look(watched, timeoutMs)
   for (;;) {
     signal?.throwIfAborted()
-    const ready = readyOf(items)
-    const leftMs = endMs - performance.now()
-    if (ready.length > 0 || leftMs <= 0) return ready
-    pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)
-    await new Promise((resolve) => setTimeout(resolve, Math.min(leftMs, pauseMs)))
+    const { done, value } = looking.next()
+    if (done) return value
+    await new Promise((resolve) => setTimeout(resolve, value))
   }
 }
 
-export function waitForAnySync<W>(items: Checked<W>, timeoutMs: number): W[] {
-  const endMs = performance.now() + timeoutMs
-  let pauseMs = FIRST_PAUSE_MS
+export function waitForAnySync<W>(watched: Watched<W>, timeoutMs: number): W[] {
+  const looking = look(watched, timeoutMs)
   for (;;) {
-    const ready = readyOf(items)
-    const leftMs = endMs - performance.now()
-    if (ready.length > 0 || leftMs <= 0) return ready
-    pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)
-    waitOn(nobodysWord, 0, 0, Math.min(leftMs, pauseMs))
+    const { done, value } = looking.next()
+    if (done) return value
+    waitOn(pauseWord, 0, 0, value)
     runBlockedHooks()
   }
-}
-
-function readyOf<W>(items: Checked<W>): W[] {
-  return [...items].filter(([, isReady]) => isReady()).map(([item]) => item)
 }

@@ -6,6 +6,11 @@ import { explored } from './scenarios.js'
 
 const test = suite('the explorer')
 
+const LOAD_THEN_LOOK =
+  'this.seen = load(this.words, this.index) // Before looking: see pipe-end.ts.\n    return this.#look(this) ? DONE : WAIT'
+const LOOK_THEN_LOAD =
+  'this.seen = load(this.words, this.index)\n    const found = this.#look(this)\n    this.seen = load(this.words, this.index)\n    return found ? DONE : WAIT'
+
 const mutants: (Mutant & { shownBy: string })[] = [
   {
     name: 'two threads take a free lock: load and store in place of compareExchange',
@@ -327,57 +332,57 @@ const mutants: (Mutant & { shownBy: string })[] = [
   {
     name: 'a message wakes nobody',
     file: 'lib/pipe/pipe-end.ts',
-    from: 'add(this.words, this.#peer + IN, MESSAGE)\n    notifyAll(this.words, this.#peer + IN)',
-    to: 'add(this.words, this.#peer + IN, MESSAGE)',
+    from: 'add(this.words, this.#peer + INCOMING, ONE_MESSAGE)\n    notifyAll(this.words, this.#peer + INCOMING)',
+    to: 'add(this.words, this.#peer + INCOMING, ONE_MESSAGE)',
     shownBy: 'Pipe: 1 sends two, 1 blocks for them',
   },
   {
     name: 'who receives looks for a message, and then loads what it sleeps on',
-    file: 'lib/pipe/connection.ts',
-    from: 'arrival.message = this.#take(arrival.probing, arrival.seen)',
-    to: 'arrival.message = this.#take(arrival.probing, arrival.seen); arrival.seen = this.#wire.seen',
+    file: 'lib/pipe/receive-waiter.ts',
+    from: LOAD_THEN_LOOK,
+    to: LOOK_THEN_LOAD,
     shownBy: 'Pipe: 1 sends two, 1 blocks for them',
   },
   {
     name: 'who polls looks for a message, and then loads what it sleeps on',
-    file: 'lib/pipe/connection.ts',
-    from: 'arrival.seen = this.#wire.seen\n      return this.#ready(arrival.probing, arrival.seen)',
-    to: 'const ready = this.#ready(arrival.probing)\n      arrival.seen = this.#wire.seen\n      return ready',
+    file: 'lib/pipe/receive-waiter.ts',
+    from: LOAD_THEN_LOOK,
+    to: LOOK_THEN_LOAD,
     shownBy: 'Pipe: 1 sends one and closes, 1 polls and receives',
   },
   {
     name: 'an end that is closed wakes nobody',
     file: 'lib/pipe/pipe-end.ts',
-    from: 'or(this.words, this.#peer + IN, CLOSED)\n    notifyAll(this.words, this.#peer + IN)',
-    to: 'or(this.words, this.#peer + IN, CLOSED)',
+    from: 'or(this.words, this.#peer + INCOMING, PEER_CLOSED)\n    notifyAll(this.words, this.#peer + INCOMING)',
+    to: 'or(this.words, this.#peer + INCOMING, PEER_CLOSED)',
     shownBy: 'Pipe: 1 sends two and closes, 1 receives all',
   },
   {
     name: 'whether the other end is closed is looked up after the port was found empty',
-    file: 'lib/pipe/connection.ts',
-    from: 'if (Wire.closedIn(seen)) throw',
-    to: 'if (Wire.closedIn(this.#wire.seen)) throw',
+    file: 'lib/pipe/receiver.ts',
+    from: 'if (PipeEnd.isClosedIn(seen)) throw',
+    to: 'if (PipeEnd.isClosedIn(this.#end.seen)) throw',
     shownBy: 'Pipe: 1 sends two and closes, 1 receives all',
   },
   {
     name: 'a message is counted before it is in the port',
     file: 'lib/pipe/pipe-end.ts',
-    from: 'if (transfer) this.port?.postMessage(message, transfer)\n    else this.port?.postMessage(message)\n    add(this.words, this.#peer + IN, MESSAGE)',
-    to: 'add(this.words, this.#peer + IN, MESSAGE)\n    if (transfer) this.port?.postMessage(message, transfer)\n    else this.port?.postMessage(message)',
+    from: 'if (transfer) this.port?.postMessage(message, transfer)\n    else this.port?.postMessage(message)\n    add(this.words, this.#peer + INCOMING, ONE_MESSAGE)',
+    to: 'add(this.words, this.#peer + INCOMING, ONE_MESSAGE)\n    if (transfer) this.port?.postMessage(message, transfer)\n    else this.port?.postMessage(message)',
     shownBy: 'Pipe: 1 sends one and closes, 1 polls and receives',
   },
   {
     name: 'a port that closed by itself is not looked for',
-    file: 'lib/pipe/connection.ts',
-    from: 'if (probing ? this.#wire.gone : this.#wire.lost)',
-    to: 'if (this.#wire.lost)',
+    file: 'lib/pipe/receiver.ts',
+    from: 'if (probing ? end.isPortGone : end.sawPortGone)',
+    to: 'if (end.sawPortGone)',
     shownBy: 'Pipe: the sender dies',
   },
   {
     name: 'that the sender is dead is taken for the end of what it sent',
-    file: 'lib/pipe/connection.ts',
-    from: 'if (probing ? this.#wire.gone : this.#wire.lost)',
-    to: 'if (probing ? this.#wire.broken : this.#wire.lost)',
+    file: 'lib/pipe/receiver.ts',
+    from: 'if (probing ? end.isPortGone : end.sawPortGone)',
+    to: 'if (probing ? end.isBroken : end.sawPortGone)',
     shownBy: 'Pipe: the sender dies',
   },
 ]

@@ -756,7 +756,12 @@ test('refuse every bad argument, naming it, and are as they were', async () => {
     [() => Connection.waitSync([b], NaN), RangeError, `timeoutMs ${nan}`],
     [() => Connection.wait([b, 1 as never]), TypeError, 'wait takes connections and sentinels, not 1'],
     [() => Connection.waitSync(5 as never), TypeError, 'wait takes a list of connections and sentinels, not 5'],
-    [() => Pipe(5 as never), TypeError, 'Pipe takes { duplex: true or false }, not 5'],
+    [() => Pipe(5 as never), TypeError, 'the options of Pipe must be an object, { duplex }, not 5'],
+    [
+      () => Pipe({ duplexx: true } as never),
+      TypeError,
+      "the options of Pipe do not include 'duplexx'; they are { duplex }",
+    ],
     [() => Pipe({ duplex: null as never }), TypeError, 'duplex must be true or false, not null'],
     [() => a.send(1, 'x' as never), TypeError, "transfer must be an array, not 'x'"],
     [
@@ -764,9 +769,9 @@ test('refuse every bad argument, naming it, and are as they were', async () => {
       TypeError,
       "sendBytes takes a typed array, a Buffer, a DataView or an ArrayBuffer, not 'x'",
     ],
-    [() => a.sendBytes(bytes, '1' as never), TypeError, "offset must be a number of bytes, not '1'"],
-    [() => a.sendBytes(bytes, 11), RangeError, 'offset must be a whole number of bytes from 0 to 10, not 11'],
-    [() => a.sendBytes(bytes, 4, 7), RangeError, 'size must be a whole number of bytes from 0 to 6, not 7'],
+    [() => a.sendBytes(bytes, '1' as never), TypeError, "offset must be a number, not '1'"],
+    [() => a.sendBytes(bytes, 11), RangeError, 'offset must be an integer from 0 to 10, not 11'],
+    [() => a.sendBytes(bytes, 4, 7), RangeError, 'size must be an integer from 0 to 6, not 7'],
   ]
   for (const [use, kind, message] of cases) {
     const error = await thrownBy(use)

@@ -1,0 +1,200 @@
+// Receiving at one end of a Pipe. A message waits in the port until somebody takes it, or in `peeked`: messages that were taken from
+// the port before anybody received them come next. Connection has the public face.
+//
+//   posted ──> port ──take──────────────────────────────────────────────> received
+//                │                                                           ^
+//                └──poll, recvBytes of another value, listening, isBroken──> peeked
+import { EOFError, TimeoutError } from '../errors.js'
+import { checkTimeout, checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
+import { probeDue } from '../thread/liveness.js'
+import { discard } from '../transport/shareable.js'
+import { AdaptiveSpin } from '../sync/adaptive-spin.js'
+import { AsyncWaiters } from '../sync/async-waiters.js'
+import { block } from '../sync/park.js'
+import { unreadableMessage } from './message.js'
+import { NO_MESSAGE, PipeEnd } from './pipe-end.js'
+import { ReceiveWaiter } from './receive-waiter.js'
+
+/** Maximum number of messages taken at once to find out whether the port is gone. They take less than a millisecond. */
+const MAX_TAKEN_PER_PROBE = 100
+
+/** @param use the method that is called, for the error. @throws this end cannot receive, or can no more */
+type CheckUsable = (use: string) => void
+
+export class Receiver {
+  readonly #end: PipeEnd
+  readonly #checkUsable: CheckUsable
+  #peeked: unknown[]
+  readonly #receivers = new AsyncWaiters({ wake: 'run' })
+  readonly #pollers = new Set<AsyncWaiters>()
+  readonly #adaptiveSpin = new AdaptiveSpin()
+
+  /** @param checkUsable called at every attempt: the end may be closed or moved while somebody waits */
+  constructor(end: PipeEnd, peeked: unknown[], checkUsable: CheckUsable) {
+    this.#end = end
+    this.#peeked = peeked
+    this.#checkUsable = checkUsable
+    // For those who await. A blocked thread finds out by itself.
+    end.port?.once('close', () => {
+      end.notePortGone()
+      this.run()
+    })
+  }
+
+  /** The messages that were taken from the port and not received. */
+  get peeked(): unknown[] {
+    return this.#peeked
+  }
+
+  /** Receive a message without blocking the thread. @throws TimeoutError, EOFError; what `decode` throws; the signal's reason */
+  async receive<T>(use: string, decode: (message: unknown) => T, options: WaitOptions | undefined): Promise<T> {
+    const { timeoutMs, signal } = checkWaitOptions(options)
+    const waiter = this.#startReceive(use, timeoutMs)
+    const done = this.#receivers.join(waiter, { timeout: timeoutMs, signal })
+    if (!this.#receivers.empty) this.#end.listen((message) => this.#onMessage(message), unreadableMessage)
+    try {
+      return finishReceive(waiter, await done, decode)
+    } finally {
+      // Not: stopListening. To listen anew costs more than the next message.
+      if (this.#receivers.empty) this.#end.unref()
+    }
+  }
+
+  /** As `receive`, blocking the thread. */
+  receiveSync<T>(use: string, decode: (message: unknown) => T, timeoutMs: number | undefined): T {
+    const limitMs = checkTimeout(timeoutMs, 'timeoutMs')
+    const waiter = this.#startReceive(use, limitMs)
+    return finishReceive(waiter, block(waiter, limitMs), decode)
+  }
+
+  /** Whether there is a message or the end of file, in time. Does not block the thread. @throws the signal's reason */
+  async poll(options: WaitOptions): Promise<boolean> {
+    const { timeoutMs, signal } = checkWaitOptions(options)
+    const waiter = this.#startPoll('poll', timeoutMs)
+    const poller = new AsyncWaiters()
+    this.#pollers.add(poller)
+    try {
+      return await poller.join(waiter, { timeout: timeoutMs, signal })
+    } finally {
+      this.#pollers.delete(poller)
+    }
+  }
+
+  /** As `poll`, blocking the thread. */
+  pollSync(timeoutMs: number): boolean {
+    const limitMs = checkTimeout(timeoutMs, 'timeoutMs')
+    return block(this.#startPoll('pollSync', limitMs), limitMs)
+  }
+
+  #startReceive(use: string, timeoutMs: number): ReceiveWaiter {
+    return this.#newWaiter(use, timeoutMs, this.#lookForReceive)
+  }
+
+  #startPoll(use: string, timeoutMs: number): ReceiveWaiter {
+    return this.#newWaiter(use, timeoutMs, this.#lookForPoll)
+  }
+
+  #newWaiter(use: string, timeoutMs: number, look: (waiter: ReceiveWaiter) => boolean): ReceiveWaiter {
+    this.#checkUsable(use)
+    // Who waits probes after a slice. Who does not wait would never.
+    const probing = timeoutMs <= 0 && this.#isProbeDue
+    return new ReceiveWaiter(this.#end, this.#adaptiveSpin, use, timeoutMs, probing, look)
+  }
+
+  readonly #lookForReceive = (waiter: ReceiveWaiter): boolean => {
+    this.#checkUsable(waiter.use)
+    waiter.message = this.#take(waiter.probing, waiter.seen)
+    return waiter.message !== NO_MESSAGE
+  }
+
+  readonly #lookForPoll = (waiter: ReceiveWaiter): boolean => {
+    this.#checkUsable(waiter.use)
+    return this.isReady(waiter.probing, waiter.seen)
+  }
+
+  /** The next message, or NO_MESSAGE. @throws EOFError */
+  takeNow(): unknown {
+    return this.#take(this.#isProbeDue, this.#end.seen)
+  }
+
+  /** Whether there is a message or the end of file. @param probing whether to ask for the death of the other end, some 20 µs */
+  isReady(probing: boolean, seen: number = this.#end.seen): boolean {
+    if (this.#peeked.length > 0 || this.#end.hasMessage) return true
+    try {
+      const message = this.#take(probing, seen)
+      if (message === NO_MESSAGE) return false
+      this.#peeked = [message]
+    } catch (reason) {
+      if (!(reason instanceof EOFError)) throw reason
+    }
+    return true
+  }
+
+  /** Give back a message that was taken: it is the next. */
+  putBack(message: unknown): void {
+    this.#peeked.unshift(message)
+  }
+
+  /** @param seen loaded before @throws EOFError there is no message, and none will come */
+  #take(probing: boolean, seen: number): unknown {
+    if (this.#peeked.length > 0) return this.#peeked.shift()
+    const end = this.#end
+    const message = end.take(unreadableMessage)
+    if (message !== NO_MESSAGE) return message
+    if (PipeEnd.isClosedIn(seen)) throw new EOFError('the other end is closed, and all that it sent was received')
+    if (probing ? end.isPortGone : end.sawPortGone)
+      throw new EOFError('the thread of the other end has ended, and all that it sent was received')
+    return NO_MESSAGE
+  }
+
+  /** For those who do not wait: whether to look for the death of the other end. */
+  get #isProbeDue(): boolean {
+    return this.#end.isBroken || probeDue(this)
+  }
+
+  /** Whether nobody will read what is sent. */
+  isBroken(): boolean {
+    if (this.#end.isBroken) return true
+    return this.#end.isPeerInTransit && probeDue(this) && this.#isPeerLost()
+  }
+
+  /**
+   * Whether the other end was lost in transit. The port tells only when it is empty, and may have to tell in a blocked thread: so
+   * messages are taken from it here, not all at once.
+   */
+  #isPeerLost(): boolean {
+    const before = this.#peeked.length
+    for (let taken = 0; taken < MAX_TAKEN_PER_PROBE; taken++) {
+      const message = this.#end.take(unreadableMessage)
+      if (message === NO_MESSAGE) break
+      this.#peeked.push(message)
+    }
+    if (this.#peeked.length > before) this.run()
+    return this.#end.isPortGone
+  }
+
+  #onMessage(message: unknown): void {
+    this.#peeked.push(message)
+    // It was listened for in case somebody goes on receiving. Nobody does: the others stay in the port.
+    if (this.#receivers.empty) this.#end.stopListening()
+    this.run()
+  }
+
+  /** Let those try who await something here. */
+  run(): void {
+    this.#receivers.run()
+    for (const poller of this.#pollers) poller.run()
+  }
+
+  /** The end was closed: nobody receives what was taken from the port. */
+  close(): void {
+    for (const message of this.#peeked.splice(0)) discard(message)
+    this.#end.close()
+    this.run()
+  }
+}
+
+function finishReceive<T>(waiter: ReceiveWaiter, inTime: boolean, decode: (message: unknown) => T): T {
+  if (inTime) return decode(waiter.message)
+  throw new TimeoutError(`${waiter.use}: no message came within ${Math.max(0, waiter.timeoutMs)} ms`)
+}
