@@ -49,5 +49,5 @@ export class ReceiveWaiter implements Waiter {
   }
 }
 
-const noWords: Words = new Int32Array(new SharedArrayBuffer(0))
-keepShape(new ReceiveWaiter({ words: noWords, index: 0 }, new AdaptiveSpin(), '', Infinity, false, () => true))
+const noEnd = { words: new Int32Array(new SharedArrayBuffer(0)), index: 0 }
+keepShape(new ReceiveWaiter(noEnd, new AdaptiveSpin(), '', Infinity, false, () => true))

@@ -25,7 +25,7 @@ export interface QueueOptions {
   maxBytes?: number | undefined
 }
 
-/** The state of a queue. Set by the class, which alone sees it. @throws QueueClosedError this thread has closed the queue */
+/** @internal The state of a queue. Set by the class, which alone sees it. @throws QueueClosedError this thread has closed the queue */
 export let openStateOf: (queue: Queue<any>) => QueueState
 
 /**
@@ -268,16 +268,16 @@ function checkedMemory(maxsize: number, options: QueueOptions): SharedArrayBuffe
   return newQueueMemory(maxsize, checkInteger(maxBytes, 'maxBytes', 1, MAX_PAYLOAD_BYTES))
 }
 
-const kinds = new Map<unknown, string>()
+const queueKinds = new Map<unknown, string>()
 
-/** Have the instances of a class arrive as instances of it, and those of a program's own subclasses of it, too. */
+/** @internal Have instances of a class arrive as such, and so those of subclasses of it that are not registered. */
 export function registerQueue(kind: string, Kind: new (parts?: any) => Queue): void {
-  kinds.set(Kind, kind)
+  queueKinds.set(Kind, kind)
   registerShareable(kind, ([, , memory]) => new Kind(fromParts(memory)))
 }
 
 function kindOf(Class: unknown): string {
-  return kinds.get(Class) ?? kindOf(Object.getPrototypeOf(Class))
+  return queueKinds.get(Class) ?? kindOf(Object.getPrototypeOf(Class))
 }
 
 registerQueue('Queue', Queue)

@@ -33,7 +33,7 @@ function start<A extends unknown[]>(target: (...args: A) => unknown, ...args: A)
   return new Process({ target, args }).start()
 }
 
-test('carry values both ways, in order, by every form of receiving', async () => {
+test('a Pipe carries values both ways, in order, by every form of receiving', async () => {
   const [a, b] = Pipe()
   for (const value of [1, 'two', { three: [3] }, undefined, null, 6n]) a.send(value)
   assert.is(await b.recv(), 1)
@@ -49,7 +49,7 @@ test('carry values both ways, in order, by every form of receiving', async () =>
   b.close()
 })
 
-test('carry what looks like a message of the protocol as it is', () => {
+test('a value that looks like a message of the protocol arrives as it is', () => {
   const [a, b] = Pipe()
   const value = ['$manyhands:packed', { value: 1, handles: true }]
   a.send(value)
@@ -57,7 +57,7 @@ test('carry what looks like a message of the protocol as it is', () => {
   a.close()
 })
 
-test('serve pending receives in the order of their calls', async () => {
+test('pending receives are served in the order of their calls', async () => {
   const [a, b] = Pipe()
   const pending = [b.recv(), b.recv(), b.recv()]
   for (const i of [1, 2, 3]) a.send(i)
@@ -66,7 +66,7 @@ test('serve pending receives in the order of their calls', async () => {
 })
 
 for (const target of [echoSync, echo])
-  test(`talk with a process, which ${target === echo ? 'awaits' : 'blocks'}; this thread does both`, async () => {
+  test(`a Pipe talks with a process, which ${target === echo ? 'awaits' : 'blocks'}; this thread does both`, async () => {
     const [here, there] = Pipe()
     const process = start(target, there)
     for (let i = 0; i < 100; i++) {
@@ -80,7 +80,7 @@ for (const target of [echoSync, echo])
     assert.is(process.exitcode, 0)
   })
 
-test('give up in time, and leave what comes later to the next', async () => {
+test('a receive gives up in time, and leaves what comes later to the next', async () => {
   const [a, b] = Pipe()
   assert.is(await codeOf(() => b.recv({ timeout: 5 })), TIMEOUT)
   assert.is(await codeOf(() => b.recv(0)), TIMEOUT)
@@ -96,7 +96,7 @@ test('give up in time, and leave what comes later to the next', async () => {
   a.close()
 })
 
-test('refuse times that are none', async () => {
+test('a Connection refuses times that are none', async () => {
   const [a, b] = Pipe()
   assert.instance(await thrownBy(() => b.recvSync(NaN)), RangeError)
   assert.instance(await thrownBy(() => b.recv(NaN)), RangeError)
@@ -106,7 +106,7 @@ test('refuse times that are none', async () => {
   a.close()
 })
 
-test('tell by polling, at once or in time, and take nothing', async () => {
+test('a poll tells of a message, at once or in time, and takes nothing', async () => {
   const [a, b] = Pipe()
   assert.is(b.pollSync(), false)
   assert.is(await b.poll(), false)
@@ -124,7 +124,7 @@ test('tell by polling, at once or in time, and take nothing', async () => {
   assert.is(await b.poll(), true)
 })
 
-test('drain what a closed end sent, and then tell the end of file', async () => {
+test('a receive drains what a closed end sent, and then throws EOFError', async () => {
   const [a, b] = Pipe()
   for (const i of [1, 2, 3, 4]) a.send(i)
   a.close()
@@ -138,7 +138,7 @@ test('drain what a closed end sent, and then tell the end of file', async () => 
   assert.is(await codeOf(() => b.sendBytes(new Uint8Array(1))), BROKEN)
 })
 
-test('end pending receives when either end is closed', async () => {
+test('closing either end ends pending receives', async () => {
   const [a, b] = Pipe()
   const atEnd = codeOf(() => b.recv())
   a.close()
@@ -152,7 +152,7 @@ test('end pending receives when either end is closed', async () => {
   c.close()
 })
 
-test('are over for who closed them', async () => {
+test('a closed end refuses every use', async () => {
   const [a, b] = Pipe()
   a.close()
   const uses = [
@@ -176,7 +176,7 @@ test('are over for who closed them', async () => {
   }
 })
 
-test('iterate to the end of file', async () => {
+test('a loop over a Connection ends at the end of file', async () => {
   const [a, b] = Pipe()
   start(sendThenReturn, a, 1000)
   const got: number[] = []
@@ -184,7 +184,7 @@ test('iterate to the end of file', async () => {
   assert.equal(got, [...Array(1000).keys()])
 })
 
-test('go one way with duplex: false, reader first', async () => {
+test('a Pipe with duplex: false goes one way, reader first', async () => {
   const [reader, writer] = Pipe({ duplex: false })
   writer.send(1)
   assert.is(reader.recvSync(), 1)
@@ -204,7 +204,7 @@ test('go one way with duplex: false, reader first', async () => {
   assert.is(await codeOf(() => writer.send(1)), BROKEN)
 })
 
-test('refuse options that are none', async () => {
+test('a Pipe refuses bad options', async () => {
   assert.match((await thrownBy(() => Pipe({ duplex: 1 as never }))).message, /duplex must be true or false, not 1/)
   assert.instance(await thrownBy(() => Pipe(null as never)), TypeError)
   assert.instance(await thrownBy(() => new Connection()), TypeError)
@@ -213,7 +213,7 @@ test('refuse options that are none', async () => {
   a.close()
 })
 
-test('send bytes of views, whole or in part', async () => {
+test('sendBytes sends the bytes of views, whole or in part', async () => {
   const [a, b] = Pipe()
   const bytes = Uint8Array.from({ length: 100 }, (_, i) => i)
   const view = bytes.subarray(10, 20)
@@ -242,7 +242,7 @@ test('send bytes of views, whole or in part', async () => {
   a.close()
 })
 
-test('refuse what cannot be cloned, naming it, and are as they were', async () => {
+test('a send refuses what cannot be cloned, names it, and leaves all as it was', async () => {
   const [a, b] = Pipe()
   const [c, d] = Pipe()
   const { path } = await thrownBy(() => a.send({ list: [1, { callback() {} }], c }))
@@ -262,7 +262,7 @@ test('refuse what cannot be cloned, naming it, and are as they were', async () =
   for (const end of [a, c]) end.close()
 })
 
-test('tell what must be moved from what cannot be sent', async () => {
+test('a send tells what must be moved from what cannot be sent', async () => {
   const [a, b] = Pipe()
   const { port1, port2 } = new MessageChannel()
   const file = await open('package.json')
@@ -282,8 +282,8 @@ test('tell what must be moved from what cannot be sent', async () => {
   for (const end of [port, a]) end.close()
 })
 
-// A pending recv waited for ever, the message was lost without a word, and poll was true from then on.
-test('lose a message that cannot be read here, with an error that says so, and no other', async () => {
+// Once, a pending recv waited for ever, the message was lost without an error, and poll stayed true.
+test('a receive loses a message that this thread cannot read, with an error that says so, and no other message', async () => {
   const [here, there] = Pipe()
   const process = start(sendDeep, there)
   const first = await thrownBy(() => here.recv())
@@ -313,7 +313,7 @@ test('lose a message that cannot be read here, with an error that says so, and n
   a.close()
 })
 
-test('move on with the error of a message that cannot be read', async () => {
+test('the error of a message that cannot be read moves on with the end', async () => {
   const [here, there] = Pipe()
   const pending = [codeOf(() => here.recv()), here.recv()]
   await start(sendDeep, there).join()
@@ -324,7 +324,7 @@ test('move on with the error of a message that cannot be read', async () => {
   assert.equal(await report.recv(), [[], CLONE])
 })
 
-test('carry shareables at any depth', async () => {
+test('a Pipe carries shareables at any depth', async () => {
   const [here, there] = Pipe()
   const value = new Value('i', 1)
   const process = start(addThrough, there)
@@ -334,7 +334,7 @@ test('carry shareables at any depth', async () => {
   await process.join()
 })
 
-test('move to a process with the messages that wait there; the moved end says so', async () => {
+test('an end moves to a process with the messages that wait there, and the moved end says so', async () => {
   const [here, there] = Pipe()
   const [report, other] = Pipe()
   for (const i of [1, 2, 3]) here.send(i)
@@ -356,7 +356,7 @@ test('move to a process with the messages that wait there; the moved end says so
   await process.join()
 })
 
-test('move with the message that was looked at but not received', async () => {
+test('an end moves with a message that was looked at but not received', async () => {
   const [here, there] = Pipe()
   const [report, other] = Pipe()
   here.send('text')
@@ -366,7 +366,7 @@ test('move with the message that was looked at but not received', async () => {
   assert.equal(await report.recv(), [['text'], EOF])
 })
 
-test('end a pending receive of an end that moves', async () => {
+test('moving an end ends its pending receive', async () => {
   const [here, there] = Pipe()
   const pending = thrownBy(() => there.recv())
   const process = start(echoSync, there)
@@ -377,7 +377,7 @@ test('end a pending receive of an end that moves', async () => {
   await process.join()
 })
 
-test('move to a task of an executor and back', async () => {
+test('an end moves to a task of an executor and back', async () => {
   const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
   const [here, there] = Pipe()
   here.send('first')
@@ -393,7 +393,7 @@ test('move to a task of an executor and back', async () => {
   await executor.shutdown()
 })
 
-test('go through connections', async () => {
+test('an end goes through another Connection', async () => {
   const [here, there] = Pipe()
   const [mine, yours] = Pipe()
   const process = start(answerThrough, there)
@@ -403,7 +403,7 @@ test('go through connections', async () => {
   await process.join()
 })
 
-test('tell the end of file when a receiver dies with a connection unread', async () => {
+test('a receiver that dies with a connection unread gives the end of file to the peer of that', async () => {
   const [here, there] = Pipe()
   const [mine, yours] = Pipe()
   const process = start(neverReceives, there)
@@ -420,7 +420,7 @@ test('tell the end of file when a receiver dies with a connection unread', async
   assert.is(await codeOf(() => kept.recv()), EOF)
 })
 
-test('tell a blocked sender of an end that was lost on its way, and lose nothing of what that had sent', async () => {
+test('a blocked sender is told of an end that was lost in transit, and receives what that had sent', async () => {
   for (const duplex of [false, true]) {
     const [traveller, end] = Pipe({ duplex })
     if (duplex) for (const value of [1, 2, 3]) traveller.send(value)
@@ -445,7 +445,7 @@ test('tell a blocked sender of an end that was lost on its way, and lose nothing
   }
 })
 
-test('come back from a journey that began when the port was gone, and tell the end of file', async () => {
+test('an end whose port was gone when it was sent comes back, and meets the end of file', async () => {
   const [a, b] = Pipe()
   const [x, y] = Pipe()
   y.close()
@@ -456,7 +456,7 @@ test('come back from a journey that began when the port was gone, and tell the e
   assert.is(await codeOf(() => back.recvSync(1000)), EOF)
 })
 
-test('end with them the ends in messages that came and were not received', async () => {
+test('closing an end closes the ends in messages that came and were not received', async () => {
   const [a, b] = Pipe()
   const [x, y] = Pipe()
   const [v, w] = Pipe()
@@ -472,7 +472,7 @@ test('end with them the ends in messages that came and were not received', async
   assert.is(await codeOf(() => x.send(1)), BROKEN)
 })
 
-test('tell a blocked thread of an end that went to a process which was ended before it began', async () => {
+test('a blocked thread is told of an end that went to a process which was ended before it began', async () => {
   for (const pauseMs of [0, 5, 40]) {
     const [here, there] = Pipe()
     const [x, y] = Pipe()
@@ -490,7 +490,7 @@ test('tell a blocked thread of an end that went to a process which was ended bef
   }
 })
 
-test('that a program puts into the arguments of a process after its start are none of that process', async () => {
+test('an end put into the arguments of a process after its start does not go to that process', async () => {
   const [, sent] = Pipe()
   const [kept, other] = Pipe()
   const args: [Connection] = [sent]
@@ -502,7 +502,7 @@ test('that a program puts into the arguments of a process after its start are no
   assert.is(kept.recvSync(1000), 1)
 })
 
-test('tell who does not wait of a death, too', async () => {
+test('receiving without waiting tells of a death, too', async () => {
   const [here, there] = Pipe()
   const process = start(neverReceives, there)
   assert.is(await here.recv(), 'here')
@@ -521,7 +521,7 @@ test('tell who does not wait of a death, too', async () => {
   assert.match((await thrownBy(() => Pipe()[0].recvSync(-5))).message, /no message came within 0 ms/)
 })
 
-test('tell of a peer that was terminated in recvSync: blocked, awaiting and sending', async () => {
+test('the death of a peer in recvSync is told to those that block, await and send', async () => {
   for (const meet of [
     (end: Connection) => end.recvSync(),
     (end: Connection) => end.recv(),
@@ -547,14 +547,14 @@ test('tell of a peer that was terminated in recvSync: blocked, awaiting and send
   assert.is(code, BROKEN)
 })
 
-test('tell of a peer that returned without closing, after what it sent', async () => {
+test('a peer that returns without closing leaves what it sent, and then the end of file', async () => {
   const [here, there] = Pipe()
   start(sendThenReturn, there, 3)
   assert.equal([here.recvSync(), here.recvSync(), here.recvSync()], [0, 1, 2])
   assert.is(await codeOf(() => here.recvSync()), EOF)
 })
 
-test('lose nothing that was sent, and never hang, in a storm of kills', async () => {
+test('a storm of kills loses nothing that was sent, and nobody hangs', async () => {
   let received = 0
   for (let round = 0; round < 25; round++) {
     const [here, there] = Pipe()
@@ -579,7 +579,7 @@ test('lose nothing that was sent, and never hang, in a storm of kills', async ()
   console.log(`\n# 25 kills, ${received} messages`)
 })
 
-test('can be waited for several at a time, with sentinels among them', async () => {
+test('wait takes several connections at a time, and sentinels among them', async () => {
   const [a, b] = Pipe()
   const [c, d] = Pipe()
   const [e, f] = Pipe()
@@ -631,7 +631,7 @@ async function talkWithGrandchild(how: HandDown) {
 
 for (const target of ['echoSync', 'echo'] as const)
   for (const meanwhile of ['is blocked', 'awaits', 'has returned'] as const)
-    test(`talk with a grandchild, which ${target === 'echo' ? 'awaits' : 'blocks'}, while its parent ${meanwhile}`, async () => {
+    test(`a Pipe talks with a grandchild, which ${target === 'echo' ? 'awaits' : 'blocks'}, while its parent ${meanwhile}`, async () => {
       const { here, control, middle } = await talkWithGrandchild({ target, meanwhile })
       assert.ok(middle.isAlive())
       here.close()
@@ -650,7 +650,7 @@ const grandchildEnds: [how: string, HandDown, (ends: Awaited<ReturnType<typeof t
 ]
 
 for (const [what, how, end] of grandchildEnds)
-  test(`tell of the end of a grandchild that ${what}`, async () => {
+  test(`a Pipe tells of the end of a grandchild that ${what}`, async () => {
     for (const blocks of [true, false]) {
       const ends = await talkWithGrandchild(how)
       const { here, control, middle } = ends
@@ -668,7 +668,7 @@ for (const [what, how, end] of grandchildEnds)
     }
   })
 
-test('hold a program open by a pending receive, and not by being there', async () => {
+test('a pending receive keeps the program alive, and a Pipe by itself does not', async () => {
   const idle = await runProgram(`import { Pipe } from 'manyhands'; globalThis.kept = Pipe(); console.log('idle')`)
   assert.equal([idle.code, idle.stdout], [0, 'idle\n'])
   const pending = await runProgram(`
@@ -679,7 +679,7 @@ test('hold a program open by a pending receive, and not by being there', async (
   assert.equal([pending.code, pending.stdout], [0, 'came\n'])
 })
 
-test('leave nothing behind, made and closed by the thousands', async () => {
+test('thousands of Pipes, made and closed, leave nothing behind', async () => {
   const { code, stdout, stderr } = await runProgram(
     `
     import { Pipe } from 'manyhands'
@@ -706,7 +706,7 @@ test('leave nothing behind, made and closed by the thousands', async () => {
   assert.ok(heap! < 1e6 && external! < 1e6, stdout)
 })
 
-test('waitSync hears of the end of a process that this thread has started, while it is blocked', async () => {
+test('waitSync sees the end of a process that this blocked thread has started', async () => {
   const [a] = Pipe()
   const ends: [string, (process: Process) => void, () => void][] = [
     ['by itself', () => {}, () => {}],
@@ -721,7 +721,7 @@ test('waitSync hears of the end of a process that this thread has started, while
   a.close()
 })
 
-test('moves with a message that came ahead of anybody who asked, and its port', async () => {
+test('an end moves with a message that came before anybody asked, and the port in it', async () => {
   await using executor = new ProcessPoolExecutor({ maxWorkers: 1 })
   const [here, there] = Pipe()
   const first = there.recv()
@@ -742,7 +742,7 @@ test('moves with a message that came ahead of anybody who asked, and its port', 
   here.close()
 })
 
-test('refuse every bad argument, naming it, and are as they were', async () => {
+test('a Connection refuses every bad argument, names it, and stays as it was', async () => {
   const [a, b] = Pipe()
   const bytes = new Uint8Array(10)
   const nan = 'must be a number of milliseconds or Infinity, not NaN'
@@ -784,7 +784,7 @@ test('refuse every bad argument, naming it, and are as they were', async () => {
   a.close()
 })
 
-test('refuse the wrong direction, and what is closed, also for bytes and in a wait', async () => {
+test('a Connection refuses the wrong direction, and a closed end, for bytes and in a wait, too', async () => {
   const [reader, writer] = Pipe({ duplex: false })
   for (const use of [
     () => writer.recvBytesSync(),
@@ -802,7 +802,7 @@ test('refuse the wrong direction, and what is closed, also for bytes and in a wa
   writer.close()
 })
 
-test('refuse everything of a moved end, bytes and waits included', async () => {
+test('a moved end refuses every use, bytes and waits included', async () => {
   const [here, there] = Pipe()
   const process = start(echoSync, there)
   const uses = [
@@ -824,7 +824,7 @@ test('refuse everything of a moved end, bytes and waits included', async () => {
   await process.join()
 })
 
-test('give up polling and waiting with a signal, also while they wait', async () => {
+test('polls and waits end with a signal, before and while they wait', async () => {
   const [a, b] = Pipe()
   const waits = [
     (signal: AbortSignal) => b.poll({ timeout: Infinity, signal }),
@@ -844,7 +844,7 @@ test('give up polling and waiting with a signal, also while they wait', async ()
   a.close()
 })
 
-test('leave a loop, and the rest where it is; a loop over an end that is closed here says so', async () => {
+test('leaving a loop leaves the other messages; a loop over an end that is closed here throws', async () => {
   const [a, b] = Pipe()
   for (const i of [1, 2, 3]) a.send(i)
   for await (const i of b) if (i === 2) break
@@ -857,7 +857,7 @@ test('leave a loop, and the rest where it is; a loop over an end that is closed 
   a.close()
 })
 
-test('are waited for in any iterable, and given in its order', async () => {
+test('wait takes any iterable, and gives what is ready in its order', async () => {
   const [a, b] = Pipe()
   const [c, d] = Pipe()
   a.send(1)
@@ -872,7 +872,7 @@ test('are waited for in any iterable, and given in its order', async () => {
   c.close()
 })
 
-test('carry messages of any size, none to megabytes', async () => {
+test('a Pipe carries messages of any size, from none to megabytes', async () => {
   const [here, there] = Pipe()
   const process = start(echoSync, there)
   for (const size of [0, 1, 1000, 100_000, 5_000_000]) {

@@ -26,7 +26,7 @@ declare const WebAssembly: { readonly Module: new (bytes: Uint8Array) => object 
 
 const codeOf = async (fn: () => unknown): Promise<string> => (await thrownBy(fn)).code
 
-test('gives messages in the order in which they were put, in all three forms', async () => {
+test('a Queue gives messages in the order in which they were put, in all three forms', async () => {
   const queue = new Queue<number>()
   await queue.put(1)
   queue.putSync(2)
@@ -34,7 +34,7 @@ test('gives messages in the order in which they were put, in all three forms', a
   assert.equal([await queue.get(), queue.getSync(), queue.getNowait()], [1, 2, 3])
 })
 
-test('says QueueEmpty when there is nothing in time', async () => {
+test('a get throws QueueEmpty when nothing comes in time', async () => {
   const queue = new Queue()
   assert.is(await codeOf(() => queue.getNowait()), 'ERR_MANYHANDS_QUEUE_EMPTY')
   assert.is(await codeOf(() => queue.getSync(0)), 'ERR_MANYHANDS_QUEUE_EMPTY')
@@ -44,7 +44,7 @@ test('says QueueEmpty when there is nothing in time', async () => {
   assert.is(await codeOf(() => queue.getMany(3, { timeout: 5 })), 'ERR_MANYHANDS_QUEUE_EMPTY')
 })
 
-test('says QueueFull when there is no room in time', async () => {
+test('a put throws QueueFull when there is no room in time', async () => {
   const queue = new Queue<number>(2)
   queue.putSync(1)
   queue.putSync(2)
@@ -55,7 +55,7 @@ test('says QueueFull when there is no room in time', async () => {
   assert.equal([queue.qsize(), queue.getSync(), queue.getSync(), queue.empty()], [2, 1, 2, true])
 })
 
-test('lets a pending put and a pending get go on as soon as they can', async () => {
+test('a pending put and a pending get go on as soon as they can', async () => {
   const queue = new Queue<number>(1)
   const gets = [queue.get(), queue.get(), queue.get()]
   for (const value of [1, 2, 3]) await queue.put(value)
@@ -65,7 +65,7 @@ test('lets a pending put and a pending get go on as soon as they can', async () 
   await Promise.all(puts)
 })
 
-test('rejects with the reason of a signal, and takes nothing then', async () => {
+test('an aborted put or get rejects with the reason of the signal, and moves nothing', async () => {
   const queue = new Queue<number>(1)
   const aborter = new AbortController()
   const get = queue.get({ signal: aborter.signal })
@@ -81,7 +81,7 @@ test('rejects with the reason of a signal, and takes nothing then', async () => 
   assert.equal([queue.getSync(), queue.empty()], [2, true])
 })
 
-test('getMany gives from one to max, putMany puts all', async () => {
+test('getMany gives from one to max messages, and putMany puts all', async () => {
   const queue = new Queue<number>()
   await queue.putMany([1, 2, 3, 4, 5])
   assert.equal(await queue.getMany(2), [1, 2])
@@ -100,7 +100,7 @@ test('getMany gives from one to max, putMany puts all', async () => {
   assert.match(late.message, '2 of 3 messages were put')
 })
 
-test('getMany leaves large messages for the next call, beyond a megabyte', async () => {
+test('getMany leaves messages beyond a megabyte for the next call', async () => {
   const queue = new Queue<Uint8Array | number>()
   const [large, larger] = [new Uint8Array(300_000).fill(1), new Uint8Array(2 ** 21).fill(2)]
   await queue.putMany([large, large, large, large, 5, larger, 7, 8])
@@ -109,7 +109,7 @@ test('getMany leaves large messages for the next call, beyond a megabyte', async
   assert.equal(await queue.getMany(100), [7, 8])
 })
 
-test('carries messages of any size, from none to far beyond its first capacity', async () => {
+test('a Queue carries messages of any size, from none to far beyond its first capacity', async () => {
   const queue = new Queue<Uint8Array | string>()
   for (const size of [0, 1, 7, 8, 9, 255, 256, 257, 16_384, 16_385, 65_535, 65_536, 1_000_003]) {
     const bytes = Uint8Array.from({ length: size }, (_, i) => i * 31)
@@ -122,7 +122,7 @@ test('carries messages of any size, from none to far beyond its first capacity',
   }
 })
 
-test('grows while it is used, and keeps the order', () => {
+test('a Queue grows while it is used, and keeps the order', () => {
   const queue = new Queue<number>()
   let [put, got] = [0, 0]
   for (let round = 1; round < 40; round++) {
@@ -133,8 +133,8 @@ test('grows while it is used, and keeps the order', () => {
   while (got < put) assert.is(queue.getSync(), got++)
 })
 
-// The view of a thread that had not read since the queue grew ended before the oldest message, and what was beyond counted as none.
-test('counts its messages, and keeps to maxsize, in a thread that has not read since another made it grow', async () => {
+// Once, the view of a thread that had not read since the queue grew ended before the oldest message: it counted none.
+test('a thread that has not read since another made the Queue grow counts its messages, and keeps to maxsize', async () => {
   const queue = new Queue<Uint8Array>(4)
   const fill = (queue: Queue<Uint8Array>) => {
     for (let i = 0; i < 4; i++) queue.putSync(new Uint8Array(50_000))
@@ -149,7 +149,7 @@ test('counts its messages, and keeps to maxsize, in a thread that has not read s
   assert.ok(queue.empty())
 })
 
-test('waits when maxBytes are in it, and refuses at once what is longer', async () => {
+test('a put waits when the Queue holds maxBytes, and refuses a longer message at once', async () => {
   const queue = new Queue<Uint8Array>(0, { maxBytes: 60_000 })
   const error = await thrownBy(() => queue.putSync(new Uint8Array(70_000)))
   assert.instance(error, RangeError)
@@ -162,7 +162,7 @@ test('waits when maxBytes are in it, and refuses at once what is longer', async 
   assert.is(queue.getSync()[59_999], 2)
 })
 
-test('refuses bad arguments by name, before anything happens', async () => {
+test('a Queue refuses bad arguments by name, before anything happens', async () => {
   for (const maxsize of [-1, NaN, 1.5, Infinity]) {
     const error = await thrownBy(() => new Queue(maxsize))
     assert.instance(error, RangeError)
@@ -179,7 +179,7 @@ test('refuses bad arguments by name, before anything happens', async () => {
   assert.ok(queue.empty())
 })
 
-test('refuses what cannot be cloned, says where it is, and goes on', async () => {
+test('a Queue refuses what cannot be cloned, says where it is, and goes on', async () => {
   const queue = new Queue()
   const error = await thrownBy(() => queue.putSync({ list: [1, { callback: () => {} }] }))
   assert.is(error.code, 'ERR_MANYHANDS_DATA_CLONE')
@@ -193,7 +193,7 @@ test('refuses what cannot be cloned, says where it is, and goes on', async () =>
   assert.is(queue.getSync(), 'fine')
 })
 
-test('refuses shareables and shared memory, and says what to do instead', async () => {
+test('a Queue refuses shareables and shared memory, and says what to do instead', async () => {
   const queue = new Queue()
   for (const [value, path] of [
     [{ lock: new Lock() }, 'value.lock'],
@@ -209,7 +209,7 @@ test('refuses shareables and shared memory, and says what to do instead', async 
   }
 })
 
-test('copies at the call: what is changed later does not show', async () => {
+test('a put copies at the call: later changes do not show', async () => {
   const queue = new Queue<{ n: number }>(1)
   const value = { n: 1 }
   queue.putSync(value)
@@ -220,7 +220,7 @@ test('copies at the call: what is changed later does not show', async () => {
   await put
 })
 
-test('lets a getter of a message put messages of its own', () => {
+test('a getter of a message may put messages of its own', () => {
   const queue = new Queue<unknown>()
   const value = {
     before: 'x',
@@ -234,7 +234,7 @@ test('lets a getter of a message put messages of its own', () => {
   assert.equal([queue.getSync(), queue.getSync()], [{ from: 'the getter' }, { before: 'x', inner: 1, after: 'y' }])
 })
 
-test('refuses plain-looking objects that structuredClone refuses', async () => {
+test('a Queue refuses plain-looking objects that structuredClone refuses', async () => {
   const queue = new Queue()
   function own() {
     return arguments // oxlint-disable-line prefer-rest-params
@@ -248,8 +248,8 @@ test('refuses plain-looking objects that structuredClone refuses', async () => {
   assert.ok(queue.empty())
 })
 
-// V8 wrote nothing for a module, and what came after it was read in its place; of a KeyObject, the path was not told.
-test('refuses what Node and WebAssembly add to structured clone, and says where it is', async () => {
+// Once, V8 wrote nothing for a module, so what followed was read in its place; and the path of a KeyObject was missing.
+test('a Queue refuses what Node and WebAssembly add to structured clone, and says where it is', async () => {
   const queue = new Queue()
   const wasm = new WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0))
   const { port1 } = new MessageChannel()
@@ -275,7 +275,7 @@ test('refuses what Node and WebAssembly add to structured clone, and says where 
   await file.close()
 })
 
-test('refuses what is nested too deeply, and goes on', async () => {
+test('a Queue refuses what is nested too deeply, and goes on', async () => {
   const queue = new Queue()
   let deep: unknown = 0
   for (let i = 0; i < 100_000; i++) deep = { deep }
@@ -289,7 +289,7 @@ test('refuses what is nested too deeply, and goes on', async () => {
   assert.is(queue.getSync(), 1)
 })
 
-test('loses a message that cannot be read here, with an error that says so, and no other', async () => {
+test('a get loses a message that this thread cannot read, with an error that says so, and no other message', async () => {
   const queue = new Queue<unknown>()
   // A worker's stack is larger than this thread's.
   const put = (to: Queue) => {
@@ -317,7 +317,7 @@ test('loses a message that cannot be read here, with an error that says so, and 
   await again.join()
 })
 
-test('after shutdown, refuses puts, gives what is left, and then says QueueShutDown', async () => {
+test('after shutdown, a Queue refuses puts, gives what is left, and then throws QueueShutDown', async () => {
   const queue = new Queue<number>(2)
   await queue.putMany([1, 2])
   const pending = queue.put(3)
@@ -330,7 +330,7 @@ test('after shutdown, refuses puts, gives what is left, and then says QueueShutD
   queue.shutdown()
 })
 
-test('after an immediate shutdown, gives nothing any more', async () => {
+test('after an immediate shutdown, a Queue gives no messages', async () => {
   const queue = new Queue<number>()
   await queue.putMany([1, 2, 3])
   queue.shutdown(true)
@@ -338,7 +338,7 @@ test('after an immediate shutdown, gives nothing any more', async () => {
   assert.equal([queue.qsize(), queue.empty()], [0, true])
 })
 
-test('wakes those who wait for a message when it is shut down', async () => {
+test('shutdown wakes those who wait for a message', async () => {
   const queue = new Queue<number>()
   const here = queue.get()
   const there = new Process({
@@ -358,7 +358,7 @@ test('wakes those who wait for a message when it is shut down', async () => {
   assert.is(there.exitcode, 7)
 })
 
-test('is iterated until it is shut down; leaving the loop leaves the queue as it is', async () => {
+test('a loop over a Queue ends when it is shut down; leaving the loop leaves the Queue as it is', async () => {
   const queue = new Queue<number>()
   await queue.putMany([1, 2, 3, 4])
   for await (const value of queue) if (value === 2) break
@@ -369,7 +369,7 @@ test('is iterated until it is shut down; leaving the loop leaves the queue as it
   assert.equal(rest, [3, 4])
 })
 
-test('closed by one thread, is refused to it alone', async () => {
+test('close ends the use of a Queue in one thread only', async () => {
   const queue = new Queue<number>()
   const pending = queue.get()
   const process = new Process({ target: (other: Queue) => other.close(), args: [queue] }).start()
@@ -390,7 +390,7 @@ test('closed by one thread, is refused to it alone', async () => {
   assert.is(await codeOf(() => disposed.empty()), 'ERR_MANYHANDS_QUEUE_CLOSED')
 })
 
-test('is shareable: with processes, executors, and what a postMessage of one’s own carries', async () => {
+test('a Queue is shareable: with processes, with executors, and through a postMessage of one’s own', async () => {
   const queue = new Queue<unknown>()
   await new Process({ target: (other: Queue) => other.putSync(['process']), args: [queue] }).start().join()
   const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
@@ -410,7 +410,7 @@ test('is shareable: with processes, executors, and what a postMessage of one’s
   assert.instance(attach(structuredClone(new JoinableQueue())), JoinableQueue)
 })
 
-test('keeps the program alive while a get is pending, and not otherwise', async () => {
+test('a pending get keeps the program alive, and a Queue by itself does not', async () => {
   const { code, stdout } = await runProgram(`
     import { Process, Queue } from 'manyhands'
     const queue = new Queue(), unused = new Queue()
@@ -420,7 +420,7 @@ test('keeps the program alive while a get is pending, and not otherwise', async 
   assert.equal([code, stdout], [0, 'there\n'])
 })
 
-test('many to many: every message arrives once, those of each producer in order', async () => {
+test('many to many, every message arrives once, and those of each producer in order', async () => {
   const [queue, results] = [new Queue<number>(100), new Queue<number[]>()]
   const produce = (to: Queue, id: number) => {
     for (let i = 0; i < 2000; i++) to.putSync(id * 10_000 + i)
@@ -484,7 +484,7 @@ test('a JoinableQueue is joined across threads, also by one that blocks', async 
   await worker.join()
 })
 
-test('an immediate shutdown counts what it threw away as done', async () => {
+test('an immediate shutdown counts discarded tasks as done', async () => {
   const queue = new JoinableQueue<number>()
   await queue.putMany([1, 2, 3])
   queue.getSync()
@@ -501,7 +501,7 @@ test('a SimpleQueue puts and gets', () => {
   assert.equal([queue.empty(), queue.getSync(), queue.empty()], [false, 'a', true])
 })
 
-test('a thread that is blocked in get, or in put, sees what happens in others', async () => {
+test('a thread that is blocked in get, or in put, sees what other threads do', async () => {
   const [queue, full] = [new Queue<number>(), new Queue<number>(1)]
   full.putSync(1)
   const process = new Process({
@@ -522,7 +522,7 @@ test('closing a JoinableQueue ends a join that is pending in this thread', async
   assert.is((await joining).code, 'ERR_MANYHANDS_QUEUE_CLOSED')
 })
 
-test('a proxy of a manager is refused as any shareable is', async () => {
+test('a Queue refuses the proxy of a manager as it refuses any shareable', async () => {
   const manager = await Manager.start()
   const error = await thrownBy(() => new Queue<unknown>().putNowait({ a: manager.dict() }))
   assert.is(error.code, 'ERR_MANYHANDS_DATA_CLONE')
@@ -530,7 +530,7 @@ test('a proxy of a manager is refused as any shareable is', async () => {
   await manager.shutdown()
 })
 
-test('is not disturbed by a message whose getter throws, or puts another', () => {
+test('a Queue survives a message whose getter throws, or puts another', () => {
   const queue = new Queue<any>()
   const thrown = new Error('not to be read')
   const throws = {
@@ -557,7 +557,7 @@ test('is not disturbed by a message whose getter throws, or puts another', () =>
   )
 })
 
-test('keeps the order of one thread, however it puts, and lets those that await room go on while it blocks', async () => {
+test('a thread’s messages keep their order, however it puts them, and its pending puts go on while it blocks', async () => {
   const queue = new Queue<string>(1)
   queue.putNowait('a')
   const second = queue.put('b')
@@ -583,7 +583,7 @@ test('keeps the order of one thread, however it puts, and lets those that await 
   assert.is(queue.getNowait(), 'c')
 })
 
-test('says in its errors how long it waited, and what bounds it', async () => {
+test('QueueEmpty, QueueFull and RangeError say how long it waited, and what the limit is', async () => {
   const queue = new Queue<unknown>(1)
   const says = async (fn: () => unknown, message: string, kind: Function = Error) => {
     const error = await thrownBy(fn)
@@ -615,7 +615,7 @@ test('says in its errors how long it waited, and what bounds it', async () => {
   assert.is(((await small.get()) as string).length, 100)
 })
 
-test('refuses every bad argument, naming it, its value, and what is allowed, and is as it was', async () => {
+test('a Queue refuses every bad argument with its name, its value and what is allowed, and stays as it was', async () => {
   const queue = new JoinableQueue<number>(2)
   const cases: [use: () => unknown, kind: Function, message: string][] = [
     [() => new Queue(0, null as never), TypeError, 'the options of Queue must be an object, { maxBytes }, not null'],
@@ -692,7 +692,7 @@ test('refuses every bad argument, naming it, its value, and what is allowed, and
   assert.is(queue.getSync(), 1)
 })
 
-test('waits in time: what comes, or is taken, by another thread', async () => {
+test('waits with a time limit see what another thread puts, or takes', async () => {
   const [queue, full] = [new Queue<number>(), new Queue<number>(1)]
   full.putSync(1)
   const target = (from: Queue<number>, to: Queue<number>) => {
@@ -723,7 +723,7 @@ test('getMany and putMany end with a signal, and leave what they did not move', 
   assert.ok(queue.empty())
 })
 
-test('putMany takes any iterable, none of one that fails, and says how many it put before a shutdown', async () => {
+test('putMany takes any iterable, puts nothing of one that fails, and says how many it put before a shutdown', async () => {
   const queue = new Queue<number>(2)
   await queue.putMany([])
   await queue.putMany(new Set([1]))
@@ -743,7 +743,7 @@ test('putMany takes any iterable, none of one that fails, and says how many it p
     assert.is(await codeOf(use), 'ERR_MANYHANDS_QUEUE_SHUT_DOWN')
 })
 
-test('an immediate shutdown throws away what one that was not had left, and ends those that wait', async () => {
+test('an immediate shutdown discards what an earlier one had left, and ends those that wait', async () => {
   const queue = new Queue<number>(2)
   await queue.putMany([1, 2])
   const pending = [codeOf(() => queue.put(3)), codeOf(() => queue.putMany([4, 5]))]
@@ -763,7 +763,7 @@ test('an immediate shutdown throws away what one that was not had left, and ends
     assert.instance(await thrownBy(use), QueueShutDown)
 })
 
-test('wakes a thread that is blocked in put when it is shut down', async () => {
+test('shutdown wakes a thread that is blocked in put', async () => {
   const [queue, blocked] = [new Queue<number>(1), new Queue<string>()]
   queue.putSync(1)
   const target = (full: Queue<number>, tell: Queue<string>) => {
@@ -783,7 +783,7 @@ test('wakes a thread that is blocked in put when it is shut down', async () => {
   assert.is(queue.getSync(), 1)
 })
 
-test('closed, refuses everything by a promise where there is one, and ends what waits, a loop included', async () => {
+test('a closed Queue refuses every use, by a promise where there is one, and ends what waits, loops too', async () => {
   const queue = new JoinableQueue<number>(1)
   queue.putSync(1)
   const full = [codeOf(() => queue.put(2)), codeOf(() => queue.putMany([2, 3])), codeOf(() => queue.join())]
@@ -812,7 +812,7 @@ test('closed, refuses everything by a promise where there is one, and ends what 
   assert.equal([...new Set(await Promise.all(codes))], ['ERR_MANYHANDS_QUEUE_CLOSED'])
 })
 
-test('has no bounds unless told, and each class arrives as itself, once', async () => {
+test('a Queue has no limits unless told, and each class arrives as itself, once', async () => {
   const queue = new Queue<number>()
   await queue.putMany(Array.from({ length: 10_000 }, (_, i) => i))
   assert.equal([queue.full(), queue.qsize()], [false, 10_000])
@@ -839,7 +839,7 @@ test('has no bounds unless told, and each class arrives as itself, once', async 
   assert.equal([simple.full(), simple.qsize()], [false, 0])
 })
 
-test('a join ends with a signal, and taskDone too often changes nothing', async () => {
+test('a join ends with a signal, and taskDone called too often changes nothing', async () => {
   const queue = new JoinableQueue<number>()
   const early = await thrownBy(() => queue.taskDone())
   assert.match(early.message, 'taskDone() called more often than the 0 tasks that were put')

@@ -1,7 +1,7 @@
-// A storm on pipes: pairs of threads that send each other numbered messages, one or both ways, and receive them in all the forms
-// there are, until one of the two is terminated at any moment, or closes its end. What is checked: whoever lives receives all
-// that the other had sent, whole and in order, and nothing else, then the end of file; nobody waits for ever. How many a thread
-// has sent it notes in shared memory, so that it survives it.
+// A storm on pipes. Pairs of threads send each other numbered messages, one or both ways, and receive them in every form there is,
+// until one of the two is terminated at any moment, or closes its end. Checked: the survivor receives all that the other had sent,
+// whole and in order, and nothing else, and then the end of file; nobody waits for ever. A thread counts in shared memory what it
+// has sent, so that the count survives it.
 import { setImmediate as turn } from 'node:timers/promises'
 import { inspect, isDeepStrictEqual } from 'node:util'
 import { Pipe, Process, task, type Connection } from 'manyhands'
@@ -9,8 +9,8 @@ import { randomFrom, type Random } from '../transport/values.js'
 
 const HANG_MS = 30_000
 
-/** So many messages a thread that only sends is ahead, before it pauses. */
-const AHEAD = 100
+/** Maximum number of messages that a thread which only sends is ahead. */
+const MAX_AHEAD = 100
 
 // Words of each side.
 const ATTEMPTED = 0
@@ -45,7 +45,7 @@ function messageOf(side: number, n: number): unknown {
   return { side, n, bytes: new Uint8Array(size).fill(n) }
 }
 
-/** Receive in one of the forms; `undefined`: nothing came in time. */
+/** Receive in one of the forms. Returns `undefined` when nothing came in time. */
 async function receive({ end, blocks }: Game, random: Random, bytes: boolean): Promise<{ value: unknown } | undefined> {
   const form = Math.floor(random() * (blocks ? 8 : 5))
   const timeout = random() < 0.5 ? random() * 2 : undefined
@@ -61,7 +61,7 @@ async function receive({ end, blocks }: Game, random: Random, bytes: boolean): P
         return { value: bytes ? await end.recvBytes({ timeout }) : await end.recv({ timeout }) }
       case 4:
         for await (const value of end) return { value }
-        return { value: await end.recv() } // At the end of file: says so.
+        return { value: await end.recv() } // Throws EOFError.
       case 5:
         return end.pollSync(timeout) ? end.tryRecv() : undefined
       default:
@@ -73,7 +73,7 @@ async function receive({ end, blocks }: Game, random: Random, bytes: boolean): P
   }
 }
 
-/** One side's part. */
+/** The part of one side. */
 async function play(game: Game): Promise<Told> {
   const { end, side, duplex, seed, blocks, closeAfter, words } = game
   const random = randomFrom(seed)
@@ -104,7 +104,7 @@ async function play(game: Game): Promise<Told> {
       if (isOver()) return 'closed'
       send()
       if (broken) return 'broken'
-      if (sent - Atomics.load(words, from + RECEIVED) < AHEAD) continue
+      if (sent - Atomics.load(words, from + RECEIVED) < MAX_AHEAD) continue
       if (blocks) Atomics.wait(words, at + SENT, sent, 1)
       else await new Promise((resolve) => setTimeout(resolve, 1))
     }
@@ -126,7 +126,7 @@ async function play(game: Game): Promise<Told> {
     Atomics.store(words, at + RECEIVED, received)
     if (duplex) send()
   }
-  // It is for ever, and both ways.
+  // The end of file stays, and holds both ways.
   await refuses('EOF', () => end.recv())
   if (duplex) await refuses('BROKEN_PIPE', () => end.send('nobody receives it'))
   return 'end of file'
@@ -142,7 +142,7 @@ async function refuses(code: string, use: () => unknown): Promise<void> {
   throw new Error(`no ${code} after the end of file`)
 }
 
-/** Plays what comes through its connection, until that is closed. */
+/** Plays the games that come through its connection, until that is closed. */
 export const playPipes = task(import.meta.url, async function playPipes(control: Connection) {
   control.send('ready')
   for await (const game of control as Connection<Game>) control.send(await play(game))
@@ -181,7 +181,7 @@ export interface PipeStorm {
   messages: number
 }
 
-/** Storm pipes, until there was a kill and a close at least. Throws when somebody who lives does not get what it should, or waits for ever. */
+/** Storm pipes, at least until there was a kill and a close. @throws Error a survivor does not get what it should, or waits for ever */
 export async function pipeStorm(seed: number, durationMs: number): Promise<PipeStorm> {
   const endMs = performance.now() + durationMs
   const storm: PipeStorm = { games: 0, kills: 0, closed: 0, messages: 0 }
@@ -197,7 +197,7 @@ export async function pipeStorm(seed: number, durationMs: number): Promise<PipeS
     await player.end()
   }
 
-  /** Two play, game after game; with `here`, this thread is one of them. */
+  /** Two threads play, game after game; with `here`, this thread is one of them. */
   const pair = async (random: Random, here: boolean) => {
     const sides: (Player | undefined)[] = [await add(), here ? undefined : await add()]
     while (performance.now() < endMs || storm.kills === 0 || storm.closed === 0) {
@@ -229,7 +229,7 @@ export async function pipeStorm(seed: number, durationMs: number): Promise<PipeS
       })
       const ended = Promise.all(told)
       if (kills) {
-        // Who is killed early never sees the game.
+        // A thread that is killed early never sees the game.
         const kill = async () => {
           await new Promise((resolve) => setTimeout(resolve, random() * 25))
           await remove(victim)

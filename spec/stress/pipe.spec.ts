@@ -3,7 +3,7 @@ import { pipeStorm } from './pipe-storm.js'
 
 const test = suite('a storm of kills and closes on pipes')
 
-test('whoever lives gets all that was sent, whole and in order, and then the end of file', async () => {
+test('in a storm of kills and closes, each survivor gets all that was sent, whole and in order, and then the end of file', async () => {
   const seed = Date.now() % 2 ** 31
   const { games, kills, closed, messages } = await pipeStorm(seed, 3000)
   console.log(`\n# seed ${seed}: ${games} pipes, ${kills} kills, ${closed} ends closed, ${messages} messages`)

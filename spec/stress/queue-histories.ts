@@ -1,21 +1,20 @@
-// Records what several threads do with queues and what they are answered, for histories.ts to explain. All of them go from one
-// queue to the next together, so that they meet at each while it is new. A seed reproduces what each of them calls; the threads
-// run as the system lets them.
+// Records the calls of several threads on queues, and the answers, for histories.ts to explain. All threads go from one queue to the
+// next together, so that they meet at each while it is new. A seed reproduces the calls of each thread, but not their timing.
 import { inspect } from 'node:util'
 import { Process, Queue, task } from 'manyhands'
 import { randomFrom, type Random } from '../transport/values.js'
 import { anomalyIn, CALLS, isLinearizable, shown, type Call, type History, type Operation } from './histories.js'
 
-/** The most values that one call puts or gets. */
-const MANY = 4
+/** Maximum number of values that one call puts or gets. */
+const MAX_VALUES_PER_CALL = 4
 
 /** A record in a log: the two moments, the number of answers, and two words for each of them. */
-const RECORD = 3 + 2 * (MANY + 1)
+const RECORD = 3 + 2 * (MAX_VALUES_PER_CALL + 1)
 
-/** More values than a thread puts. */
-const VALUES = 2 ** 24
+/** Each thread's values begin at a multiple of this. */
+const MAX_VALUES_PER_THREAD = 2 ** 24
 
-/** So long a thread waits for the others to be awake, before it does its first operation. */
+/** How long a thread waits for the others to be awake, before its first operation. */
 const MEET_MS = 0.1
 
 type Answer = [call: Call, result: number]
@@ -27,21 +26,21 @@ interface Part {
   queues: Queue[]
   /** Calls of this thread on each of the queues. */
   calls: number
-  /** [0] the clock, [1] who has come to a queue, [2] and is awake. */
+  /** [0] the clock; [1] the number of threads that came to a queue, summed over the queues; [2] those of them that are awake. */
   words: Int32Array
   log: Int32Array
 }
 
 /** More than a new queue has room for: it grows. */
-const LARGE = 70_000
+const LARGE_BYTES = 70_000
 
 const bytesOf = (n: number) => {
-  const bytes = new Uint8Array(8 + ((n * 3701) % (n % 15 === 0 ? LARGE : 300))).fill(n)
+  const bytes = new Uint8Array(8 + ((n * 3701) % (n % 15 === 0 ? LARGE_BYTES : 300))).fill(n)
   new DataView(bytes.buffer).setInt32(0, n)
   return bytes
 }
 
-/** A message that tells a number, of any kind; some are large. */
+/** A message that encodes a number, in one of several types; some are large. */
 function messageOf(n: number): unknown {
   switch (n % 5) {
     case 0:
@@ -55,7 +54,7 @@ function messageOf(n: number): unknown {
   }
 }
 
-/** @throws Error it was not made by `messageOf` */
+/** The number of a message. @throws Error it was not made by `messageOf` */
 function numberOf(message: unknown): number {
   if (message instanceof Uint8Array) {
     const n = new DataView(message.buffer, message.byteOffset).getInt32(0)
@@ -67,13 +66,13 @@ function numberOf(message: unknown): number {
   throw new Error(`a torn message: ${inspect(message)}`)
 }
 
-/** How long somebody waits: mostly not at all, and never for ever. */
+/** A time limit: mostly none at all, never for ever. */
 const someMs = (random: Random) => (random() < 0.6 ? 0 : random() * 2)
 
 const isFull = (reason: unknown) => (reason as { code?: string }).code === 'ERR_MANYHANDS_QUEUE_FULL'
 const isEmpty = (reason: unknown) => (reason as { code?: string }).code === 'ERR_MANYHANDS_QUEUE_EMPTY'
 
-/** How a put or a get came out: the answers, or why there is none. */
+/** What a put or a get answered, or what `failed` makes of the error. */
 function answersTo(act: () => Answer[], failed: (reason: unknown) => Answer[]): Answer[] {
   try {
     return act()
@@ -123,7 +122,7 @@ function gets(queue: Queue, random: Random): () => Answer[] | Promise<Answer[]> 
   if (form < 0.25) return () => [getsNow(queue)]
   if (form < 0.5) return () => answersTo(() => [got(queue.getSync(timeoutMs))], nothing)
   if (form < 0.75) return () => queue.get(timeoutMs).then((message) => [got(message)], nothing)
-  const max = 1 + Math.floor(random() * MANY)
+  const max = 1 + Math.floor(random() * MAX_VALUES_PER_CALL)
   return () => queue.getMany(max, timeoutMs).then((messages) => messages.map(got), nothing)
 }
 
@@ -134,7 +133,7 @@ function looks(queue: Queue, random: Random): () => Answer[] {
   return () => [['full', Number(queue.full())]]
 }
 
-/** One thread's part. */
+/** The part of one thread. */
 export const takePart = task(
   import.meta.url,
   async function takePart({ thread, threads, seed, queues, calls, words, log }: Part) {
@@ -146,7 +145,7 @@ export const takePart = task(
       Atomics.add(words, 2, 1)
       for (const endMs = performance.now() + MEET_MS; Atomics.load(words, 2) < all && performance.now() < endMs;);
     }
-    let n = thread * VALUES
+    let n = thread * MAX_VALUES_PER_THREAD
     let at = 0
     for (const [round, queue] of queues.entries()) {
       const random = randomFrom(seed + round * 64 + thread)
@@ -155,7 +154,7 @@ export const takePart = task(
         if (random() < 0.15) return looks(queue, random)
         if (random() > bias) return gets(queue, random)
         if (random() < 0.7) return putsOne(queue, random, ++n)
-        return putsMany(queue, random, Array.from({ length: 1 + Math.floor(random() * MANY) }, () => ++n)) // prettier-ignore
+        return putsMany(queue, random, Array.from({ length: 1 + Math.floor(random() * MAX_VALUES_PER_CALL) }, () => ++n)) // prettier-ignore
       }
       meet(round)
       for (let call = 0; call < calls; call++, at += RECORD) {
@@ -182,7 +181,7 @@ interface Recording {
 }
 
 /**
- * Have threads use queues of such sizes, one after another, each of them so often; what is left at the end, this thread gets.
+ * Have `threads` threads make `calls` calls each on a queue of each size, one queue after another. This thread gets what is left.
  * @throws Error a thread has failed
  */
 async function recordHistories(seed: number, threads: number, calls: number, maxsizes: number[]): Promise<Recording[]> {
@@ -224,13 +223,13 @@ async function recordHistories(seed: number, threads: number, calls: number, max
 export interface Explained {
   histories: number
   operations: number
-  /** Operations that met another thread's. */
+  /** The number of operations that overlapped with another thread's. */
   met: number
 }
 
 /**
- * Record short histories of new queues with and without a limit, and long ones, and see whether they can be explained.
- * @throws Error one cannot: it is shown
+ * Record short histories of new queues with and without a limit, and long ones, and check that they can be explained.
+ * @throws Error a history cannot be explained: it is shown
  */
 export async function explainHistories(seed: number, short: number, longCalls: number): Promise<Explained> {
   const maxsizes = Array.from({ length: short / 2 }, (_, i) => [0, 1, 2, 4][i % 4]!)
@@ -251,7 +250,7 @@ export async function explainHistories(seed: number, short: number, longCalls: n
   return { histories: short + 2, operations, met }
 }
 
-/** Of the operations, how many met another thread's. */
+/** The number of operations that overlapped with another thread's. */
 function countMet(history: History): number {
   const meets = (a: Operation, b: Operation) => a.began < b.ended && b.began < a.ended
   return history.reduce((total, operations, thread) => {

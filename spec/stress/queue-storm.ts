@@ -1,15 +1,15 @@
-// A kill storm on a queue: threads that put numbered messages with checksums, threads that get them, all terminated at any moment
-// and replaced. What a producer acknowledged and what a consumer got is noted in shared memory beside the queue, so that it
-// survives them. What is checked: no message torn, doubled, out of its producer's order or from nowhere; of what was acknowledged,
-// at most one message is missing for each consumer that was killed (it had it, and died before it could say so).
+// A kill storm on a queue. Some threads put numbered messages with checksums and others get them; all are terminated at any moment
+// and replaced. Shared memory beside the queue notes what was acknowledged to each producer and what each consumer got, so that it
+// survives them. Checked: no message is torn, doubled, out of its producer's order, or from nowhere. Of what was acknowledged, only
+// messages are missing that killed consumers may have had in their hands.
 import { Worker } from 'node:worker_threads'
 import { Queue } from 'manyhands'
 import { randomFrom } from '../transport/values.js'
 
-const MOST = 2 ** 20
-const WORKERS = 512
+const MAX_MESSAGES = 2 ** 20
+const MAX_WORKERS = 512
 
-// Each producer has an id of its own. word [id]: how many were acknowledged; [WORKERS + id * …]: not needed by anybody else.
+// Each producer has an id of its own. `acknowledged[id]`: the number of the last message that was acknowledged to it.
 const SOURCE = `
 import { workerData } from 'node:worker_threads'
 import { attach } from ${JSON.stringify(import.meta.resolve('manyhands'))}
@@ -42,20 +42,20 @@ export interface QueueStorm {
   kills: number
   torn: number
   doubled: number
-  /** Acknowledged and neither got nor in the queue. */
+  /** Messages that were acknowledged, and neither got nor are in the queue. */
   missing: number
-  /** As many may be missing: what the killed consumers may have had in their hands. */
+  /** Maximum number that may be missing: messages that killed consumers may have had in their hands. */
   excused: number
 }
 
-/** Storm a queue. Throws when nobody gets on for ten seconds. */
+/** Storm a queue. @throws Error no message is got for ten seconds */
 export async function queueStorm(seed: number, durationMs: number): Promise<QueueStorm> {
   const random = randomFrom(seed)
   const queue = new Queue<{ id: number; n: number }>(random() < 0.5 ? 0 : 20, {
     maxBytes: random() < 0.5 ? 10_000 : 200_000,
   })
-  const acknowledged = new Int32Array(new SharedArrayBuffer(4 * WORKERS))
-  const seen = new Int32Array(new SharedArrayBuffer(4 * MOST * 2))
+  const acknowledged = new Int32Array(new SharedArrayBuffer(4 * MAX_WORKERS))
+  const seen = new Int32Array(new SharedArrayBuffer(4 * MAX_MESSAGES * 2))
   const counters = new Int32Array(new SharedArrayBuffer(16))
   const workers = new Map<Worker, 'put' | 'get'>()
   let failure: unknown
@@ -84,19 +84,19 @@ export async function queueStorm(seed: number, durationMs: number): Promise<Queu
     if (failure) throw failure as Error
     const messages = Atomics.load(counters, 0)
     if (messages !== before) [before, movedMs] = [messages, performance.now()]
-    else if (performance.now() - movedMs > 10_000) throw new Error(`queue, seed ${seed}: nobody gets on`)
+    else if (performance.now() - movedMs > 10_000) throw new Error(`queue, seed ${seed}: no message is got`)
   }
   while (performance.now() < endMs || Atomics.load(counters, 0) === 0) {
     await new Promise((resolve) => setTimeout(resolve, 5 + random() * 30))
     check()
-    if (random() < 0.4 || nextId >= WORKERS - 1) continue
+    if (random() < 0.4 || nextId >= MAX_WORKERS - 1) continue
     const worker = [...workers.keys()][Math.floor(random() * workers.size)]!
     const role = workers.get(worker)!
     await end(worker)
     kills++
     add(role)
   }
-  // The producers end first; those that get go on until it is empty, or this thread does it for them.
+  // Producers end first. This thread gets what the consumers leave.
   for (const [worker, role] of workers) if (role === 'put') await end(worker)
   for (const worker of workers.keys()) await end(worker)
   let left = 0
