@@ -1,5 +1,5 @@
-// Connection: one end of a Pipe, after Python's multiprocessing.connection.Connection. Here is what callers may do with it and when
-// they may not; receiver.ts has what waits at it, pipe-end.ts how messages travel.
+// Connection: one end of a Pipe, after Python's multiprocessing.connection.Connection. This file says what callers may do
+// with it, and when; receiver.ts has what waits at it, pipe-end.ts how messages travel.
 //
 //   OPEN ──close()──> CLOSED        every use is a ConnectionClosedError
 //    │

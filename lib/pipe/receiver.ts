@@ -1,5 +1,5 @@
-// Receiving at one end of a Pipe. A message waits in the port until somebody takes it, or in `peeked`: messages that were taken from
-// the port before anybody received them come next. Connection has the public face.
+// Receiving at one end of a Pipe. A message waits in the port until it is taken. One that is taken before it is received waits in
+// `peeked`, and comes before those in the port. Connection has the public face.
 //
 //   posted ──> port ──take──────────────────────────────────────────────> received
 //                │                                                           ^
@@ -34,7 +34,7 @@ export class Receiver {
     this.#end = end
     this.#peeked = peeked
     this.#checkUsable = checkUsable
-    // For those who await. A blocked thread finds out by itself.
+    // For pending receives and polls. A blocked thread finds out by itself.
     end.port?.once('close', () => {
       end.notePortGone()
       this.run()
@@ -96,7 +96,7 @@ export class Receiver {
 
   #newWaiter(use: string, timeoutMs: number, look: (waiter: ReceiveWaiter) => boolean): ReceiveWaiter {
     this.#checkUsable(use)
-    // Who waits probes after a slice. Who does not wait would never.
+    // A waiter probes after a slice; a call that does not wait has to probe now.
     const probing = timeoutMs <= 0 && this.#isProbeDue
     return new ReceiveWaiter(this.#end, this.#adaptiveSpin, use, timeoutMs, probing, look)
   }
@@ -147,7 +147,7 @@ export class Receiver {
     return NO_MESSAGE
   }
 
-  /** For those who do not wait: whether to look for the death of the other end. */
+  /** For a call that does not wait: whether to ask for the death of the other end. */
   get #isProbeDue(): boolean {
     return this.#end.isBroken || probeDue(this)
   }
@@ -175,18 +175,18 @@ export class Receiver {
 
   #onMessage(message: unknown): void {
     this.#peeked.push(message)
-    // It was listened for in case somebody goes on receiving. Nobody does: the others stay in the port.
+    // It listened in case another receive would follow. None did: leave the others in the port.
     if (this.#receivers.empty) this.#end.stopListening()
     this.run()
   }
 
-  /** Let those try who await something here. */
+  /** Let pending receives and polls try again. */
   run(): void {
     this.#receivers.run()
     for (const poller of this.#pollers) poller.run()
   }
 
-  /** The end was closed: nobody receives what was taken from the port. */
+  /** Close the end, and discard what was taken from the port and not received. */
   close(): void {
     for (const message of this.#peeked.splice(0)) discard(message)
     this.#end.close()

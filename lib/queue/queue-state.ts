@@ -1,5 +1,5 @@
-// What all queues share behind their public faces: the ring, the event counts of those who wait for it, and their waiters. The
-// words are in queue-layout.ts.
+// What all kinds of queues share: the ring, and the policy around it: how many messages there may be, which waiters are woken by
+// what, and how tasks are counted. The words are in queue-layout.ts.
 import { InvalidStateError, QueueShutDown } from '../errors.js'
 import { keepShape } from '../base/keep-shape.js'
 import { load, peek, poke, store, waitOn, type Words } from '../memory/atomics.js'

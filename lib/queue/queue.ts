@@ -19,7 +19,7 @@ const MAX_COUNT = 2 ** 31 - 1
 export interface QueueOptions {
   /**
    * Maximum bytes of one message. All unread messages together may take as much, rounded up to a power of two, and as much again
-   * while the queue grows; then `put` waits. Memory is taken when it is needed, and kept.
+   * while the queue grows; then `put` waits. Memory is allocated when it is needed, and kept.
    * @default 268435456 (256 MiB). At most 536870912 (512 MiB).
    */
   maxBytes?: number | undefined
@@ -100,7 +100,7 @@ export class Queue<T = unknown> {
 
   /**
    * Put messages, as `put` does for each, but faster. They are copied at the call; if one cannot be cloned, none is put. If there
-   * is not room for all in time, QueueFull says how many were put; so does QueueShutDown. After an abort, nothing tells.
+   * is not room for all in time, QueueFull says how many were put; so does QueueShutDown. An abort does not tell.
    * @throws as `put`; TypeError `values` is not iterable
    */
   async putMany(values: Iterable<T>, options?: WaitOptions): Promise<void> {

@@ -5,7 +5,7 @@
 // Deaths: a writer that dies before the store of TAIL has written nothing. One that dies after it and before the store of
 // COUNTED_TAIL leaves TAIL !== COUNTED_TAIL, and the next writer computes WRITE_COUNT from the frames between. A reader that dies
 // before the store of HEAD has read nothing: another reads the frame. READ_COUNT and READ_SEGMENT may lag behind HEAD then: the next
-// reader sets them right.
+// reader repairs them.
 import { compareExchange, load, peek, poke, store, type Words } from '../memory/atomics.js'
 import { block } from '../sync/park.js'
 import { LockWaiter, ME, release } from '../sync/lock-word.js'
