@@ -8,7 +8,7 @@ import { decode } from '../transport/codec/codec.js'
 import type { Frame } from '../transport/codec/frame.js'
 import { EventCountWaiter, wakeAll, wakeOne } from '../sync/event-count.js'
 import { FINISHED, GETTERS, HEAD, JOINERS, MAX_BYTES, MAXSIZE, PUTTERS, SEGMENTS, TAIL } from './queue-layout.js'
-import { MOVED, Ring, SHUT_DOWN, WOULD_GROW, type RingResult } from './ring.js'
+import { FRAME_MOVED, Ring, SHUT_DOWN, WOULD_GROW, type RingResult } from './ring.js'
 import { newRingMemory } from './ring-segments.js'
 
 const GROWTH_WAIT_MS = 0.1
@@ -61,7 +61,7 @@ export class QueueState {
   }
 
   #isWritten(result: RingResult): boolean {
-    if (result === MOVED) {
+    if (result === FRAME_MOVED) {
       wakeOne(this.ring.words, GETTERS)
       return true
     }
@@ -73,7 +73,7 @@ export class QueueState {
   read(): boolean {
     const { ring } = this
     const result = ring.read()
-    if (result === MOVED) {
+    if (result === FRAME_MOVED) {
       wakeOne(ring.words, PUTTERS)
       return true
     }
@@ -112,7 +112,7 @@ export class QueueState {
       }
       return true
     })
-    if (result === MOVED) wakeAll(ring.words, PUTTERS)
+    if (result === FRAME_MOVED) wakeAll(ring.words, PUTTERS)
     if (result === SHUT_DOWN) throw shutDownError('get')
     if (failure !== undefined) throw failure
     return values

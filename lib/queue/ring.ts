@@ -39,9 +39,9 @@ const READ_MANY_THRESHOLD_BYTES = 2 ** 20
 
 /** What an attempt to write or to read came to. */
 export type RingResult =
-  typeof MOVED | typeof NO_ROOM | typeof AT_MAXSIZE | typeof WOULD_GROW | typeof NO_FRAME | typeof SHUT_DOWN
+  typeof FRAME_MOVED | typeof NO_ROOM | typeof AT_MAXSIZE | typeof WOULD_GROW | typeof NO_FRAME | typeof SHUT_DOWN
 /** A frame was written, or read. */
-export const MOVED = 0
+export const FRAME_MOVED = 0
 /** There are not enough bytes free. */
 export const NO_ROOM = 1
 /** There are as many frames as there may be. */
@@ -93,10 +93,10 @@ export class Ring {
     try {
       for (let i = from; i < frames.length; i++) {
         const result = this.#writeLocked(frames[i]!, maxsize, false)
-        if (result !== MOVED) return result
+        if (result !== FRAME_MOVED) return result
         onWritten()
       }
-      return MOVED
+      return FRAME_MOVED
     } finally {
       release(words, WRITE_LOCK)
     }
@@ -122,7 +122,7 @@ export class Ring {
     store(words, TAIL, (tail + size) | 0) // Publishes the frame; pairs with load(TAIL) in #loadTail.
     poke(words, WRITE_COUNT, (count + 1) | 0)
     poke(words, COUNTED_TAIL, (tail + size) | 0)
-    return MOVED
+    return FRAME_MOVED
   }
 
   /** A writer died between publishing and counting: the index of the last frame tells the count. With WRITE_LOCK held. */
@@ -152,7 +152,7 @@ export class Ring {
       if (nothing) return nothing
       const index = this.#copyOut(head)
       this.#advance((head + FRAME_HEADER_BYTES + paddedTo8(this.length)) | 0, index)
-      return MOVED
+      return FRAME_MOVED
     } finally {
       release(words, READ_LOCK)
     }
@@ -179,7 +179,7 @@ export class Ring {
         head = (head + FRAME_HEADER_BYTES + paddedTo8(this.length)) | 0
       }
       this.#advance(head, index)
-      return MOVED
+      return FRAME_MOVED
     } finally {
       release(words, READ_LOCK)
     }
@@ -193,7 +193,7 @@ export class Ring {
       // Not: SHUT_DOWN at once. A frame may have been published, and the ring shut down, since TAIL was loaded.
       if (head === this.#loadTail()) return SHUT_DOWN
     }
-    return peek(words, RING_STATE) === DISCARDED ? SHUT_DOWN : MOVED
+    return peek(words, RING_STATE) === DISCARDED ? SHUT_DOWN : FRAME_MOVED
   }
 
   /** With READ_LOCK held, and before HEAD goes beyond SEEN_TAIL. */

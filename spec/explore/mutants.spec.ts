@@ -269,8 +269,8 @@ const mutants: (Mutant & { shownBy: string })[] = [
   {
     name: 'a message is still got after an immediate shutdown',
     file: 'lib/queue/ring.ts',
-    from: 'return peek(words, RING_STATE) === DISCARDED ? SHUT_DOWN : MOVED',
-    to: 'return MOVED',
+    from: 'return peek(words, RING_STATE) === DISCARDED ? SHUT_DOWN : FRAME_MOVED',
+    to: 'return FRAME_MOVED',
     shownBy: 'Queue: the one that shuts it down at once dies',
   },
   {
@@ -325,7 +325,7 @@ const mutants: (Mutant & { shownBy: string })[] = [
   {
     name: 'getMany wakes no putters',
     file: 'lib/queue/queue-state.ts',
-    from: 'if (result === MOVED) wakeAll(ring.words, PUTTERS)',
+    from: 'if (result === FRAME_MOVED) wakeAll(ring.words, PUTTERS)',
     to: '',
     shownBy: 'Queue(2): 1 puts three at once, 1 gets many',
   },
