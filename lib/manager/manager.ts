@@ -2,7 +2,7 @@
 //
 //   start() ──> RUNNING ──shutdown(), or its thread dies──> ENDED: every call rejects with ManagerError
 import { inspect } from 'node:util'
-import { MessageChannel, Worker, type Transferable } from 'node:worker_threads'
+import { MessageChannel, type Transferable, type Worker } from 'node:worker_threads'
 import { ManagerError } from '../errors.js'
 import { publish } from '../base/diagnostics.js'
 import { pack } from '../transport/shareable.js'
@@ -11,7 +11,7 @@ import type { Definition } from '../task/target.js'
 import { definitionOfTask, type ClassTask } from '../task/task.js'
 import type { Identity } from '../process/control-block.js'
 import { currentProcess, refuseTooDeep } from '../process/current-process.js'
-import { entryOf } from '../process/warm-threads.js'
+import { bootThread } from '../thread/boot.js'
 import { connect, type Connection } from './client.js'
 import { newRemote } from './proxy.js'
 import type { Remote, RemoteDict, RemoteList, RemoteNamespace } from './proxy-types.js'
@@ -46,7 +46,7 @@ export class Manager {
       parent: { name: parentName, pid },
     }
     this.name = name
-    this.#worker = new Worker(entryOf(new URL('./worker-manager.js', import.meta.url)), {
+    this.#worker = bootThread('manager', {
       workerData: { identity, port: port2 },
       transferList: [port2],
     })

@@ -19,7 +19,8 @@ import { define, type Definition } from '../task/target.js'
 import type { Target } from '../task/task.js'
 import { newControl, type ProcessMessage } from './control-block.js'
 import { currentProcess, refuseTooDeep } from './current-process.js'
-import { checkThreadOptions, takeThread, type ThreadOptions } from './warm-threads.js'
+import { checkThreadOptions, type ThreadOptions } from '../thread/boot.js'
+import { takeThread } from './warm-threads.js'
 import { Running, SIGKILL, SIGTERM, type Sentinel } from './child.js'
 
 export interface ProcessOptions<A extends unknown[] = any[]> extends ThreadOptions {

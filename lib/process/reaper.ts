@@ -5,8 +5,9 @@
 //   Watch {threadId, port b} ------------------------------> waits for b's 'close'
 //   lifeline {port a} -----------> holds a
 //                                  dies: a closes ---------> markDead(threadId); store(control, ENDED, 1); notify
-import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads'
+import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads'
 import { notifyAll, store, type Words } from '../memory/atomics.js'
+import { bootThread } from '../thread/boot.js'
 import { markDead } from '../thread/liveness.js'
 import { ENDED, type ProcessMessage } from './control-block.js'
 
@@ -29,7 +30,7 @@ export function watchForDeath(worker: Worker, control: Words): void {
 
 function startReaper(): Worker {
   // No loaders, no preloaded modules, no environment: it boots fast and runs nothing of the program's.
-  const worker = new Worker(new URL('./worker-reaper.js', import.meta.url), { execArgv: [], env: {} })
+  const worker = bootThread('reaper', { execArgv: [], env: {} })
   worker.once('exit', () => (reaper = undefined)).unref()
   return worker
 }
