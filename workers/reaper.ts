@@ -1,7 +1,7 @@
-// The reaper's thread: sees threads die while their parents are blocked. See lib/process/reaper.ts.
+// The reaper's thread. See lib/process/reaper.ts.
 import { parentPort } from 'node:worker_threads'
-import { markEnded, type Watch } from '../lib/process/reaper.js'
+import { markEnded, type DeathWatch } from '../lib/process/reaper.js'
 
-parentPort!.on('message', ({ threadId, control, port }: Watch) => {
+parentPort!.on('message', ({ threadId, control, port }: DeathWatch) => {
   port.on('close', () => markEnded(threadId, control)).on('message', () => {})
 })

@@ -1,8 +1,8 @@
-// A process that was started: its thread, and what becomes known of its end.
+// A started process as its parent sees it: its thread, waiting for it, stopping it, and how it ended.
 //
-// What a process leaves behind, it leaves where a blocked parent can read it: its exit code in the control words, the error
-// that ended it in a mailbox that nobody listens to. The end itself is seen by the Worker's 'exit' event or, while this thread
-// is blocked in joinSync, by the reaper; whichever is first calls #finish.
+// The process leaves its results where a blocked parent can read them: its exit code in the control block, the error that
+// ended it in a mailbox, a port without a listener. The end itself is seen by the Worker's 'exit' event or, while this thread
+// is blocked in joinSync, by the reaper. The first to see it calls #finish; the other finds it done.
 import { inspect } from 'node:util'
 import { receiveMessageOnPort, type MessagePort, type Worker } from 'node:worker_threads'
 import { TimeoutError } from '../errors.js'
@@ -12,73 +12,86 @@ import { onLongWait, runBlockedHooks } from '../thread/while-blocked.js'
 import { startTimer } from '../base/wait-options.js'
 import { withTimeout } from '../base/with-timeout.js'
 import { decodeFailure, type Failure } from '../transport/error-codec.js'
-import { CANCELLED, ENDED, EXITING, EXIT_CODE, forestall } from './control-block.js'
+import { CANCEL_REQUESTED, ENDED, EXITING, EXIT_CODE, preventStart } from './control-block.js'
 import { markEnded, watchForDeath } from './reaper.js'
 
-export const SIGKILL = 9
-export const SIGTERM = 15
+/** Exit code after `terminate()`, and after the grace of `terminate({ grace })`: minus SIGTERM, as in Python. */
+export const TERMINATED_EXITCODE = -15
+/** Exit code after `kill()`: minus SIGKILL, as in Python. */
+export const KILLED_EXITCODE = -9
 
-/** No single wait of a blocked thread is longer: a wake-up that got lost costs this much, not for ever. */
-const LONGEST_SLICE_MS = 1000
-const CHORES_SLICE_MS = 10
+/** Upper bound of a single sleep of a blocked join: a lost wake-up costs this much, not for ever. */
+const MAX_JOIN_SLICE_MS = 1000
+/** The same where hooks must run while the thread is blocked. */
+const MAX_HOOK_SLICE_MS = 10
 
-/** Becomes ready when its process has ended. */
+let newSentinel: (control: Words, watch: () => void) => Sentinel
+
+/** Becomes ready when its process has ended. See `Connection.wait`. */
 export class Sentinel {
+  static {
+    newSentinel = (control, watch) => new this(control, watch)
+  }
+
   readonly #control: Words
   readonly #watch: () => void
-  /** @internal */
-  constructor(control: Words, watch: () => void) {
+
+  private constructor(control: Words, watch: () => void) {
     this.#control = control
     this.#watch = watch
   }
+
   /** Whether the process has ended. */
   get ready(): boolean {
     return load(this.#control, ENDED) !== 0
   }
-  /** @internal This thread, which started the process, is going to be blocked: have it become ready all the same. */
+
+  /** @internal Have it become ready even while this thread, which started the process, is blocked. */
   watch(): void {
     this.#watch()
   }
 }
 
-interface Started {
+interface ChildParts {
   name: string
   daemon: boolean
   worker: Worker
   control: Words
   mailbox: MessagePort
   onEnd: () => void
-  /** It was ended before it began: nobody receives its arguments. */
-  onForestalled: () => void
+  /** The thread is ended before it has received the arguments. */
+  onStartPrevented: () => void
 }
 
-export class Running {
+/** A process from its start on. */
+export class Child {
   readonly pid: number
   readonly sentinel: Sentinel
   exitcode: number | null = null
   error: unknown = undefined
-  readonly #started: Started
+  readonly #parts: ChildParts
   readonly #exit: Promise<void>
   #pendingJoins = 0
-  #stoppedBy = 0
-  #grace: { signal: number; endMs: number; stopTimer: () => void } | undefined
+  /** The exit code with which the thread is being ended from here; `undefined` while nothing ends it. */
+  #stopExitcode: number | undefined
+  #grace: { exitcode: number; endMs: number; stopTimer: () => void } | undefined
   #watched = false
-  #forestalled = false
-  readonly #forget: () => void
+  #startPrevented = false
+  readonly #stopLongWaitHook: () => void
   #reported = false
 
-  constructor(started: Started) {
-    const { worker, control, daemon } = started
-    this.#started = started
+  constructor(parts: ChildParts) {
+    const { worker, control, daemon } = parts
+    this.#parts = parts
     this.pid = worker.threadId
-    this.sentinel = new Sentinel(control, () => this.#watch())
+    this.sentinel = newSentinel(control, () => this.#watch())
     if (daemon) worker.unref()
     else worker.ref()
-    this.#forget = onLongWait(() => this.#watch())
-    // Comes before 'exit'; or, after a joinSync, for an error that the process could not tell itself (out of memory).
+    this.#stopLongWaitHook = onLongWait(() => this.#watch())
+    // Comes before 'exit'; or, after a joinSync, for an error that the process could not post itself (out of memory).
     // May come twice, when an exit handler throws as well.
     worker.on('error', (thrown: unknown) => {
-      this.#drainMailbox()
+      this.#readMailbox()
       this.#report(thrown)
     })
     this.#exit = new Promise((resolve) => {
@@ -94,11 +107,11 @@ export class Running {
     return this.exitcode !== null
   }
 
-  async waitForEnd(timeoutMs: number, signal?: AbortSignal): Promise<void> {
-    const { worker, daemon } = this.#started
+  async join(timeoutMs: number, signal?: AbortSignal): Promise<void> {
+    const { worker, daemon } = this.#parts
     signal?.throwIfAborted()
     if (this.ended) return
-    // A pending join holds the program open, also when what it waits for does not.
+    // A pending join holds the program open, even for a daemon.
     if (this.#pendingJoins++ === 0) worker.ref()
     try {
       await withTimeout(this.#exit, timeoutMs, signal)
@@ -109,8 +122,8 @@ export class Running {
     }
   }
 
-  waitForEndSync(timeoutMs: number): void {
-    const { control } = this.#started
+  joinSync(timeoutMs: number): void {
+    const { control } = this.#parts
     if (this.ended) return
     this.#watch()
     const endMs = performance.now() + timeoutMs
@@ -119,38 +132,39 @@ export class Running {
       if (leftMs <= 0) return
       // The timer of a grace period stands still while this thread is blocked.
       const graceMs = this.#grace ? this.#grace.endMs - performance.now() : Infinity
-      const sliceMs = runBlockedHooks() ? CHORES_SLICE_MS : LONGEST_SLICE_MS
+      const sliceMs = runBlockedHooks() ? MAX_HOOK_SLICE_MS : MAX_JOIN_SLICE_MS
       if (graceMs > 0) waitOn(control, ENDED, 0, Math.min(leftMs, graceMs, sliceMs))
-      else this.stop(this.#grace!.signal, 0)
+      else this.stop(this.#grace!.exitcode, 0)
     }
     this.#finish()
   }
 
-  /** Have the reaper see its end, for a parent that blocks. */
+  /** Have the reaper see the end, for a parent that blocks. */
   #watch(): void {
-    if (this.#forestalled) markEnded(this.pid, this.#started.control)
-    if (this.#watched || this.#forestalled || this.ended) return
+    if (this.#startPrevented) markEnded(this.pid, this.#parts.control)
+    if (this.#watched || this.#startPrevented || this.ended) return
     this.#watched = true
-    watchForDeath(this.#started.worker, this.#started.control)
+    watchForDeath(this.#parts.worker, this.#parts.control)
   }
 
-  stop(signal: number, graceMs: number): void {
-    const { worker, control, onForestalled } = this.#started
+  /** End the thread. @param graceMs with more than 0, ask first, and end it after that time if it still runs */
+  stop(exitcode: number, graceMs: number): void {
+    const { worker, control, onStartPrevented } = this.#parts
     if (this.ended) return
     this.#endGrace()
     if (graceMs <= 0) {
-      if (this.#stoppedBy) return // Each call of Worker.terminate() adds a listener.
-      this.#stoppedBy = signal
-      this.#forestalled = forestall(control)
-      if (this.#forestalled) onForestalled()
+      if (this.#stopExitcode !== undefined) return // Each call of Worker.terminate() adds a listener.
+      this.#stopExitcode = exitcode
+      this.#startPrevented = preventStart(control)
+      if (this.#startPrevented) onStartPrevented()
       void worker.terminate()
       return
     }
-    store(control, CANCELLED, 1)
-    notifyAll(control, CANCELLED)
-    // Holds nothing open: a daemon would hold the program, and any other process does so itself.
-    const stopTimer = startTimer(graceMs, () => this.stop(signal, 0), { hold: false })
-    this.#grace = { signal, endMs: performance.now() + graceMs, stopTimer }
+    store(control, CANCEL_REQUESTED, 1)
+    notifyAll(control, CANCEL_REQUESTED)
+    // Does not hold the event loop: the process does that itself, unless it is a daemon.
+    const stopTimer = startTimer(graceMs, () => this.stop(exitcode, 0), { hold: false })
+    this.#grace = { exitcode, endMs: performance.now() + graceMs, stopTimer }
   }
 
   #endGrace(): void {
@@ -158,25 +172,24 @@ export class Running {
     this.#grace = undefined
   }
 
-  /** @param code what Node says of how the thread ended; while this thread is blocked it says nothing */
+  /** @param code the exit code that Node reports; none where a blocked thread saw the end */
   #finish(code?: number): void {
     if (this.ended) return
-    const { control, mailbox, onEnd } = this.#started
+    const { control, mailbox, name, onEnd } = this.#parts
     const byItself = load(control, EXITING) === 1
-    if (this.#stoppedBy) this.exitcode = byItself ? load(control, EXIT_CODE) : -this.#stoppedBy
-    else this.exitcode = code ?? (byItself ? load(control, EXIT_CODE) : 1)
+    if (byItself && (code === undefined || this.#stopExitcode !== undefined)) this.exitcode = load(control, EXIT_CODE)
+    else this.exitcode = this.#stopExitcode ?? code ?? 1
     this.#endGrace()
-    this.#forget()
-    this.#drainMailbox()
+    this.#stopLongWaitHook()
+    this.#readMailbox()
     mailbox.close()
     onEnd()
-    const { name } = this.#started
     publish('process', () => ({ event: 'ended', name, pid: this.pid, exitcode: this.exitcode }))
   }
 
-  #drainMailbox(): void {
+  #readMailbox(): void {
     let failure: Failure | null = null
-    for (let letter; (letter = receiveMessageOnPort(this.#started.mailbox));) failure = letter.message as Failure | null
+    for (let posted; (posted = receiveMessageOnPort(this.#parts.mailbox));) failure = posted.message as Failure | null
     if (failure) this.#report(decodeFailure(failure))
   }
 
@@ -185,6 +198,6 @@ export class Running {
     if (this.#reported) return
     this.#reported = true
     this.error = thrown
-    process.stderr.write(`Process ${this.#started.name}:\n${inspect(thrown)}\n`)
+    process.stderr.write(`Process ${this.#parts.name}:\n${inspect(thrown)}\n`)
   }
 }

@@ -1,15 +1,16 @@
-// The shared words of one Process, and the messages to its thread.
+// The control block of one process, a few shared words, and the messages to its thread.
 //
-// word   field       written by              meaning
-//  0     ENDED       parent, its reaper      1: the thread's JavaScript has stopped; notified
-//  1     EXITING     the process             1: it is ending by itself, with the code in EXIT_CODE
-//  2     EXIT_CODE   the process             valid once EXITING is 1
-//  3     CANCELLED   parent                  1: asked to stop (terminate with grace); notified
-//  4     BEGUN       whoever is first        WAITING --process--> RUNNING;  WAITING --parent, which ends it--> NEVER
+// word   field              written by          meaning
+//  0     ENDED              parent, reaper      1: the thread's JavaScript has stopped; notified
+//  1     EXITING            the process         1: it is ending by itself, with the code in EXIT_CODE
+//  2     EXIT_CODE          the process         valid once EXITING is 1
+//  3     CANCEL_REQUESTED   parent              1: asked to stop (terminate with grace); notified
+//  4     START              whoever is first    START_PENDING --process, before it runs its target--> STARTED
+//                                               START_PENDING --parent, before it ends the thread--> START_PREVENTED
 //
 // EXITING is stored after EXIT_CODE and read before it.
-// A thread that is terminated while it boots tells nobody but its parent's event loop. NEVER spares joinSync the wait for it:
-// what has not begun never will.
+// When a thread is terminated while it boots, only its parent's event loop learns of that. START_PREVENTED tells a blocked
+// parent that the target will never run, so that joinSync need not wait for the thread.
 import type { MessagePort } from 'node:worker_threads'
 import type { Packed } from '../transport/shareable.js'
 import { compareExchange, type Words } from '../memory/atomics.js'
@@ -18,29 +19,29 @@ import type { Definition } from '../task/target.js'
 export const ENDED = 0
 export const EXITING = 1
 export const EXIT_CODE = 2
-export const CANCELLED = 3
-const BEGUN = 4
-const WORD_COUNT = 5
+export const CANCEL_REQUESTED = 3
+const START = 4
+const CONTROL_WORDS = 5
 
-const WAITING = 0
-const RUNNING = 1
-const NEVER = 2
+const START_PENDING = 0
+const STARTED = 1
+const START_PREVENTED = 2
 
-export function newControl(): Words {
-  return new Int32Array(new SharedArrayBuffer(WORD_COUNT * Int32Array.BYTES_PER_ELEMENT))
+export function newControlBlock(): Words {
+  return new Int32Array(new SharedArrayBuffer(CONTROL_WORDS * Int32Array.BYTES_PER_ELEMENT))
 }
 
-/** In the process: whether it may begin. */
-export function begin(control: Words): boolean {
-  return compareExchange(control, BEGUN, WAITING, RUNNING) === WAITING
+/** In the process: whether it may run its target. */
+export function claimStart(control: Words): boolean {
+  return compareExchange(control, START, START_PENDING, STARTED) === START_PENDING
 }
 
-/** In the parent, as it ends the thread: whether the process will never have begun. */
-export function forestall(control: Words): boolean {
-  return compareExchange(control, BEGUN, WAITING, NEVER) !== RUNNING
+/** In the parent, before it ends the thread: whether the target will never run. */
+export function preventStart(control: Words): boolean {
+  return compareExchange(control, START, START_PENDING, START_PREVENTED) !== STARTED
 }
 
-/** What a thread of processes is told. */
+/** A message to a thread that runs a process. */
 export type ProcessMessage =
   | {
       kind: 'start'
@@ -50,13 +51,13 @@ export type ProcessMessage =
       args: Packed
       /** Where the process leaves the Failure that ends it. The parent reads it when the thread has stopped. */
       mailbox: MessagePort
-      /** The environment, where it is not what the thread was booted with. */
+      /** The environment, where it differs from the one that the thread was booted with. */
       env: NodeJS.ProcessEnv | undefined
     }
   /** A port to hold and never use: its other end closes when the thread dies. */
   | { kind: 'lifeline'; port: MessagePort }
 
-/** Who a process is. */
+/** What a process is told about itself. */
 export interface Identity {
   name: string
   /** `[2, 1]` is the first child of the main program's second. */

@@ -1,4 +1,4 @@
-// The process that this thread is: the main program, a Process, or a worker of an executor.
+// The process that this thread is: the main program, a Process, a manager, or a worker of an executor.
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { isMainThread, threadId } from 'node:worker_threads'
 import { BootstrapError, CancelledError, ProcessError } from '../errors.js'
@@ -6,7 +6,7 @@ import { isDead } from '../thread/liveness.js'
 import { load, notifyAll, whenChanged, type Words } from '../memory/atomics.js'
 import type { Identity } from './control-block.js'
 
-/** The word that asks this thread to stop what it does: a process's for its whole life, a worker's for one task. */
+/** A word that becomes nonzero to ask this thread to stop: a process's for its whole life, a worker's for one task. */
 interface Cancellation {
   words: Words
   index: number
@@ -14,33 +14,33 @@ interface Cancellation {
   controller?: AbortController
 }
 
-/** A task that this thread runs for itself: it is asked to stop by a signal of its own. */
-interface TaskHere {
+/** A task of an InlineExecutor: this thread runs it, and asks it to stop by a signal. */
+interface InlineTask {
   asked: AbortSignal
-  /** What `currentProcess().signal` is within it. */
+  /** `currentProcess().signal` within the task. */
   signal?: AbortSignal
 }
 
-/** Made with the first such task: following them costs every promise of the thread a little. */
-let tasksHere: AsyncLocalStorage<TaskHere> | undefined
+/** Made with the first such task: it makes every promise of the thread a little slower. */
+let inlineTasks: AsyncLocalStorage<InlineTask> | undefined
 
-/** @internal Call a function from within which, and all that it awaits, `currentProcess()` tells of this signal, too. */
+/** Call a function. In it, and in all that it awaits, `currentProcess()` is cancelled with this signal, too. */
 export function runAsked<R>(asked: AbortSignal, fn: () => R): R {
-  tasksHere ??= new AsyncLocalStorage()
-  return tasksHere.run({ asked }, fn)
+  inlineTasks ??= new AsyncLocalStorage()
+  return inlineTasks.run({ asked }, fn)
 }
 
-function neverAsked(): Cancellation {
+function newUnusedCancellation(): Cancellation {
   return { words: new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)), index: 0, over: false }
 }
 
-/** The process in which it is called, as `currentProcess()` gives it. */
+/** The process that `currentProcess()` returns: the one in which it is called. */
 export class CurrentProcess {
   readonly name: string
   readonly daemon: boolean
-  /** The thread's id: 0 in the main program. */
+  /** The thread's id; 0 in the main program. */
   readonly pid: number = threadId
-  /** `null`: it runs. */
+  /** Always `null`: the process is running. */
   readonly exitcode: null = null
   /** @internal Numbers of the process and its ancestors. */
   readonly numbers: readonly number[]
@@ -57,7 +57,7 @@ export class CurrentProcess {
     this.#cancellation = { words, index, over: false }
   }
 
-  /** @internal The next task begins: a signal that the last one has looked at is not its. */
+  /** @internal The next task begins. If the last one used the signal, the next gets a new one. */
   renewCancellation(): void {
     const watched = this.#cancellation
     if (!watched?.controller) return
@@ -65,32 +65,32 @@ export class CurrentProcess {
     this.watchCancellation(watched.words, watched.index)
   }
 
-  /** @internal What it watched asks for nothing any more. */
+  /** @internal Stop watching the word. */
   forgetCancellation(): void {
     const watched = this.#cancellation
     this.#cancellation = undefined
     if (!watched?.controller) return
-    // A waiter that nobody notifies would stay for ever.
+    // Without a notification the pending waitAsync would stay for ever.
     watched.over = true
     notifyAll(watched.words, watched.index)
   }
 
-  /** Whether this process (in an executor: this task) was asked to stop. Cheap: made for tight loops. */
+  /** Whether this process (in an executor: this task) was asked to stop. Cheap enough for tight loops. */
   get cancelled(): boolean {
-    if (tasksHere?.getStore()?.asked.aborted) return true
+    if (inlineTasks?.getStore()?.asked.aborted) return true
     const watched = this.#cancellation
     return watched !== undefined && load(watched.words, watched.index) !== 0
   }
 
   /** Aborted, with a CancelledError, when this process (in an executor: this task) is asked to stop. */
   get signal(): AbortSignal {
-    const here = tasksHere?.getStore()
-    if (!here) return this.#ownSignal
-    return (here.signal ??= this.#cancellation ? AbortSignal.any([here.asked, this.#ownSignal]) : here.asked)
+    const task = inlineTasks?.getStore()
+    if (!task) return this.#ownSignal
+    return (task.signal ??= this.#cancellation ? AbortSignal.any([task.asked, this.#ownSignal]) : task.asked)
   }
 
   get #ownSignal(): AbortSignal {
-    const watched: Cancellation = (this.#cancellation ??= neverAsked())
+    const watched: Cancellation = (this.#cancellation ??= newUnusedCancellation())
     if (!watched.controller) {
       const controller = (watched.controller = new AbortController())
       const abort = () => {
@@ -101,21 +101,22 @@ export class CurrentProcess {
     return watched.controller.signal
   }
 
+  /** Always true. */
   isAlive(): boolean {
     return true
   }
 
-  /** @throws ProcessError always: a process cannot wait for its own end. */
+  /** @throws ProcessError (ERR_MANYHANDS_PROCESS) always: a process cannot wait for its own end. */
   join(): Promise<never> {
     return Promise.reject(this.#cannot('join itself'))
   }
 
-  /** @throws ProcessError always: a process cannot wait for its own end. */
+  /** @throws ProcessError (ERR_MANYHANDS_PROCESS) always: a process cannot wait for its own end. */
   joinSync(): never {
     throw this.#cannot('join itself')
   }
 
-  /** @throws ProcessError always: it runs already. */
+  /** @throws ProcessError (ERR_MANYHANDS_PROCESS) always: it is running. */
   start(): never {
     throw this.#cannot('be started twice')
   }
@@ -125,14 +126,18 @@ export class CurrentProcess {
   }
 }
 
-/** The process that started this one, as `parentProcess()` gives it. */
+/** The process that `parentProcess()` returns: the one that started this one. */
 export class ParentProcess {
   readonly name: string
+  /** The thread's id; 0 for the main program. */
   readonly pid: number
+
   constructor({ name, pid }: Identity['parent']) {
     this.name = name
     this.pid = pid
   }
+
+  /** Whether the end of its thread has not been seen yet. */
   isAlive(): boolean {
     return !isDead(this.pid)
   }
@@ -145,29 +150,35 @@ let current = new CurrentProcess({
 })
 let parent: ParentProcess | null = null
 
-/** The process in which this is called. The main program is `MainProcess`, with `pid` 0. */
+/**
+ * The process in which this is called. The main program is `MainProcess`, with `pid` 0.
+ * After Python's multiprocessing.current_process.
+ */
 export function currentProcess(): CurrentProcess {
   return current
 }
 
-/** The process that started this one; `null` in the main program. */
+/** The process that started this one; `null` in the main program. After Python's multiprocessing.parent_process. */
 export function parentProcess(): ParentProcess | null {
   return parent
 }
 
-/** No program means to nest so deep; one without the isMainThread guard, whose main part goes on after its import, nests without end. */
-const DEEPEST = 16
+/**
+ * Maximum depth of processes that start one another. No program needs more; one whose main part lacks the isMainThread guard,
+ * and runs on after its import, would nest without end.
+ */
+const MAX_PROCESS_DEPTH = 16
 
-/** @throws BootstrapError */
+/** @throws BootstrapError (ERR_MANYHANDS_BOOTSTRAP) */
 export function refuseTooDeep(what: string): void {
-  if (current.numbers.length >= DEEPEST)
+  if (current.numbers.length >= MAX_PROCESS_DEPTH)
     throw new BootstrapError(
-      `cannot ${what}: this would be process ${DEEPEST + 1} started one by the other;` +
-        ' if the module starts itself over and over, its main part must stand inside if (isMainThread) { … }',
+      `cannot ${what}: processes that start one another may be ${MAX_PROCESS_DEPTH} deep;` +
+        ' if the module starts itself over and over, put its main part inside if (isMainThread) { … }',
     )
 }
 
-/** Called once, by the entry of a thread that this package started. */
+/** Make this thread the process of that identity. Called once, by the entry of a thread that this package started. */
 export function becomeProcess(identity: Identity): CurrentProcess {
   current = new CurrentProcess(identity)
   parent = new ParentProcess(identity.parent)

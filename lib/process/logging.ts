@@ -1,12 +1,13 @@
-// One logger for all threads of the program, after Python's multiprocessing.get_logger and log_to_stderr. A line is written by
-// the thread that logs it, straight to file descriptor 2: whole, in that thread's order, and also while the main thread is blocked.
+// One logger for all threads of the program, after Python's multiprocessing.get_logger and log_to_stderr. The thread that logs
+// a line writes it straight to file descriptor 2: whole, in that thread's order, and even while the main thread is blocked.
 //
-// word   field    written by                        meaning
-//  0     LEVEL    whoever sets the level            what is below is not logged; 0: nothing was set, nothing is logged
-//  1     STDERR   logToStderr                       1: lines go to stderr
+// word   field    written by     meaning
+//  0     LEVEL    setLevel       minimum level that is logged; 0: none was set, WARNING applies
+//  1     STDERR   logToStderr    1: lines go to stderr; 0: nothing is logged
 //
-// The words, and the format with them, reach every thread through the environment data that threads inherit; threads that run
-// already have the words. The format is that of the thread that logs, as it was when the thread was started, or set in it.
+// Threads inherit the words and the format as environment data when they are started. All threads share the words, so that a
+// change of the level reaches running threads, too. The format is copied: a thread has the one that its parent had when the
+// thread was started, until it sets its own.
 import { checkString } from '../base/validate.js'
 import { writeSync } from 'node:fs'
 import { format, inspect } from 'node:util'
@@ -17,7 +18,7 @@ import { currentProcess } from './current-process.js'
 
 const LEVEL = 0
 const STDERR = 1
-const KEY = 'manyhands:logging'
+const WORDS_KEY = 'manyhands:logging'
 const FORMAT_KEY = 'manyhands:logging:format'
 const DEFAULT_FORMAT = '[%(levelname)s/%(processName)s] %(message)s'
 
@@ -27,51 +28,52 @@ const LEVELS = { NOTSET: 0, SUBDEBUG: 5, DEBUG: 10, INFO: 20, SUBWARNING: 25, WA
 /** The name of a level, or its number. */
 export type LogLevel = keyof typeof LEVELS | Lowercase<keyof typeof LEVELS> | number
 
-const names = new Map<number, string>(Object.entries(LEVELS).map(([name, number]) => [number, name]))
+const levelNames = new Map<number, string>(Object.entries(LEVELS).map(([name, number]) => [number, name]))
 
-const words: Words = (() => {
-  let memory = getEnvironmentData(KEY) as SharedArrayBuffer | undefined
-  if (!memory) setEnvironmentData(KEY, (memory = new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT)))
+const logWords: Words = (() => {
+  let memory = getEnvironmentData(WORDS_KEY) as SharedArrayBuffer | undefined
+  if (!memory) setEnvironmentData(WORDS_KEY, (memory = new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT)))
   return new Int32Array(memory)
 })()
 
 function checkLevel(level: unknown): number {
   const known = typeof level === 'string' ? LEVELS[level.toUpperCase() as keyof typeof LEVELS] : level
   if (typeof known === 'number' && Number.isInteger(known) && known >= 0 && known < 2 ** 31) return known
-  const allowed = `${Object.keys(LEVELS).join(', ')} or an integer from 0`
+  const allowed = `${Object.keys(LEVELS).join(', ')}, or an integer from 0 to ${2 ** 31 - 1}`
   if (typeof level === 'number') throw new RangeError(`level must be ${allowed}, not ${level}`)
   throw new TypeError(`level must be ${allowed}, not ${inspect(level)}`)
 }
 
-/** The logger of the program: the same level and destination in all threads. Its methods take what `console.log` takes. */
+/** The program's logger: one level and one destination for all threads. Its methods take the arguments of `console.log`. */
 export class Logger {
-  /** Log nothing below this level, in any thread. @throws TypeError, RangeError */
+  /** Log nothing below this level, in any thread. @throws TypeError, RangeError no such level */
   setLevel(level: LogLevel): void {
-    store(words, LEVEL, checkLevel(level))
+    store(logWords, LEVEL, checkLevel(level))
   }
 
-  /** The number of the level; 0: none was set. */
+  /** The level as a number; 0: none was set. */
   get level(): number {
-    return load(words, LEVEL)
+    return load(logWords, LEVEL)
   }
 
   /**
-   * How lines look, in this thread and those that are started from now on: `%(levelname)s`, `%(processName)s`, `%(process)d`,
-   * `%(message)s` and `%(asctime)s` are replaced.
-   * @default '[%(levelname)s/%(processName)s] %(message)s'
+   * Set the format of lines, in this thread and in threads started from now on. `%(levelname)s`, `%(processName)s`,
+   * `%(process)d`, `%(message)s` and `%(asctime)s` are replaced.
+   * @param pattern @default '[%(levelname)s/%(processName)s] %(message)s'
+   * @throws TypeError not a string
    */
   setFormat(pattern: string): void {
-    checkString(pattern, 'a format')
+    checkString(pattern, 'pattern')
     setEnvironmentData(FORMAT_KEY, pattern)
   }
 
-  /** Whether something of this level would be logged. */
+  /** Whether a message of this level would be logged. @throws TypeError, RangeError no such level */
   isEnabledFor(level: LogLevel): boolean {
-    const least = load(words, LEVEL)
-    return load(words, STDERR) === 1 && checkLevel(level) >= (least === 0 ? LEVELS.WARNING : least)
+    const minimum = load(logWords, LEVEL)
+    return load(logWords, STDERR) === 1 && checkLevel(level) >= (minimum === 0 ? LEVELS.WARNING : minimum)
   }
 
-  /** Log at any level. */
+  /** Log at any level. @throws TypeError, RangeError no such level */
   log(level: LogLevel, ...message: unknown[]): void {
     const number = checkLevel(level)
     if (this.isEnabledFor(number)) writeLine(number, format(...message))
@@ -96,26 +98,26 @@ export class Logger {
 
 const logger = new Logger()
 
-/** The logger of the program. It logs nowhere until `logToStderr` is called, in any thread. */
+/** The program's logger. It logs nothing until some thread calls `logToStderr`. After Python's multiprocessing.get_logger. */
 export function getLogger(): Logger {
   return logger
 }
 
 /**
- * Have the log written to stderr, by all threads. Calling it again adds no second line.
- * @param level what to log at least @default as it was; WARNING where none was set
- * @throws TypeError, RangeError
+ * Have all threads write the log to stderr. Calling it again does not duplicate lines. After Python's multiprocessing.log_to_stderr.
+ * @param level minimum level to log. @default unchanged; WARNING if none was set
+ * @throws TypeError, RangeError no such level
  */
 export function logToStderr(level?: LogLevel): Logger {
   if (level !== undefined) logger.setLevel(level)
-  store(words, STDERR, 1)
+  store(logWords, STDERR, 1)
   return logger
 }
 
 function writeLine(level: number, message: string): void {
   const { name, pid } = currentProcess()
   const fields: Record<string, string> = {
-    levelname: names.get(level) ?? `Level ${level}`,
+    levelname: levelNames.get(level) ?? `Level ${level}`,
     processName: name,
     process: String(pid),
     message,
@@ -126,26 +128,26 @@ function writeLine(level: number, message: string): void {
   writeWhole(Buffer.from(`${line}\n`))
 }
 
-/** A pipe may be full for a moment: what it did not take is written when it does. */
+/** Write all bytes. While a pipe is full, try again. */
 function writeWhole(bytes: Buffer): void {
   for (let written = 0; written < bytes.length;) {
     try {
       written += writeSync(2, bytes, written)
     } catch (failure) {
-      if ((failure as NodeJS.ErrnoException).code !== 'EAGAIN') return // Nobody reads it any more: logging ends no program.
+      if ((failure as NodeJS.ErrnoException).code !== 'EAGAIN') return // The reader is gone. Logging must not end the program.
     }
   }
 }
 
 logEventsBy({
-  wants: () => load(words, STDERR) === 1,
+  wants: () => load(logWords, STDERR) === 1,
   write(event) {
-    const [level, message] = describe(event)
+    const [level, message] = describeEvent(event)
     logger.log(level, message)
   },
 })
 
-function describe(event: PackageEvent): [level: number, message: string] {
+function describeEvent(event: PackageEvent): [level: number, message: string] {
   switch (event.event) {
     case 'started':
       return [LEVELS.INFO, `${event.name} started as thread ${event.pid}`]

@@ -1,47 +1,58 @@
 // Process: one worker thread that runs one target, after Python's multiprocessing.Process.
 //
-//            start()                          thread's JavaScript has stopped
-//   INITIAL ─────────> RUNNING ─────────────────────────────────────────────────> ENDED
-//                        │  terminate(), kill(): asked to stop, still RUNNING        │ close()
-//                        │                                                           v
-//                        └── the end is seen by the Worker's 'exit' event,         CLOSED
-//                            or in joinSync by the reaper
+//            start()                the thread's JavaScript has stopped            close()
+//   INITIAL ─────────> RUNNING ──────────────────────────────────────────> ENDED ─────────> CLOSED
+//                        │ ^
+//                        └─┘ terminate(), kill(): asked to stop, still RUNNING
+//
+// The thread, and how its end becomes known, are in child.ts.
 import { availableParallelism } from 'node:os'
 import { inspect } from 'node:util'
 import { MessageChannel, type Transferable } from 'node:worker_threads'
 import { ProcessError } from '../errors.js'
+import { checkFlag, checkOptions, checkString } from '../base/validate.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
 import { publish } from '../base/diagnostics.js'
+import { checkThreadOptions, type ThreadOptions } from '../thread/boot.js'
 import { discarding, pack } from '../transport/shareable.js'
 import { explainCloneFailure } from '../transport/clone-error.js'
 import { refuseDuringImport } from '../task/import-guard.js'
 import { define, type Definition } from '../task/target.js'
 import type { Target } from '../task/task.js'
-import { newControl, type ProcessMessage } from './control-block.js'
+import { newControlBlock, type ProcessMessage } from './control-block.js'
 import { currentProcess, refuseTooDeep } from './current-process.js'
-import { checkThreadOptions, type ThreadOptions } from '../thread/boot.js'
 import { takeThread } from './warm-threads.js'
-import { Running, SIGKILL, SIGTERM, type Sentinel } from './child.js'
+import { Child, KILLED_EXITCODE, TERMINATED_EXITCODE, type Sentinel } from './child.js'
 
 export interface ProcessOptions<A extends unknown[] = any[]> extends ThreadOptions {
   /** What the process runs. */
   target: Target<A, unknown>
-  /** Its arguments. They are cloned, shareable objects excepted. @default [] */
+  /** The target's arguments. They are cloned, except for shareable objects. @default [] */
   args?: A | undefined
   /** @default `Process-N`, `Process-N:M` for children of the N-th */
   name?: string | undefined
   /** Whether it ends with the thread that started it, instead of holding it open. @default as in the process that makes it */
   daemon?: boolean | undefined
-  /** What of `args` is moved to the process, not cloned. */
+  /** The parts of `args` that are moved to the process, not cloned. @default [] */
   transfer?: readonly Transferable[] | undefined
 }
 
-const alive = new Set<Process>()
+const OPTIONS: readonly (keyof ProcessOptions)[] = [
+  'target',
+  'args',
+  'name',
+  'daemon',
+  'transfer',
+  'env',
+  'resourceLimits',
+]
+
+const runningChildren = new Set<Process>()
 let childrenMade = 0
 
 /**
- * A worker thread of its own for one target: its own heap, globals and event loop. It shares only what is passed to it.
- * It ends when its target has settled and its event loop has nothing left.
+ * A worker thread that runs one target, with a heap, globals and an event loop of its own. It shares only what is passed to it.
+ * It ends when its target has settled and its event loop has nothing left. After Python's multiprocessing.Process.
  */
 export class Process<A extends unknown[] = any[]> {
   readonly name: string
@@ -50,20 +61,17 @@ export class Process<A extends unknown[] = any[]> {
   readonly #target: Definition
   readonly #args: unknown[]
   readonly #options: ThreadOptions & { transfer: readonly Transferable[] }
-  #running: Running | undefined
+  #child: Child | undefined
   #closed = false
 
-  /** @throws TypeError the target cannot be run by a worker, or an option is of the wrong kind. */
+  /** @throws TypeError unknown option, option of the wrong type, or target that no worker can run */
   constructor(options: ProcessOptions<A>) {
-    if (typeof options !== 'object' || options === null)
-      throw new TypeError(`a Process needs options, { target, … }, not ${String(options)}`)
+    checkOptions(options, 'the options of a Process', OPTIONS)
     const { target, args = [], name, daemon, env, resourceLimits, transfer = [] } = options
     this.#target = define(target)
     if (!Array.isArray(args)) throw new TypeError(`args must be an array, not ${inspect(args)}`)
-    if (name !== undefined && typeof name !== 'string')
-      throw new TypeError(`name must be a string, not ${inspect(name)}`)
-    if (daemon !== undefined && typeof daemon !== 'boolean')
-      throw new TypeError(`daemon must be true or false, not ${inspect(daemon)}`)
+    if (name !== undefined) checkString(name, 'name')
+    if (daemon !== undefined) checkFlag(daemon, 'daemon')
     if (!Array.isArray(transfer)) throw new TypeError(`transfer must be an array, not ${inspect(transfer)}`)
     for (const [i, item] of transfer.entries())
       if (typeof item !== 'object' || item === null)
@@ -79,12 +87,13 @@ export class Process<A extends unknown[] = any[]> {
 
   /**
    * Start the thread. Returns at once.
-   * @throws ProcessError started already, or closed; BootstrapError in a module that a worker is importing;
-   * DataCloneError an argument cannot be sent (nothing was started).
+   * @throws ProcessError (ERR_MANYHANDS_PROCESS) started before, or closed
+   * @throws BootstrapError (ERR_MANYHANDS_BOOTSTRAP) a worker is still importing the module that calls it
+   * @throws DataCloneError (ERR_MANYHANDS_DATA_CLONE) an argument cannot be sent; nothing was started
    */
   start(): this {
     this.#refuseClosed()
-    if (this.#running) throw new ProcessError(`${this.name} cannot be started twice`)
+    if (this.#child) throw new ProcessError(`${this.name} cannot be started twice`)
     refuseDuringImport(`start ${this.name}`)
     refuseTooDeep(`start ${this.name}`)
     const creator = currentProcess()
@@ -92,7 +101,7 @@ export class Process<A extends unknown[] = any[]> {
     const args = pack(this.#args, transfer)
     const { worker, env } = takeThread(this.#options)
     const { port1: mailbox, port2 } = new MessageChannel()
-    const control = newControl()
+    const control = newControlBlock()
     const message: ProcessMessage = {
       kind: 'start',
       identity: {
@@ -115,114 +124,116 @@ export class Process<A extends unknown[] = any[]> {
       throw explainCloneFailure(failure, this.#args, 'args', transfer)
     }
     const { name, daemon } = this
-    this.#running = new Running({
+    this.#child = new Child({
       name,
       daemon,
       worker,
       control,
       mailbox,
-      onEnd: () => alive.delete(this),
-      onForestalled: args.handles ? discarding(args.value) : () => {},
+      onEnd: () => runningChildren.delete(this),
+      onStartPrevented: args.handles ? discarding(args.value) : () => {},
     })
-    alive.add(this)
+    runningChildren.add(this)
     publish('process', () => ({ event: 'started', name, pid: worker.threadId }))
     return this
   }
 
   /**
    * Wait until the process has ended or the time is over, whichever comes first. Can be called any number of times.
-   * @throws ProcessError not started, or closed.
+   * @throws ProcessError (ERR_MANYHANDS_PROCESS) not started, or closed
    */
   async join(options?: WaitOptions): Promise<void> {
     const { timeoutMs, signal } = checkWaitOptions(options)
-    const running = this.#started('join')
-    await running.waitForEnd(timeoutMs, signal)
+    await this.#started('join()').join(timeoutMs, signal)
   }
 
   /**
-   * Block this thread until the process has ended or the time is over. The process's output and its children's arrive when
+   * Block this thread until the process has ended or the time is over. Output of the process and of its children arrives when
    * this thread's event loop turns again.
    * @param timeoutMs milliseconds; Infinity waits for ever, 0 does not wait. @default Infinity
-   * @throws ProcessError not started, or closed.
+   * @throws ProcessError (ERR_MANYHANDS_PROCESS) not started, or closed
    */
   joinSync(timeoutMs?: number): void {
-    const limit = checkTimeout(timeoutMs, 'timeoutMs')
-    this.#started('joinSync').waitForEndSync(limit)
+    const limitMs = checkTimeout(timeoutMs, 'timeoutMs')
+    this.#started('joinSync()').joinSync(limitMs)
   }
 
-  /** Whether it was started and has not ended. @throws ProcessError closed. */
+  /** Whether it was started and has not ended. @throws ProcessError (ERR_MANYHANDS_PROCESS) closed */
   isAlive(): boolean {
     this.#refuseClosed()
-    return this.#running !== undefined && !this.#running.ended
+    return this.#child !== undefined && !this.#child.ended
   }
 
   /**
-   * End the process: at once, wherever it is, with exit code -15.
-   * @param options with `grace`, ask first (`currentProcess().signal`, `.cancelled`), and end it `grace` milliseconds later
-   * @throws ProcessError not started, or closed.
+   * End the process at once, wherever it is, with exit code -15. Stopping a process that has ended changes nothing.
+   * @param options `grace` in milliseconds: first ask it to stop (`currentProcess().signal`, `.cancelled`), and end it only
+   * when that time is over. @default { grace: 0 }
+   * @throws ProcessError (ERR_MANYHANDS_PROCESS) not started, or closed
    */
   terminate(options: { grace?: number | undefined } = {}): void {
-    if (typeof options !== 'object' || options === null)
-      throw new TypeError(`terminate takes { grace: milliseconds }, not ${inspect(options)}`)
-    const grace = options.grace === undefined ? 0 : checkTimeout(options.grace, 'grace')
-    this.#started('terminate').stop(SIGTERM, grace)
+    checkOptions(options, 'the options of terminate', ['grace'])
+    const graceMs = options.grace === undefined ? 0 : checkTimeout(options.grace, 'grace')
+    this.#started('terminate()').stop(TERMINATED_EXITCODE, graceMs)
   }
 
-  /** End the process at once, with exit code -9. @throws ProcessError not started, or closed. */
+  /** End the process at once, with exit code -9. @throws ProcessError (ERR_MANYHANDS_PROCESS) not started, or closed */
   kill(): void {
-    this.#started('kill').stop(SIGKILL, 0)
+    this.#started('kill()').stop(KILLED_EXITCODE, 0)
   }
 
-  /** Give up the object of a process that has ended; from then on its use is an error. Closing twice is harmless. @throws ProcessError not started, or still running. */
+  /**
+   * Release a process that has ended; using it afterwards is an error. Closing twice is harmless.
+   * @throws ProcessError (ERR_MANYHANDS_PROCESS) not started, or still running
+   */
   close(): void {
     if (this.#closed) return
-    if (!this.#started('close').ended)
+    if (!this.#started('close()').ended)
       throw new ProcessError(`${this.name} cannot be closed while it runs; join or terminate it first`)
     this.#closed = true
   }
 
-  /** The thread's id; `undefined` before start. @throws ProcessError closed. */
+  /** The thread's id; `undefined` before start. @throws ProcessError (ERR_MANYHANDS_PROCESS) closed */
   get pid(): number | undefined {
     this.#refuseClosed()
-    return this.#running?.pid
+    return this.#child?.pid
   }
 
   /**
    * `null` until it has ended; 0 after a normal return, `n` after `process.exit(n)`, 1 after an uncaught error, -15 after
-   * `terminate()`, -9 after `kill()`. @throws ProcessError closed.
+   * `terminate()`, -9 after `kill()`. @throws ProcessError (ERR_MANYHANDS_PROCESS) closed
    */
   get exitcode(): number | null {
     this.#refuseClosed()
-    return this.#running?.exitcode ?? null
+    return this.#child?.exitcode ?? null
   }
 
-  /** The uncaught error that ended it; `undefined` where there was none. @throws ProcessError closed. */
+  /** The uncaught error that ended it; `undefined` if there was none. @throws ProcessError (ERR_MANYHANDS_PROCESS) closed */
   get error(): unknown {
     this.#refuseClosed()
-    return this.#running?.error
+    return this.#child?.error
   }
 
-  /** Becomes ready when the process ends. @throws ProcessError not started, or closed. */
+  /** Becomes ready when the process ends. @throws ProcessError (ERR_MANYHANDS_PROCESS) not started, or closed */
   get sentinel(): Sentinel {
     return this.#started('sentinel').sentinel
   }
 
-  /** Terminate it if it runs, and close it, without waiting. */
+  /** Terminate it if it is running, and close it. Does not wait. */
   [Symbol.dispose](): void {
-    this.#running?.stop(SIGTERM, 0)
+    this.#child?.stop(TERMINATED_EXITCODE, 0)
     this.#closed = true
   }
 
   /** Wait for its end, and close it. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#running?.waitForEnd(Infinity)
+    await this.#child?.join(Infinity)
     this.#closed = true
   }
 
-  #started(use: string): Running {
+  #started(use: string): Child {
     this.#refuseClosed()
-    if (!this.#running) throw new ProcessError(`${use}: ${this.name} was not started`)
-    return this.#running
+    if (!this.#child) throw new ProcessError(`${this.name} was not started; call start() before ${use}`)
+    return this.#child
   }
 
   #refuseClosed(): void {
@@ -230,12 +241,12 @@ export class Process<A extends unknown[] = any[]> {
   }
 }
 
-/** The processes that this thread started and that have not ended. */
+/** The processes that this thread has started and that have not ended. After Python's multiprocessing.active_children. */
 export function activeChildren(): Process[] {
-  return [...alive]
+  return [...runningChildren]
 }
 
-/** How many threads can run at the same time. */
+/** How many threads can run at the same time. After Python's multiprocessing.cpu_count. */
 export function cpuCount(): number {
   return availableParallelism()
 }

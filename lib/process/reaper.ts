@@ -1,30 +1,31 @@
-// The reaper: a thread that sees other threads die while their parent's event loop is blocked. It holds one end of a channel
-// whose other end the watched thread holds; when that thread dies, in whatever way, the reaper's end closes.
+// The reaper: a thread that sees other threads die while their parent's event loop is blocked. Of a channel, it holds one end
+// and the watched thread the other; when that thread dies, in whatever way, the reaper's end closes.
 //
-// parent                      watched thread             reaper (worker-reaper.js)
-//   Watch {threadId, port b} ------------------------------> waits for b's 'close'
-//   lifeline {port a} -----------> holds a
-//                                  dies: a closes ---------> markDead(threadId); store(control, ENDED, 1); notify
+// parent                            watched thread           reaper (workers/reaper.ts)
+//   DeathWatch {threadId, port b} ---------------------------> waits for b's 'close'
+//   lifeline {port a} ---------------> holds a
+//                                      dies: a closes -------> markDead(threadId); store(control, ENDED, 1); notify
 import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads'
 import { notifyAll, store, type Words } from '../memory/atomics.js'
 import { bootThread } from '../thread/boot.js'
 import { markDead } from '../thread/liveness.js'
 import { ENDED, type ProcessMessage } from './control-block.js'
 
-/** What the reaper is told: whom to watch, and where to tell of its end. */
-export interface Watch {
+/** A message to the reaper: a thread to watch, and the control block in which to mark its end. */
+export interface DeathWatch {
   threadId: number
   control: Words
+  /** Closes when the thread dies. */
   port: MessagePort
 }
 
 let reaper: Worker | undefined
 
-/** Have a process's end marked in its control words even while this thread is blocked. */
+/** Have a process's end marked in its control block even while this thread is blocked. Boots the reaper the first time. */
 export function watchForDeath(worker: Worker, control: Words): void {
   const { port1, port2 } = new MessageChannel()
   reaper ??= startReaper()
-  reaper.postMessage({ threadId: worker.threadId, control, port: port1 } satisfies Watch, [port1])
+  reaper.postMessage({ threadId: worker.threadId, control, port: port1 } satisfies DeathWatch, [port1])
   worker.postMessage({ kind: 'lifeline', port: port2 } satisfies ProcessMessage, [port2])
 }
 
@@ -35,7 +36,7 @@ function startReaper(): Worker {
   return worker
 }
 
-/** Record that a thread's JavaScript has stopped, and wake who waits for it. */
+/** Record that a thread's JavaScript has stopped, and wake the threads that wait for that. */
 export function markEnded(threadId: number, control: Words): void {
   markDead(threadId)
   store(control, ENDED, 1)

@@ -1,70 +1,70 @@
-// Threads that are booted and waiting, so that `start()` is a message and not a boot. A thread takes 25 to 50 ms of a core to
-// boot, and 2 ms to begin when booted. A thread that has run a process is never used again.
+// Warm threads: booted and waiting, so that `start()` is a message and not a boot. Booting takes 25 to 50 ms of a core, starting
+// in a booted thread 2 ms. A thread runs one process and is never used again.
 //
-// One thread is kept; after a burst of starts as many as the burst would have used, up to MOST.
+// One warm thread is kept; after a burst of starts as many as the burst would have used, up to MAX_WARM_THREADS.
 import type { Worker } from 'node:worker_threads'
 import { bootThread, type ThreadOptions } from '../thread/boot.js'
 
-/** Booting competes with the processes just started for the cores: wait until none has begun for this long. */
+/** Time without a start or the end of a boot after which warm threads are booted: before that, processes need the cores. */
 const REFILL_AFTER_MS = 30
 
-/** An idle thread costs a few megabytes; the next in a burst costs its boot. */
-const MOST = 8
+/** Each idle thread costs a few megabytes; each one missing in a burst costs a boot. */
+const MAX_WARM_THREADS = 8
 
-interface Reserved {
+interface WarmThread {
   worker: Worker
   /** The environment that it was booted with. */
   env: NodeJS.ProcessEnv
-  /** Takes it out of the reserve. */
-  release(): void
+  /** Take it out of the warm threads. */
+  remove(): void
 }
 
-const reserve = new Set<Reserved>()
+const warmThreads = new Set<WarmThread>()
 let booting = 0
 let startsSinceRefill = 0
-let refill: NodeJS.Timeout | undefined
+let refillTimer: NodeJS.Timeout | undefined
 
-/** A thread for one process, and the environment that has yet to be given to it. */
+/** A thread for one process, and the environment that has yet to be sent to it. */
 export function takeThread(options: ThreadOptions): { worker: Worker; env: NodeJS.ProcessEnv | undefined } {
   startsSinceRefill++
-  refillSoon()
-  const [reserved] = reserve
-  if (!reserved || options.env || options.resourceLimits) return { worker: boot(options), env: undefined }
-  reserved.release()
-  return { worker: reserved.worker, env: sameEnvironment(reserved.env, process.env) ? undefined : { ...process.env } }
+  scheduleRefill()
+  const [warm] = warmThreads
+  if (!warm || options.env || options.resourceLimits) return { worker: boot(options), env: undefined }
+  warm.remove()
+  return { worker: warm.worker, env: sameEnvironment(warm.env, process.env) ? undefined : { ...process.env } }
 }
 
 function boot({ env, resourceLimits }: ThreadOptions): Worker {
   const worker = bootThread('process', { env, resourceLimits })
   booting++
-  const booted = () => {
-    worker.off('message', booted).off('exit', booted)
-    if (--booting === 0) refillSoon()
+  const onBooted = () => {
+    worker.off('message', onBooted).off('exit', onBooted)
+    if (--booting === 0) scheduleRefill()
   }
-  return worker.once('message', booted).once('exit', booted)
+  return worker.once('message', onBooted).once('exit', onBooted)
 }
 
-function refillSoon(): void {
-  clearTimeout(refill)
-  refill = setTimeout(fill, REFILL_AFTER_MS).unref()
+function scheduleRefill(): void {
+  clearTimeout(refillTimer)
+  refillTimer = setTimeout(refill, REFILL_AFTER_MS).unref()
 }
 
-function fill(): void {
-  if (booting > 0) return // Whoever boots last comes back here.
-  const wanted = Math.min(startsSinceRefill, MOST)
+function refill(): void {
+  if (booting > 0) return // The end of the last boot schedules the next refill.
+  const wanted = Math.min(startsSinceRefill, MAX_WARM_THREADS)
   startsSinceRefill = 0
-  while (reserve.size < wanted) add()
+  while (warmThreads.size < wanted) addWarmThread()
 }
 
-function add(): void {
+function addWarmThread(): void {
   const worker = boot({})
-  const reserved: Reserved = { worker, env: { ...process.env }, release }
-  function release(): void {
-    reserve.delete(reserved)
-    worker.off('exit', release).off('error', release)
+  const warm: WarmThread = { worker, env: { ...process.env }, remove }
+  function remove(): void {
+    warmThreads.delete(warm)
+    worker.off('exit', remove).off('error', remove)
   }
-  worker.once('exit', release).once('error', release).unref()
-  reserve.add(reserved)
+  worker.once('exit', remove).once('error', remove).unref()
+  warmThreads.add(warm)
 }
 
 function sameEnvironment(a: NodeJS.ProcessEnv, b: NodeJS.ProcessEnv): boolean {

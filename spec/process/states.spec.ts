@@ -32,7 +32,7 @@ test('start gives the process, and is done once', async () => {
 
 test('close is for what has ended', async () => {
   const unstarted = new Process({ target: () => {}, name: 'unstarted' })
-  await refused(() => unstarted.close(), 'unstarted was not started')
+  await refused(() => unstarted.close(), 'unstarted was not started; call start() before close()')
   const { process } = await startAndHear(computeForEver, [], { name: 'busy' })
   await refused(() => process.close(), 'busy cannot be closed while it runs')
   assert.is(process.isAlive(), true)
@@ -100,9 +100,10 @@ test('disposing what was not started only closes it', async () => {
 test('wrong options are refused by name, before anything is started', async () => {
   const target = () => {}
   const cases: [unknown, RegExp][] = [
-    [undefined, /a Process needs options, \{ target, … \}, not undefined/],
-    [null, /a Process needs options, .* not null/],
-    [target, /a Process needs options/],
+    [undefined, /the options of a Process must be an object, \{ target, .* \}, not undefined/],
+    [null, /the options of a Process must be an object, .* not null/],
+    [target, /the options of a Process must be an object/],
+    [{ target, arg: [1] }, /the options of a Process do not include 'arg'; they are \{ target, args, .* \}/],
     [{}, /a target must be a task or a function, not undefined/],
     [{ target, args: 5 }, /args must be an array, not 5/],
     [{ target, args: 'ab' }, /args must be an array, not 'ab'/],

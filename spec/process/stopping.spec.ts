@@ -161,8 +161,9 @@ test('grace holds nothing open once the process has ended', async () => {
 test('wrong options are refused by name, and stop nothing', async () => {
   const { process } = await startAndHear(computeForEver)
   const cases: [unknown, Function, RegExp][] = [
-    [500, TypeError, /terminate takes \{ grace: milliseconds \}, not 500/],
-    [null, TypeError, /terminate takes \{ grace: milliseconds \}, not null/],
+    [500, TypeError, /the options of terminate must be an object, \{ grace \}, not 500/],
+    [null, TypeError, /the options of terminate must be an object, \{ grace \}, not null/],
+    [{ timeout: 5 }, TypeError, /the options of terminate do not include 'timeout'; they are \{ grace \}/],
     [{ grace: NaN }, RangeError, /grace .* not NaN/],
     [{ grace: '5' }, TypeError, /grace must be a number of milliseconds, not '5'/],
   ]

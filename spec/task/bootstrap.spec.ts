@@ -35,7 +35,7 @@ test('an unguarded module that starts its process after its import is stopped at
   const later = fileURLToPath(new URL('../../../spec/fixtures/unguarded-later.mjs', import.meta.url))
   const { stderr } = await runNode([later])
   assert.is(count(stderr, 'BootstrapError: cannot start Process-1:'), 1, stderr)
-  assert.match(stderr, /process 17 started one by the other; .* if \(isMainThread\)/)
+  assert.match(stderr, /processes that start one another may be 16 deep; .* if \(isMainThread\)/)
 })
 
 test('an unguarded module ends its process with ERR_MANYHANDS_BOOTSTRAP', async () => {
