@@ -5,6 +5,7 @@ import { store } from '../lib/memory/atomics.js'
 import { unpack } from '../lib/transport/shareable.js'
 import { CANCEL_REQUESTED, claimStart, EXITING, EXIT_CODE, type ProcessMessage } from '../lib/process/control-block.js'
 import { becomeProcess } from '../lib/process/current-process.js'
+import { onFinalExit } from '../lib/process/final-exit.js'
 import { postOutputAtOnce } from '../lib/thread/output.js'
 import { encodeFailure } from '../lib/transport/error-codec.js'
 import { inheritLoader } from '../lib/task/tsx-loader.js'
@@ -53,7 +54,7 @@ async function runProcess({
   if (!claimStart(control)) return
   if (env) replaceEnvironment(env)
   becomeProcess(identity).watchCancellation(control, CANCEL_REQUESTED)
-  process.once('exit', (code) => {
+  onFinalExit((code) => {
     // With another code, a handler of the program has handled the error and ended the thread: there is no error to report.
     if (code !== UNCAUGHT && code !== HANDLER_FAILED) mailbox.postMessage(null)
     store(control, EXIT_CODE, code)

@@ -45,13 +45,33 @@ test('with process.exitCode where the target sets it', async () => {
   )
 })
 
-test('with the code that an exit handler sets', async () => {
-  const { exitcode } = await ended(() => {
-    process.on('exit', () => {
-      process.exitCode = 5
-    })
-  })
-  assert.is(exitcode, 5)
+test('with the code that the last exit handler leaves', async () => {
+  assert.is(
+    await exitcodeOf(() => {
+      process.on('exit', () => {
+        process.exitCode = 5
+      })
+    }),
+    5,
+  )
+  assert.is(await exitcodeOf(() => void process.on('exit', () => process.exit(6))), 6)
+  assert.is(
+    await exitcodeOf(() => {
+      process.on('exit', () => {
+        process.exitCode = 8
+      })
+      process.exit(7)
+    }),
+    8,
+  )
+  assert.is(
+    await exitcodeOf(() => {
+      process.on('exit', () => {
+        throw new Error('in an exit handler')
+      })
+    }),
+    1,
+  )
 })
 
 test('with 1 after an uncaught error of any kind', async () => {
