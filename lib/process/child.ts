@@ -134,12 +134,15 @@ export class Child {
       const graceMs = this.#grace ? this.#grace.endMs - performance.now() : Infinity
       const sliceMs = runBlockedHooks() ? MAX_HOOK_SLICE_MS : MAX_JOIN_SLICE_MS
       if (graceMs > 0) waitOn(control, ENDED, 0, Math.min(leftMs, graceMs, sliceMs))
-      else this.stop(this.#grace!.exitcode, 0)
+      else {
+        this.stop(this.#grace!.exitcode, 0)
+        this.#watch() // The reaper does not see the end of a thread that is still booting.
+      }
     }
     this.#finish()
   }
 
-  /** Have the reaper see the end, for a parent that blocks. */
+  /** For a parent that blocks: have the reaper see the end. If the target will never run, that is the end. */
   #watch(): void {
     if (this.#startPrevented) markEnded(this.pid, this.#parts.control)
     if (this.#watched || this.#startPrevented || this.ended) return

@@ -119,6 +119,16 @@ test('grace runs out in joinSync, too', async () => {
   assert.is(process.exitcode, -15)
 })
 
+// The reaper did not see the end of a thread that had not booted so far that it could hold a port: joinSync waited for ever.
+test('grace runs out in joinSync at any moment of the thread’s boot', () => {
+  for (let round = 0; round < 24; round++) {
+    const process = new Process({ target: never, env: { ...global.process.env } }).start()
+    process.terminate({ grace: (round % 8) + 1 })
+    process.joinSync(20_000)
+    assert.is(process.exitcode, -15, `round ${round}`)
+  }
+})
+
 test('grace of 0 or less does not ask', async () => {
   for (const grace of [0, -1, undefined]) {
     const { process } = await startAndHear(computeForEver)
