@@ -1,83 +1,89 @@
-// This thread's ways to managers, one for each: what its proxies send through, and what it holds.
+// This thread's clients of managers, one for each manager: the port that its proxies use, and the functions it has given away.
 //
-// An object lives as long as some thread holds it. A thread holds what its proxies stand for: the manager counts how often it
-// has sent a proxy of the object to the thread, and when the proxy is collected, the thread gives that number back. A thread
-// that ends gives all of it back, since its port closes.
+// An object lives as long as some thread has a proxy of it. The manager counts a reference for each time that it has sent a
+// proxy of the object to a thread; the thread counts with it, and gives that number back when the proxy is collected. When the
+// thread ends, its port closes and the manager takes back what is left. See README.md.
 import { MessageChannel, threadId, type MessagePort } from 'node:worker_threads'
 import { ManagerError } from '../errors.js'
 import { unpack } from '../transport/shareable.js'
-import { Link, tellLast } from './rpc.js'
-import type { Request } from './messages.js'
+import { notifyAndClose } from './batching-port.js'
+import { Rpc } from './rpc.js'
+import type { RpcRequest } from './messages.js'
 
-/** One manager as this thread knows it. */
-export interface Connection {
+/** A manager as this thread knows it. */
+export interface ManagerClient {
   /** The manager's thread id, by which all threads know it. */
   manager: number
   name: string
-  link: Link
-  /** Functions that were given to the manager, by number. */
+  rpc: Rpc
+  /** The functions that were given to the manager, by number. */
   callbacks: Map<number, Function>
 }
 
-const connections = new Map<number, Connection>()
+const clients = new Map<number, ManagerClient>()
 
-/** The way to a manager. @throws ManagerError this thread has none */
-export function connectionTo(manager: number, name: string): Connection {
-  const connection = connections.get(manager)
-  if (connection) return connection
+/** @throws ManagerError (ERR_MANYHANDS_MANAGER) this thread has no port to the manager */
+export function clientOf(manager: number, name: string): ManagerClient {
+  const client = clients.get(manager)
+  if (client) return client
   throw new ManagerError(
-    `a proxy of ${name} came to this thread without a way to the manager:` +
-      ' pass proxies as arguments or results of processes and tasks, or through a Connection, or attach a proxy that came so first',
+    `this thread received a proxy of ${name}, but no port to that manager: pass proxies as arguments or results of` +
+      ' processes and tasks, or through a Connection; call attach() on a message of your own that contains one',
   )
 }
 
-/** Whether this thread has a way to the manager that is open. */
+/** Whether this thread has an open port to the manager. */
 export function isConnected(manager: number): boolean {
-  return connections.get(manager)?.link.closed === false
+  return clients.get(manager)?.rpc.closed === false
 }
 
-/** Use this port from now on. @param ended why calls reject when it has closed */
-export function connect(manager: number, name: string, port: MessagePort, ended?: () => Promise<unknown>): Connection {
+/**
+ * Use this port for the manager from now on.
+ * @param onEnd resolves to the reason with which calls reject once the port has closed. @default a ManagerError
+ */
+export function connect(
+  manager: number,
+  name: string,
+  port: MessagePort,
+  onEnd?: () => Promise<unknown>,
+): ManagerClient {
   const callbacks = new Map<number, Function>()
   let reason: Promise<unknown> | undefined
-  const link = new Link(port, {
-    serve: (request) => callBack(callbacks, request),
-    hear: (notice) => {
-      if (notice.kind === 'forget') callbacks.delete(notice.callback)
+  const rpc = new Rpc(port, {
+    onRequest: (request) => callBack(callbacks, request),
+    onNotice: (notice) => {
+      if (notice.kind === 'releaseCallback') callbacks.delete(notice.callback)
     },
     onClose: () => {
       callbacks.clear()
-      reason ??= ended?.() ?? Promise.resolve(new ManagerError(`${name} has ended`))
-      ended = undefined // Only the reason is kept, as long as the thread: not the manager and its worker.
+      reason ??= onEnd?.() ?? Promise.resolve(new ManagerError(`${name} has ended`))
+      onEnd = undefined // The client stays as long as this thread. It keeps the reason, not the manager and its worker.
       return reason
     },
   })
-  const connection: Connection = { manager, name, link, callbacks }
-  connections.set(manager, connection)
-  link.tell({ kind: 'hello', threadId })
-  return connection
+  const client: ManagerClient = { manager, name, rpc, callbacks }
+  clients.set(manager, client)
+  rpc.notify({ kind: 'hello', threadId })
+  return client
 }
 
-/** A port has come along with a proxy. */
-export function useWay(manager: number, name: string, port: MessagePort): void {
-  if (!isConnected(manager)) {
-    connect(manager, name, port)
-    return
-  }
-  tellLast(port, { kind: 'merge', threadId })
+/** A port to the manager has arrived with a proxy: use it, unless this thread has one. */
+export function adoptPort(manager: number, name: string, port: MessagePort): void {
+  if (isConnected(manager)) notifyAndClose(port, { kind: 'mergeRefs', threadId })
+  else connect(manager, name, port)
 }
 
-/** A way to the manager for another thread, which holds these objects until the thread has it. */
-export function newWay(connection: Connection, objects: number[]): MessagePort {
+/** A port to the manager, for a thread that is about to receive a proxy of the object. It holds a reference until then. */
+export function openPortFor(object: number, { rpc }: ManagerClient): MessagePort {
   const { port1, port2 } = new MessageChannel()
-  connection.link.tell({ kind: 'connect', port: port1, objects }, [port1])
+  rpc.notify({ kind: 'openPort', port: port1, object }, [port1])
   return port2
 }
 
-async function callBack(callbacks: ReadonlyMap<number, Function>, request: Request): Promise<unknown> {
-  if (request.kind !== 'callback') throw new TypeError(`a manager's client cannot serve ${request.kind}`)
+async function callBack(callbacks: ReadonlyMap<number, Function>, request: RpcRequest): Promise<unknown> {
+  if (request.kind !== 'callback') throw new TypeError(`a manager's client does not serve '${request.kind}' requests`)
 
   const fn = callbacks.get(request.callback)
-  if (!fn) throw new ManagerError('the callback is not there any more')
+  if (!fn) throw new ManagerError('the callback was released')
   return fn(...(unpack(request.args) as unknown[]))
 }

@@ -1,26 +1,27 @@
-// What a manager makes by itself: dicts, lists and namespaces. They are Map, Array and plain objects; what those cannot do
-// from afar (give iterators, say) is done here. In the manager's thread.
+// The collections that a manager makes itself: dicts, lists and namespaces, in the manager's thread. They are Map, Array and plain
+// objects. Methods that would return what cannot be sent (an iterator, say), or that those do not have, are defined here.
+import { checkInteger } from '../base/validate.js'
 
-/** One kind of them. */
-export interface BuiltIn {
-  make(init?: any): object
-  /** In place of the methods that the object has. */
-  methods: Record<string, (value: never, ...args: any[]) => unknown>
-  /** Those that get a function of the caller's, which is in this thread by then. */
-  running: Record<string, (value: never, fn: Function, ...args: any[]) => unknown>
+/** One kind of collection. */
+export interface Collection {
+  make(init?: unknown): object
+  /** Methods that replace those of the object. */
+  methods: Record<string, (value: never, ...args: never[]) => unknown>
+  /** Methods that take a function of the caller's. It runs in the manager's thread, and no other call comes between. */
+  methodsWithFunction: Record<string, (value: never, fn: Function, ...args: never[]) => unknown>
 }
 
-const dict: BuiltIn = {
-  make(init?: object) {
+const dict: Collection = {
+  make(init?: object | null) {
     if (init === undefined || init === null) return new Map()
     return Symbol.iterator in init ? new Map(init as Iterable<[unknown, unknown]>) : new Map(Object.entries(init))
   },
-  methods: Object.assign(Object.create(null) as object, {
+  methods: withoutPrototype({
     keys: (map: Map<unknown, unknown>) => [...map.keys()],
     values: (map: Map<unknown, unknown>) => [...map.values()],
     entries: (map: Map<unknown, unknown>) => [...map],
   }),
-  running: Object.assign(Object.create(null) as object, {
+  methodsWithFunction: withoutPrototype({
     async update(map: Map<unknown, unknown>, fn: Function, key: unknown, ...args: unknown[]) {
       const made: unknown = await fn(map.get(key), ...args)
       map.set(key, made)
@@ -29,17 +30,16 @@ const dict: BuiltIn = {
   }),
 }
 
-const list: BuiltIn = {
-  make: (init) => (init === undefined || init === null ? [] : Array.from(init as Iterable<unknown>)),
-  methods: Object.assign(Object.create(null) as object, {
+const list: Collection = {
+  make: (init?: Iterable<unknown> | null) => (init === undefined || init === null ? [] : Array.from(init)),
+  methods: withoutPrototype({
     keys: (array: unknown[]) => [...array.keys()],
     values: (array: unknown[]) => [...array],
     entries: (array: unknown[]) => [...array.entries()],
   }),
-  running: Object.assign(Object.create(null) as object, {
+  methodsWithFunction: withoutPrototype({
     async update(array: unknown[], fn: Function, index: number, ...args: unknown[]) {
-      if (!Number.isInteger(index) || index < 0 || index >= array.length)
-        throw new RangeError(`index must be an integer from 0 to ${array.length - 1}, not ${String(index)}`)
+      checkInteger(index, 'index', 0, array.length - 1)
       const made: unknown = await fn(array[index], ...args)
       array[index] = made
       return made
@@ -47,10 +47,10 @@ const list: BuiltIn = {
   }),
 }
 
-const namespace: BuiltIn = {
-  make: (init) => Object.assign({}, init),
-  methods: Object.create(null) as BuiltIn['methods'],
-  running: Object.assign(Object.create(null) as object, {
+const namespace: Collection = {
+  make: (init?: object) => ({ ...init }),
+  methods: withoutPrototype({}),
+  methodsWithFunction: withoutPrototype({
     async update(fields: Record<string, unknown>, fn: Function, name: string, ...args: unknown[]) {
       const made: unknown = await fn(fields[name], ...args)
       fields[name] = made
@@ -59,4 +59,9 @@ const namespace: BuiltIn = {
   }),
 }
 
-export const builtIns: Record<'dict' | 'list' | 'namespace', BuiltIn> = { dict, list, namespace }
+/** The names come from callers: `constructor` must not find a method. */
+function withoutPrototype<T extends object>(methods: T): T {
+  return Object.assign<object, T>(Object.create(null) as object, methods)
+}
+
+export const collections: Record<'dict' | 'list' | 'namespace', Collection> = { dict, list, namespace }

@@ -1,158 +1,108 @@
-// The manager's side: the objects, who holds them, and what is done to them. One Session for each thread that has a way here.
+// The host: the objects of a manager, and the calls to them, in the manager's thread. One Session for each port to it.
+//
+// The calls to one object take turns. A turn is one call, which runs at once where the object is not busy. It is busy while it is
+// being made, and while a function of a caller's (`update`, `sort`) runs on it; calls wait for that.
 import { ManagerError } from '../errors.js'
 import { pack, unpack } from '../transport/shareable.js'
 import { loadTarget, ImportFailure } from '../task/target.js'
-import { ITSELF, Link } from './rpc.js'
-import { builtIns, type BuiltIn } from './collections.js'
-import { holders, type Batch } from './proxy.js'
-import type { Arguments, Notice, ObjectKind, Request } from './messages.js'
+import { RETURN_THIS, Rpc } from './rpc.js'
+import { collections, type Collection } from './collections.js'
+import { Iterations } from './iterations.js'
+import { hostSessions } from './proxy.js'
+import { RefCounts, type PortRefs } from './ref-counts.js'
+import type { CallArguments, ObjectKind, RpcNotice, RpcRequest } from './messages.js'
 import type { MessagePort, Transferable } from 'node:worker_threads'
 
-/** An object and what is to be known of it. */
-interface Entry {
+interface ManagedObject {
   kind: ObjectKind
+  /** `undefined` until it is made, or where that failed. */
   value: object | undefined
-  /** Why there is no object. */
+  /** Why it could not be made. */
   failure: { reason: unknown } | undefined
-  /** What has to be done before the next call. */
+  /** Settles when the next call may run; it does not reject. `undefined` where the object is not busy. */
   busy: Promise<unknown> | undefined
-  /** By how many proxies it is held, in all threads together. */
-  holds: number
+  refs: number
 }
 
-/** What one thread holds and iterates over. */
+/** One port, and the thread at its other end. */
 interface Session {
-  link: Link
-  holds: Map<number, number>
-  cursors: Map<number, Iterator<unknown> | AsyncIterator<unknown>>
-  threadId: number | undefined
-  /** What it holds is going to be held by another. */
-  merging: boolean
+  rpc: Rpc
+  refs: PortRefs
+  iterations: Iterations
 }
-
-/** So many items travel together when a proxy is iterated over. */
-const BATCH = 256
 
 export class Host {
   readonly #manager: number
-  readonly #entries = new Map<number, Entry>()
-  /** Of the threads that have said hello. */
-  readonly #threads = new Map<number, Session>()
-  /** Of threads that have ended. */
-  readonly #ended = new Set<number>()
-  /** What threads hold whose hello has yet to come. */
-  readonly #early = new Map<number, Session[]>()
-  readonly #own: Session
-  #lastCursor = 0
+  readonly #objects = new Map<number, ManagedObject>()
+  readonly #refCounts = new RefCounts(this.#objects)
+  readonly #ownSession: Session
 
-  /** @param manager the id of this thread @param own where the proxies in this thread have their port */
-  constructor(manager: number, own: MessagePort) {
+  /** @param manager the id of this thread @param ownPort the host's end of the port that proxies in this thread use */
+  constructor(manager: number, ownPort: MessagePort) {
     this.#manager = manager
-    this.#own = this.admit(own)
+    this.#ownSession = this.admit(ownPort)
   }
 
-  /** How many objects there are. */
-  get size(): number {
-    return this.#entries.size
-  }
-
-  /** Serve whoever has the other end of the port. */
-  admit(port: MessagePort, objects: readonly number[] = []): Session {
+  /** Serve the thread that has the other end of the port. */
+  admit(port: MessagePort): Session {
     const session: Session = {
-      link: new Link(port, {
-        serve: (request) => this.#serve(session, request),
-        hear: (notice) => this.#hear(session, notice),
-        onClose: () => this.#leave(session),
+      rpc: new Rpc(port, {
+        onRequest: (request) => this.#onRequest(session, request),
+        onNotice: (notice) => this.#onNotice(session, notice),
+        onClose: () => this.#onClose(session),
       }),
-      holds: new Map(),
-      cursors: new Map(),
-      threadId: undefined,
-      merging: false,
+      refs: this.#refCounts.openPort(),
+      iterations: new Iterations(),
     }
-    holders.set(session.link, { manager: this.#manager, hold: (object) => this.#hold(session, object) })
-    for (const object of objects) this.#hold(session, object)
+    const addRef = (object: number) => this.#refCounts.addRef(session.refs, object)
+    hostSessions.set(session.rpc, { manager: this.#manager, addRef })
     return session
   }
 
-  async #leave(session: Session): Promise<unknown> {
-    if (!session.merging) for (const [object, count] of session.holds) this.#release(session, object, count)
-    session.cursors.clear()
-    if (session.threadId !== undefined && this.#threads.delete(session.threadId)) this.#ended.add(session.threadId)
+  async #onClose({ refs, iterations }: Session): Promise<unknown> {
+    this.#refCounts.closed(refs)
+    iterations.clear()
     return new ManagerError('the thread that gave the callback has ended')
   }
 
-  #hold(session: Session, object: number, count = 1): void {
-    const entry = this.#entries.get(object)
-    if (!entry) return
-    entry.holds += count
-    session.holds.set(object, (session.holds.get(object) ?? 0) + count)
-  }
-
-  #release(session: Session, object: number, count: number): void {
-    const left = (session.holds.get(object) ?? 0) - count
-    if (left > 0) session.holds.set(object, left)
-    else session.holds.delete(object)
-    const entry = this.#entries.get(object)
-    if (entry && (entry.holds -= count) <= 0) this.#entries.delete(object)
-  }
-
-  /** All that one session holds goes to another. */
-  #move(from: Session, to: Session): void {
-    for (const [object, count] of from.holds) to.holds.set(object, (to.holds.get(object) ?? 0) + count)
-    from.holds.clear()
-  }
-
-  #hear(session: Session, notice: Notice): void {
+  #onNotice(session: Session, notice: RpcNotice): void {
+    const { refs, iterations } = session
     switch (notice.kind) {
       case 'create':
-        this.#create(session, notice)
+        this.#create(refs, notice)
         break
       case 'set':
         void this.#inTurn(notice.object, (value) => Reflect.set(value, notice.name, unpack(notice.value)))
         break
-      case 'connect':
-        this.admit(notice.port, notice.objects)
+      case 'openPort':
+        this.#refCounts.addRef(this.admit(notice.port).refs, notice.object)
         break
       case 'hello':
-        session.threadId = notice.threadId
-        this.#threads.set(notice.threadId, session)
-        for (const early of this.#early.get(notice.threadId) ?? []) this.#move(early, session)
-        this.#early.delete(notice.threadId)
+        this.#refCounts.hello(refs, notice.threadId)
         break
-      case 'merge': {
-        const { threadId } = notice
-        const other = this.#threads.get(threadId)
-        // If it has ended: this way closes, and what it holds is given back.
-        if (other) this.#move(session, other)
-        else if (!this.#ended.has(threadId)) {
-          // Its hello was sent before this, on another port, which need not be heard first.
-          session.merging = true
-          this.#early.set(threadId, [...(this.#early.get(threadId) ?? []), session])
-        }
+      case 'mergeRefs':
+        this.#refCounts.mergeRefs(refs, notice.threadId)
         break
-      }
-      case 'lend': {
-        this.#hold(this.#own, notice.object)
+      case 'addRef':
+        this.#refCounts.addRef(this.#ownSession.refs, notice.object)
         break
-      }
-      case 'release':
-        this.#release(session, notice.object, notice.count)
+      case 'releaseRefs':
+        this.#refCounts.release(refs, notice.object, notice.count)
         break
-      case 'leave':
-        void session.cursors.get(notice.cursor)?.return?.()
-        session.cursors.delete(notice.cursor)
+      case 'endIteration':
+        iterations.end(notice.cursor)
         break
-      case 'forget':
+      case 'releaseCallback':
         break
       default:
         notice satisfies never
     }
   }
 
-  #create(session: Session, { object, made, target, args }: Notice & { kind: 'create' }): void {
-    const entry: Entry = { kind: made, value: undefined, failure: undefined, busy: undefined, holds: 0 }
-    this.#entries.set(object, entry)
-    this.#hold(session, object)
+  #create(refs: PortRefs, { object, made, target, args }: RpcNotice & { kind: 'create' }): void {
+    const entry: ManagedObject = { kind: made, value: undefined, failure: undefined, busy: undefined, refs: 0 }
+    this.#objects.set(object, entry)
+    this.#refCounts.addRef(refs, object)
     const make = (construct: (...args: unknown[]) => object) => {
       try {
         entry.value = construct(...(unpack(args) as unknown[]))
@@ -160,74 +110,63 @@ export class Host {
         entry.failure = { reason }
       }
     }
-    if (made !== 'object') return make(builtIns[made].make)
+    if (made !== 'object') return make(collections[made].make)
     const load = async () => {
       try {
         const loaded = (await loadTarget(target!)) as new (...args: unknown[]) => object
         make((...given) => new loaded(...given))
       } catch (thrown) {
-        entry.failure = { reason: thrown instanceof ImportFailure ? thrown.reason : thrown }
+        entry.failure = { reason: reasonOf(thrown) }
       }
     }
-    this.#occupy(entry, load())
+    occupy(entry, load())
   }
 
-  /** Let nobody in before this has settled. It does not reject. */
-  #occupy(entry: Entry, busy: Promise<unknown>): void {
-    const mine = busy.finally(() => {
-      if (entry.busy === mine) entry.busy = undefined
-    })
-    entry.busy = mine
+  #find(object: number): ManagedObject {
+    const entry = this.#objects.get(object)
+    if (!entry) throw new ManagerError(`the manager has no object ${object}; it was freed`)
+    return entry
   }
 
-  /** Do something to an object when it is its turn: at once, unless the object is occupied. */
-  #inTurn<T>(object: number, action: (value: object, entry: Entry) => T): T | Promise<Awaited<T>> {
-    const entry = this.#entries.get(object)
-    if (!entry) throw new ManagerError(`the manager has no object ${object}; it was given up`)
-    if (entry.busy) return this.#afterwards(entry, action)
+  /** Use an object when it is its turn: at once, unless it is busy. */
+  #inTurn<T>(object: number, use: (value: object, entry: ManagedObject) => T): T | Promise<Awaited<T>> {
+    const entry = this.#find(object)
+    if (entry.busy) return whenNotBusy(entry, use)
     if (entry.failure) throw entry.failure.reason
-    return action(entry.value!, entry)
+    return use(entry.value!, entry)
   }
 
-  async #afterwards<T>(entry: Entry, action: (value: object, entry: Entry) => T): Promise<Awaited<T>> {
-    while (entry.busy) await entry.busy
-    if (entry.failure) throw entry.failure.reason
-    return await action(entry.value!, entry)
-  }
-
-  #serve(session: Session, request: Request): unknown {
+  #onRequest(session: Session, request: RpcRequest): unknown {
+    const { rpc, iterations } = session
     switch (request.kind) {
       case 'ping':
-        return this.size
+        return undefined
       case 'apply':
-        return this.#answer(
-          session,
-          this.#inTurn(request.object, (value, entry) => apply(value, entry, request.name, request.args)),
+        return replyTo(
+          rpc,
+          this.#inTurn(request.object, (value, { kind }) => apply(value, kind, request.name, request.args)),
         )
       case 'applyPacked': {
-        const args = this.#argumentsOf(session, request.args)
-        return this.#answer(
-          session,
-          this.#inTurn(request.object, (value, entry) => apply(value, entry, request.name, args)),
+        const args = argumentsOf(rpc, request.args)
+        return replyTo(
+          rpc,
+          this.#inTurn(request.object, (value, { kind }) => apply(value, kind, request.name, args)),
         )
       }
+      case 'applyFunction':
+        return this.#applyFunction(request)
       case 'get':
-        return this.#answer(
-          session,
-          this.#inTurn(request.object, (value, entry) => read(value, entry, request.name)),
+        return replyTo(
+          rpc,
+          this.#inTurn(request.object, (value, { kind }) => read(value, kind, request.name)),
         )
-      case 'run':
-        return this.#run(request)
       case 'iterate':
-        return this.#answer(
-          session,
-          this.#inTurn(request.object, (value) => this.#advance(session, ++this.#lastCursor, iteratorOf(value))),
+        return replyTo(
+          rpc,
+          this.#inTurn(request.object, (value) => iterations.begin(value)),
         )
-      case 'advance': {
-        const iterator = session.cursors.get(request.cursor)
-        if (!iterator) throw new ManagerError('the iteration was left')
-        return this.#answer(session, this.#advance(session, request.cursor, iterator))
-      }
+      case 'nextPage':
+        return replyTo(rpc, iterations.next(request.cursor))
       case 'callback':
         throw new ManagerError('a manager has no callbacks of its own')
       default:
@@ -235,116 +174,99 @@ export class Host {
     }
   }
 
-  /** What is there already is answered as it is now. */
-  #answer(session: Session, value: unknown): unknown {
-    return value instanceof Promise ? value : session.link.answer(value)
-  }
-
-  /** Run a function of the caller's on the object, with nothing in between. */
-  #run({ object, name, target, args }: Request & { kind: 'run' }): Promise<unknown> {
+  /** Call a method with a function that runs here. The object is busy until the method has settled. */
+  #applyFunction({ object, name, target, args }: RpcRequest & { kind: 'applyFunction' }): Promise<unknown> {
     const given = unpack(args) as unknown[]
-    const entry = this.#entries.get(object)
-    if (!entry) throw new ManagerError(`the manager has no object ${object}; it was given up`)
+    const entry = this.#find(object)
     const before = entry.busy
     const result = (async () => {
       const fn = await loadTarget(target).catch((thrown: unknown) => {
-        throw thrown instanceof ImportFailure ? thrown.reason : thrown
+        throw reasonOf(thrown)
       })
       await before
       if (entry.failure) throw entry.failure.reason
-      const method = entry.kind === 'object' ? undefined : builtIns[entry.kind].running[name]
-      if (method) return await method(entry.value as never, fn, ...given)
-      return await apply(entry.value!, entry, name, [fn, ...given])
+      const method = entry.kind === 'object' ? undefined : collections[entry.kind].methodsWithFunction[name]
+      if (method) return await method(entry.value as never, fn, ...(given as never[]))
+      return await apply(entry.value!, entry.kind, name, [fn, ...given])
     })()
-    this.#occupy(
+    occupy(
       entry,
       result.catch(() => {}),
     )
     return result
   }
-
-  #argumentsOf(session: Session, { packed, callbacks = [] }: Arguments): unknown[] {
-    const args = unpack(packed) as unknown[]
-    for (const [index, number] of callbacks) args[index] = callbackOf(session.link, number)
-    return args
-  }
-
-  #advance(
-    session: Session,
-    cursor: number,
-    iterator: Iterator<unknown> | AsyncIterator<unknown>,
-  ): Batch | Promise<Batch> {
-    const items: unknown[] = []
-    const batchOf = (done: boolean): Batch => {
-      if (done) session.cursors.delete(cursor)
-      else session.cursors.set(cursor, iterator)
-      return { items, cursor: done ? undefined : cursor }
-    }
-    const pull = (): Batch | Promise<Batch> => {
-      while (items.length < BATCH) {
-        const next = iterator.next()
-        if (next instanceof Promise) return waitFor(next)
-        if (next.done) return batchOf(true)
-        items.push(next.value)
-      }
-      return batchOf(false)
-    }
-    const waitFor = async (next: Promise<IteratorResult<unknown>>): Promise<Batch> => {
-      const { done, value } = await next
-      if (done) return batchOf(true)
-      items.push(value)
-      return pull()
-    }
-    return pull()
-  }
 }
 
-function iteratorOf(value: object): Iterator<unknown> | AsyncIterator<unknown> {
-  const { [Symbol.asyncIterator]: asyncly, [Symbol.iterator]: plainly } = value as AsyncIterable<unknown> &
-    Iterable<unknown>
-  const make = asyncly ?? plainly
-  if (typeof make !== 'function') throw new TypeError('the object cannot be iterated over')
-  return make.call(value)
+function reasonOf(thrown: unknown): unknown {
+  return thrown instanceof ImportFailure ? thrown.reason : thrown
 }
 
-/** What belongs to every object, and is nobody's to reach. */
-function refuse(name: string): void {
+/** Keep calls waiting until the promise has settled. It does not reject. */
+function occupy(entry: ManagedObject, promise: Promise<unknown>): void {
+  const busy = promise.finally(() => {
+    if (entry.busy === busy) entry.busy = undefined
+  })
+  entry.busy = busy
+}
+
+async function whenNotBusy<T>(
+  entry: ManagedObject,
+  use: (value: object, entry: ManagedObject) => T,
+): Promise<Awaited<T>> {
+  while (entry.busy) await entry.busy
+  if (entry.failure) throw entry.failure.reason
+  return await use(entry.value!, entry)
+}
+
+/** A result that is there already is replied as it is now: later calls may change the object. */
+function replyTo(rpc: Rpc, result: unknown): unknown {
+  return result instanceof Promise ? result : rpc.replyNow(result)
+}
+
+/** Names that are on every object, and that no proxy may reach. */
+function refuseInherited(name: string): void {
   if (name === 'constructor' || name === '__proto__' || (Object.hasOwn(Object.prototype, name) && name !== 'toString'))
     throw new TypeError(`${name} cannot be reached through a proxy`)
 }
 
-function apply(value: object, { kind }: Entry, name: string, args: unknown[]): unknown {
-  const builtIn: BuiltIn | undefined = kind === 'object' ? undefined : builtIns[kind]
-  const own = builtIn?.methods[name]
+function apply(value: object, kind: ObjectKind, name: string, args: unknown[]): unknown {
+  const collection: Collection | undefined = kind === 'object' ? undefined : collections[kind]
+  const replacement = collection?.methods[name]
   let result: unknown
-  if (own) result = own(value as never, ...args)
+  if (replacement) result = replacement(value as never, ...(args as never[]))
   else {
-    refuse(name)
+    refuseInherited(name)
     const method = (value as Record<string, unknown>)[name]
     if (typeof method !== 'function') throw new TypeError(`${name} is not a method of the ${kind}`)
     result = method.apply(value, args)
   }
-  return result === value ? ITSELF : result
+  return result === value ? RETURN_THIS : result
 }
 
-function read(value: object, { kind }: Entry, name: string): unknown {
-  refuse(name)
+function read(value: object, kind: ObjectKind, name: string): unknown {
+  refuseInherited(name)
   const field = (value as Record<string, unknown>)[name]
   if (typeof field === 'function') throw new TypeError(`${name} is a method of the ${kind}: call it`)
-  return field === value ? ITSELF : field
+  return field === value ? RETURN_THIS : field
 }
 
-const forgotten = new FinalizationRegistry<{ link: Link; number: number }>(({ link, number }) =>
-  link.tell({ kind: 'forget', callback: number }),
+function argumentsOf(rpc: Rpc, { packed, callbacks = [] }: CallArguments): unknown[] {
+  const args = unpack(packed) as unknown[]
+  for (const [index, number] of callbacks) args[index] = callbackOf(rpc, number)
+  return args
+}
+
+const collectedCallbacks = new FinalizationRegistry<{ rpc: Rpc; number: number }>(({ rpc, number }) =>
+  rpc.notify({ kind: 'releaseCallback', callback: number }),
 )
 
-function callbackOf(link: Link, number: number): Function {
+/** A function that calls the caller's function of that number, in the caller's thread. */
+function callbackOf(rpc: Rpc, number: number): Function {
   const callback = (...args: unknown[]): Promise<unknown> => {
     const transfer: Transferable[] = []
-    return link.request({ kind: 'callback', callback: number, args: pack(args, transfer, link) }, transfer, {
-      described: args,
-    })
+    const request: RpcRequest = { kind: 'callback', callback: number, args: pack(args, transfer, rpc) }
+    return rpc.request(request, transfer, { described: args })
   }
-  forgotten.register(callback, { link, number })
+  collectedCallbacks.register(callback, { rpc, number })
   return callback
 }

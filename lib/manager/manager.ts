@@ -4,6 +4,7 @@
 import { inspect } from 'node:util'
 import { MessageChannel, type Transferable, type Worker } from 'node:worker_threads'
 import { ManagerError } from '../errors.js'
+import { checkOptions, checkString } from '../base/validate.js'
 import { publish } from '../base/diagnostics.js'
 import { pack } from '../transport/shareable.js'
 import { refuseDuringImport } from '../task/import-guard.js'
@@ -12,26 +13,33 @@ import { definitionOfTask, type ClassTask } from '../task/task.js'
 import type { Identity } from '../process/control-block.js'
 import { currentProcess, refuseTooDeep } from '../process/current-process.js'
 import { bootThread } from '../thread/boot.js'
-import { connect, type Connection } from './client.js'
+import { connect, type ManagerClient } from './client.js'
 import { newRemote } from './proxy.js'
 import type { Remote, RemoteDict, RemoteList, RemoteNamespace } from './proxy-types.js'
 import type { ObjectKind } from './messages.js'
 
 export interface ManagerOptions {
-  /** @default `Manager-N` */
+  /** @default `Manager-N`, `Manager-N:M` for managers of the N-th process */
   name?: string | undefined
 }
 
 let managersMade = 0
 
+let newManager: (name: string) => Manager
+
 /**
- * Objects in a thread of their own: dictionaries, lists, namespaces, and objects of the program's classes. Its methods give proxies,
- * which can be passed to any process or task, and talk to the manager directly. It does not hold the program open.
+ * Objects in a thread of their own: dictionaries, lists, namespaces, and objects of the program's classes. Its methods return
+ * proxies, which can be passed to any process or task, and which talk to the manager directly. It does not hold the program open.
+ * After Python's multiprocessing.Manager.
  */
 export class Manager {
+  static {
+    newManager = (name) => new this(name)
+  }
+
   readonly name: string
   readonly #worker: Worker
-  readonly #connection: Connection
+  readonly #client: ManagerClient
   readonly #exit: Promise<ManagerError>
   #shutDown = false
   #ended = false
@@ -46,49 +54,46 @@ export class Manager {
       parent: { name: parentName, pid },
     }
     this.name = name
-    this.#worker = bootThread('manager', {
-      workerData: { identity, port: port2 },
-      transferList: [port2],
-    })
-    this.#exit = this.#watch()
-    this.#connection = connect(this.#worker.threadId, name, port1, () => {
-      // Its end is near: what it died of is told by the worker's events.
+    this.#worker = bootThread('manager', { workerData: { identity, port: port2 }, transferList: [port2] })
+    this.#exit = this.#watchExit()
+    this.#client = connect(this.#worker.threadId, name, port1, () => {
+      // Calls reject with the cause of death: hold the event loop until the worker's 'exit' event has told it.
       if (!this.#ended) this.#worker.ref()
       return this.#exit
     })
     this.#worker.unref()
-    publish('process', () => ({ event: 'started', name, pid: this.#connection.manager }))
+    publish('process', () => ({ event: 'started', name, pid: this.#client.manager }))
   }
 
   /**
-   * Start a manager: its thread.
-   * @throws TypeError a name that is no string; BootstrapError in a module that a worker is importing; ManagerError it did not start.
+   * Start a manager: boot its thread.
+   * @throws TypeError unknown option, or a name that is not a string
+   * @throws BootstrapError (ERR_MANYHANDS_BOOTSTRAP) a worker is still importing the module that calls it
+   * @throws ManagerError (ERR_MANYHANDS_MANAGER) the thread died while it booted
    */
   static async start(options: ManagerOptions = {}): Promise<Manager> {
-    if (typeof options !== 'object' || options === null)
-      throw new TypeError(`Manager.start takes { name }, not ${inspect(options)}`)
+    checkOptions(options, 'the options of Manager.start', ['name'])
     const { name } = options
-    if (name !== undefined && typeof name !== 'string')
-      throw new TypeError(`name must be a string, not ${inspect(name)}`)
+    if (name !== undefined) checkString(name, 'name')
     refuseDuringImport('start a manager')
     refuseTooDeep('start a manager')
     managersMade++
-    return await startNamed(name ?? `Manager-${[...currentProcess().numbers, managersMade].join(':')}`)
-  }
-
-  /** @internal */
-  static async startNamed(name: string): Promise<Manager> {
-    const manager = new this(name)
-    await manager.#connection.link.request({ kind: 'ping' })
+    // Not: new Manager. A class that names itself inside is renamed by the bundler.
+    const manager = newManager(name ?? `Manager-${[...currentProcess().numbers, managersMade].join(':')}`)
+    await manager.#client.rpc.request({ kind: 'ping' })
     return manager
   }
 
-  /** A dictionary. @param init a Map, its entries, or an object @throws TypeError, DataCloneError, ManagerError */
+  /**
+   * A dictionary.
+   * @param init a Map, entries, or an object. @default empty
+   * @throws TypeError, DataCloneError (ERR_MANYHANDS_DATA_CLONE), ManagerError (ERR_MANYHANDS_MANAGER)
+   */
   dict<K = any, V = any>(init?: Iterable<readonly [K, V]>): RemoteDict<K, V>
   dict<K = string, V = any>(init: { readonly [key: string]: V }): RemoteDict<K, V>
   dict(init?: object): RemoteDict<any, any> {
     if (init !== undefined && (typeof init !== 'object' || init === null))
-      throw new TypeError(`a dict is made of a Map, of entries or of an object, not of ${inspect(init)}`)
+      throw new TypeError(`init must be a Map, entries or an object, not ${inspect(init)}`)
     const entries =
       init === undefined ? [] : Symbol.iterator in init ? [...(init as Iterable<unknown>)] : Object.entries(init)
     for (const [i, entry] of entries.entries())
@@ -96,35 +101,47 @@ export class Manager {
     return this.#make('dict', undefined, [entries]) as RemoteDict<any, any>
   }
 
-  /** A list. @param init its items @throws TypeError, DataCloneError, ManagerError */
+  /**
+   * A list.
+   * @param init its items. @default empty
+   * @throws TypeError, DataCloneError (ERR_MANYHANDS_DATA_CLONE), ManagerError (ERR_MANYHANDS_MANAGER)
+   */
   list<T = any>(init: Iterable<T> = []): RemoteList<T> {
     if (typeof init !== 'string' && (typeof init !== 'object' || init === null || !(Symbol.iterator in init)))
-      throw new TypeError(`a list is made of an iterable, not of ${inspect(init)}`)
+      throw new TypeError(`init must be iterable, not ${inspect(init)}`)
     return this.#make('list', undefined, [[...init]]) as RemoteList<T>
   }
 
-  /** An object with fields. @param init its first fields @throws TypeError, DataCloneError, ManagerError */
+  /**
+   * An object with fields.
+   * @param init its initial fields. @default none
+   * @throws TypeError, DataCloneError (ERR_MANYHANDS_DATA_CLONE), ManagerError (ERR_MANYHANDS_MANAGER)
+   */
   namespace<T extends object = any>(init?: T): RemoteNamespace<T> {
     if (init !== undefined && (typeof init !== 'object' || init === null))
-      throw new TypeError(`a namespace is made of an object, not of ${inspect(init)}`)
+      throw new TypeError(`init must be an object, not ${inspect(init)}`)
     return this.#make('namespace', undefined, [{ ...init }]) as RemoteNamespace<T>
   }
 
   /**
-   * An object of a class. If the class cannot be imported, or its constructor throws, every call of the proxy rejects with that.
+   * An object of a class. If the class cannot be imported, or its constructor throws, every call of the proxy rejects with that
+   * error.
    * @param classTask `task(import.meta.url, Class)`, or a class of `tasksFrom`
-   * @throws TypeError not such a class; DataCloneError, ManagerError
+   * @throws TypeError not such a class
+   * @throws DataCloneError (ERR_MANYHANDS_DATA_CLONE), ManagerError (ERR_MANYHANDS_MANAGER)
    */
   create<A extends unknown[], T>(classTask: ClassTask<A, T>, ...args: NoInfer<A>): Remote<T> {
     const definition = typeof classTask === 'function' ? definitionOfTask(classTask) : undefined
     if (!definition)
       throw new TypeError(
-        `create needs a class that the manager can import: task(import.meta.url, class Name { … }), not ${inspect(classTask)}`,
+        `classTask must be a class that the manager can import, task(import.meta.url, class Name { … }), not ${inspect(classTask)}`,
       )
     return this.#make('object', definition, args) as Remote<T>
   }
 
-  /** End the manager and what it owns. All calls, the pending ones too, reject with ManagerError. Shutting down twice is harmless. */
+  /**
+   * End the manager and its objects. All calls, pending ones included, reject with ManagerError. Shutting down twice is harmless.
+   */
   async shutdown(): Promise<void> {
     if (!this.#shutDown && !this.#ended) {
       this.#worker.ref()
@@ -139,20 +156,18 @@ export class Manager {
   }
 
   #make(made: ObjectKind, target: Definition | undefined, args: unknown[]): object {
-    const { link, manager } = this.#connection
-    if (this.#shutDown || this.#ended || link.closed)
-      throw new ManagerError(
-        `${this.name} ${this.#shutDown ? 'was shut down' : 'has ended'} and makes nothing any more`,
-      )
+    const { rpc, manager } = this.#client
+    if (this.#shutDown || this.#ended || rpc.closed)
+      throw new ManagerError(`${this.name} ${this.#shutDown ? 'was shut down' : 'has ended'}: it makes no more objects`)
     const { remote, id } = newRemote(manager, this.name, made)
     const transfer: Transferable[] = []
-    const packed = pack(args, transfer, link)
-    const [described, root] = made === 'object' ? [args, 'args'] : [args[0], 'init']
-    link.send({ kind: 'create', object: id, made, target, args: packed }, transfer, described, root)
+    const packed = pack(args, transfer, rpc)
+    const given = made === 'object' ? { value: args, root: 'args' } : { value: args[0], root: 'init' }
+    rpc.notify({ kind: 'create', object: id, made, target, args: packed }, transfer, given)
     return remote
   }
 
-  #watch(): Promise<ManagerError> {
+  #watchExit(): Promise<ManagerError> {
     let cause: unknown
     const worker = this.#worker
     worker.on('error', (thrown: unknown) => {
@@ -163,17 +178,12 @@ export class Manager {
       worker.once('exit', (code) => {
         this.#ended = true
         const { name } = this
-        publish('process', () => ({ event: 'ended', name, pid: this.#connection.manager, exitcode: code }))
+        publish('process', () => ({ event: 'ended', name, pid: this.#client.manager, exitcode: code }))
         const how = this.#shutDown ? 'was shut down' : `died with exit code ${code}`
         const reason = new ManagerError(`${this.name} ${how}`, { ...(cause !== undefined && { cause }) })
-        void reason.stack // Made only when it is read, of the objects whose methods were called, which it keeps until then.
+        void reason.stack // A stack is formatted when it is first read. Until then it keeps its frames' objects, and the worker.
         resolve(reason)
       })
     })
   }
-}
-
-// Outside of the class: one that names itself inside is renamed by the bundler.
-function startNamed(name: string): Promise<Manager> {
-  return Manager.startNamed(name)
 }

@@ -1,9 +1,10 @@
-// What the threads of a manager say to one another. All of it goes through one port for each thread, in order.
+// The messages between a manager's thread and the threads that have proxies. Each of those threads has one port to the manager,
+// and all its messages go through that port, in order.
 //
-//   a thread that has proxies                         the manager's thread
-//   request ──> Link ═════════ port ═════════ Link ──> Host.serve          a reply follows
-//   notice  ──>                                    ──> Host.hear           nothing follows
-//   Callbacks.serve <── Link ═ port ═ Link <── request { kind: 'callback' }
+//   a thread that has proxies                          the manager's thread
+//   RpcRequest ──> Rpc ═════════ port ═════════ Rpc ──> Host.#onRequest       a reply follows
+//   RpcNotice  ──>                                  ──> Host.#onNotice        nothing follows
+//   callBack <── Rpc ══════ port ══════ Rpc <── RpcRequest 'callback'         a reply follows
 import type { MessagePort } from 'node:worker_threads'
 import type { Packed } from '../transport/shareable.js'
 import type { Definition } from '../task/target.js'
@@ -12,40 +13,49 @@ import type { Definition } from '../task/target.js'
 export type ObjectKind = 'dict' | 'list' | 'namespace' | 'object'
 
 /** The arguments of a call. Functions among them are sent as numbers. */
-export interface Arguments {
+export interface CallArguments {
   packed: Packed
   /** Which arguments are functions, and by which numbers the caller knows them. */
   callbacks: readonly (readonly [index: number, callback: number])[] | undefined
 }
 
-/** What is answered. `object` is the number of an object: unique in the program. */
-export type Request =
+/** Items of an iteration that travel together. */
+export interface IterationPage {
+  items: unknown[]
+  /** By which the next page is asked for; `undefined` at the end. */
+  cursor: number | undefined
+}
+
+/** A message that is answered. `object` is the id of an object, unique in the program. */
+export type RpcRequest =
   | { kind: 'ping' }
   | { kind: 'apply'; object: number; name: string; args: unknown[] }
-  | { kind: 'applyPacked'; object: number; name: string; args: Arguments }
-  /** A method of a dict, a list or a namespace that runs a target on what is there. */
-  | { kind: 'run'; object: number; name: string; target: Definition; args: Packed }
+  | { kind: 'applyPacked'; object: number; name: string; args: CallArguments }
+  /** Call a method of a dict, a list or a namespace with a function that runs in the manager. */
+  | { kind: 'applyFunction'; object: number; name: string; target: Definition; args: Packed }
   | { kind: 'get'; object: number; name: string }
+  /** Begin an iteration. It and `nextPage` are answered with an IterationPage. */
   | { kind: 'iterate'; object: number }
-  | { kind: 'advance'; cursor: number }
+  | { kind: 'nextPage'; cursor: number }
+  /** From the manager: call a function that it was given. */
   | { kind: 'callback'; callback: number; args: Packed }
 
-/** What is not answered. */
-export type Notice =
-  /** A new object. `target`: the class, where it is one of the user's. */
+/** A message that is not answered. */
+export type RpcNotice =
+  /** Make an object. `target`: its class, where it is one of the program's. */
   | { kind: 'create'; object: number; made: ObjectKind; target: Definition | undefined; args: Packed }
   | { kind: 'set'; object: number; name: string; value: Packed }
-  /** A way to the manager for a thread that is going to be handed these objects. It holds them until that thread says hello. */
-  | { kind: 'connect'; port: MessagePort; objects: number[] }
-  /** The first message on a new way: the thread at its other end. From now on the thread holds what the way has held. */
+  /** A port for a thread that is about to receive a proxy of the object. The port holds a reference to it. */
+  | { kind: 'openPort'; port: MessagePort; object: number }
+  /** The first message on a port that a thread has adopted. */
   | { kind: 'hello'; threadId: number }
-  /** The only message on a way that is not needed: the thread has one. It now holds what this one held. */
-  | { kind: 'merge'; threadId: number }
-  /** The manager itself is about to be handed the object. */
-  | { kind: 'lend'; object: number }
-  /** The proxy that was received so many times is gone. */
-  | { kind: 'release'; object: number; count: number }
-  /** An iteration that was left early. */
-  | { kind: 'leave'; cursor: number }
-  /** The manager does not call it any more. */
-  | { kind: 'forget'; callback: number }
+  /** The only message on a port that its thread does not need: the references that it holds go to the thread's own port. */
+  | { kind: 'mergeRefs'; threadId: number }
+  /** The manager's own thread is about to receive a proxy of the object. */
+  | { kind: 'addRef'; object: number }
+  /** A proxy that was received `count` times has been collected. */
+  | { kind: 'releaseRefs'; object: number; count: number }
+  /** The caller left an iteration early. */
+  | { kind: 'endIteration'; cursor: number }
+  /** From the manager: it will not call the function again. */
+  | { kind: 'releaseCallback'; callback: number }

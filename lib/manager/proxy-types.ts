@@ -1,6 +1,6 @@
-// What a proxy looks like to the compiler. No types of browsers: comlink's own need them.
+// The types of proxies. Written without comlink's, which need the types of browsers.
 
-/** A method of an object in a manager: its arguments are sent there, and the result back. */
+/** A method of a managed object: the arguments are sent to the manager, and the result back. */
 type RemoteMethod<F> = F extends (...args: infer A) => infer R
   ? (...args: A) => Promise<RemoteResult<Awaited<R>>>
   : never
@@ -11,8 +11,8 @@ type RemoteResult<R> = R extends IterableIterator<infer T> ? T[] : R
 type ItemOf<T> = T extends Iterable<infer I> | AsyncIterable<infer I> ? I : never
 
 /**
- * A proxy of an object that lives in a manager. Each method call is a promise; a field is read by `await remote.field` and
- * written by `remote.field = value`; what can be iterated over, is with `for await`. Shareable.
+ * A proxy of an object that lives in a manager. Each method call returns a promise. A field is read by `await remote.field` and
+ * written by `remote.field = value`. An iterable object is iterated over by `for await`. Shareable.
  */
 export type Remote<T> = {
   [K in keyof T as K extends string ? K : never]: T[K] extends (...args: any[]) => unknown
@@ -20,17 +20,17 @@ export type Remote<T> = {
     : T[K] | Promise<T[K]>
 } & ([ItemOf<T>] extends [never] ? unknown : AsyncIterable<ItemOf<T>>)
 
-/** What both dicts and lists can do besides. */
+/** The method of all collections that Map, Array and plain objects do not have. */
 interface Updates<K, V> {
   /**
-   * Put in the place of an item what a function makes of it. Nothing else happens to the object meanwhile.
-   * @param fn a task, or a function that is sent by its source; it runs in the manager, and gets the item and `args`
-   * @returns what it made
+   * Replace an item by the result of a function. Atomic: other calls to the object wait until the function has settled.
+   * @param fn a task, or a function that is sent by its source. It runs in the manager, and is called with the item and `args`
+   * @returns the new item
    */
   update<A extends unknown[]>(key: K, fn: (item: any, ...args: A) => V | Promise<V>, ...args: A): Promise<V>
 }
 
-/** A managed dictionary: Map's methods, as promises; `keys`, `values` and `entries` give arrays. */
+/** A managed dictionary: Map's methods, which return promises. `keys`, `values` and `entries` resolve to arrays. */
 export type RemoteDict<K, V> = Omit<Remote<Map<K, V>>, 'set' | 'forEach'> &
   AsyncIterable<[K, V]> &
   Updates<K, V> & {
@@ -38,7 +38,7 @@ export type RemoteDict<K, V> = Omit<Remote<Map<K, V>>, 'set' | 'forEach'> &
     forEach(fn: (value: V, key: K, copy: Map<K, V>) => void): Promise<void>
   }
 
-/** The methods of arrays whose types do not survive being mapped. */
+/** The methods of Array whose types a mapped type loses. */
 interface ListMethods<T> {
   map<U>(fn: (item: T, index: number, copy: T[]) => U): Promise<U[]>
   flatMap<U>(fn: (item: T, index: number, copy: T[]) => U | readonly U[]): Promise<U[]>
@@ -54,11 +54,11 @@ interface ListMethods<T> {
   copyWithin(target: number, start: number, end?: number): Promise<RemoteList<T>>
 }
 
-/** A managed list: Array's methods, as promises; `keys`, `values` and `entries` give arrays. */
+/** A managed list: Array's methods, which return promises. `keys`, `values` and `entries` resolve to arrays. */
 export type RemoteList<T> = Omit<Remote<T[]>, keyof ListMethods<T>> &
   AsyncIterable<T> &
   ListMethods<T> &
   Updates<number, T>
 
-/** A managed object with fields: `namespace.x = 1`, `await namespace.x`. */
+/** A managed object with fields: `namespace.x = 1` writes one, `await namespace.x` reads it. */
 export type RemoteNamespace<T> = { [K in keyof T]: T[K] | Promise<T[K]> } & Updates<keyof T, any>

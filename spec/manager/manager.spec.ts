@@ -229,10 +229,20 @@ test('stays small over many calls', async () => {
 
 test('refuses bad input with what was wrong', () =>
   managed(async (manager) => {
-    assert.instance(await thrownBy(() => Manager.start({ name: 5 as never })), TypeError)
-    assert.instance(await thrownBy(() => manager.dict(5 as never)), TypeError)
-    assert.instance(await thrownBy(() => manager.list(5 as never)), TypeError)
-    assert.instance(await thrownBy(() => manager.create(Date, 0)), TypeError)
+    const refused: [() => unknown, string][] = [
+      [() => Manager.start({ name: 5 as never }), 'name must be a string, not 5'],
+      [() => Manager.start(5 as never), 'the options of Manager.start must be an object, { name }, not 5'],
+      [() => Manager.start({ nam: 'bank' } as never), "the options of Manager.start do not include 'nam'; they are { name }"],
+      [() => manager.dict(5 as never), 'init must be a Map, entries or an object, not 5'],
+      [() => manager.list(5 as never), 'init must be iterable, not 5'],
+      [() => manager.namespace(5 as never), 'init must be an object, not 5'],
+      [() => manager.create(Date, 0), 'classTask must be a class that the manager can import, task('],
+    ] // prettier-ignore
+    for (const [call, message] of refused) {
+      const refusal = await thrownBy(call)
+      assert.instance(refusal, TypeError)
+      assert.match(refusal.message, message)
+    }
     const list = manager.list()
     assert.match((await thrownBy(() => (list as any).nothing())).message, 'nothing is not a method of the list')
     const error = await thrownBy(() => list.push({ deep: () => 1 }))

@@ -1,0 +1,68 @@
+// The iterations of one thread over managed objects: pages of items, each asked for by the cursor that came with the last. In
+// the manager's thread.
+import { ManagerError } from '../errors.js'
+import type { IterationPage } from './messages.js'
+
+/** Maximum items that travel together. */
+const MAX_PAGE_ITEMS = 256
+
+type AnyIterator = Iterator<unknown> | AsyncIterator<unknown>
+
+export class Iterations {
+  readonly #iterators = new Map<number, AnyIterator>()
+  #lastCursor = 0
+
+  /** The first page. */
+  begin(value: object): IterationPage | Promise<IterationPage> {
+    return this.#pageOf(++this.#lastCursor, iteratorOf(value))
+  }
+
+  next(cursor: number): IterationPage | Promise<IterationPage> {
+    const iterator = this.#iterators.get(cursor)
+    if (!iterator) throw new ManagerError(`there is no iteration ${cursor}; it was ended`)
+    return this.#pageOf(cursor, iterator)
+  }
+
+  /** The caller has left the loop early. */
+  end(cursor: number): void {
+    void this.#iterators.get(cursor)?.return?.()
+    this.#iterators.delete(cursor)
+  }
+
+  clear(): void {
+    this.#iterators.clear()
+  }
+
+  #pageOf(cursor: number, iterator: AnyIterator): IterationPage | Promise<IterationPage> {
+    const items: unknown[] = []
+    const page = (done: boolean): IterationPage => {
+      if (done) this.#iterators.delete(cursor)
+      else this.#iterators.set(cursor, iterator)
+      return { items, cursor: done ? undefined : cursor }
+    }
+    const pull = (): IterationPage | Promise<IterationPage> => {
+      while (items.length < MAX_PAGE_ITEMS) {
+        const next = iterator.next()
+        if (next instanceof Promise) return pullAsync(next)
+        if (next.done) return page(true)
+        items.push(next.value)
+      }
+      return page(false)
+    }
+    const pullAsync = async (next: Promise<IteratorResult<unknown>>): Promise<IterationPage> => {
+      const { done, value } = await next
+      if (done) return page(true)
+      items.push(value)
+      return pull()
+    }
+    return pull()
+  }
+}
+
+function iteratorOf(value: object): AnyIterator {
+  const { [Symbol.asyncIterator]: makeAsync, [Symbol.iterator]: makeSync } = value as AsyncIterable<unknown> &
+    Iterable<unknown>
+  const make = makeAsync ?? makeSync
+  if (typeof make !== 'function') throw new TypeError('the object cannot be iterated over')
+  return make.call(value)
+}
