@@ -3,6 +3,7 @@
 // The calls to one object take turns. A turn is one call, which runs at once where the object is not busy. It is busy while it is
 // being made, and while a function of a caller's (`update`, `sort`) runs on it; calls wait for that.
 import { ManagerError } from '../errors.js'
+import { callSafely } from '../base/safe-callback.js'
 import { pack, unpack } from '../transport/shareable.js'
 import { loadTarget, ImportFailure } from '../task/target.js'
 import { RETURN_THIS, Rpc } from './rpc.js'
@@ -72,7 +73,10 @@ export class Host {
         this.#create(refs, notice)
         break
       case 'set':
-        void this.#inTurn(notice.object, (value) => Reflect.set(value, notice.name, unpack(notice.value)))
+        // Nobody waits for an answer, and a setter that throws must not end the manager.
+        callSafely(`setting the field ${notice.name} of a managed object`, () =>
+          this.#inTurn(notice.object, (value) => Reflect.set(value, notice.name, unpack(notice.value))),
+        )
         break
       case 'openPort':
         this.#refCounts.addRef(this.admit(notice.port).refs, notice.object)

@@ -1,6 +1,7 @@
 // The iterations of one thread over managed objects: pages of items, each asked for by the cursor that came with the last. In
 // the manager's thread.
 import { ManagerError } from '../errors.js'
+import { callSafely } from '../base/safe-callback.js'
 import type { IterationPage } from './messages.js'
 
 /** Maximum items that travel together. */
@@ -25,8 +26,10 @@ export class Iterations {
 
   /** The caller has left the loop early. */
   end(cursor: number): void {
-    void this.#iterators.get(cursor)?.return?.()
+    const iterator = this.#iterators.get(cursor)
     this.#iterators.delete(cursor)
+    // Nobody waits for an answer, and a `finally` that throws must not end the manager.
+    callSafely('the end of an iteration that was left', () => iterator?.return?.())
   }
 
   clear(): void {

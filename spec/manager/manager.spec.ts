@@ -1,7 +1,18 @@
 import { DataCloneError, Manager, ManagerError, Process, ProcessPoolExecutor, task } from 'manyhands'
 import { assert, runProgram, suite, thrownBy } from '../harness.js'
+import { quietly } from '../process/replies.js'
 import { managed } from './managed.js'
-import { Account, addMany, callThenDie, collect, dropNothing, Heap, pushDeep, returnIt } from './manager.tasks.js'
+import {
+  Account,
+  addMany,
+  callThenDie,
+  collect,
+  dropNothing,
+  Fragile,
+  Heap,
+  pushDeep,
+  returnIt,
+} from './manager.tasks.js'
 
 const test = suite('a manager')
 
@@ -155,6 +166,24 @@ test('lives on when a caller dies', () =>
     assert.is(exitcode, 0)
     assert.is(await list.at(0), 1)
   }))
+
+// It ended with an uncaught error: there is no call that could reject.
+test('lives on when a field cannot be set, or an iterator throws at its end', async () => {
+  const printed = await quietly(() =>
+    managed(async (manager) => {
+      const unmade = manager.create(Account, -1)
+      unmade.balance = 5
+      const fragile = manager.create(Fragile)
+      fragile.field = 6
+      for await (const item of fragile) if (item === 3) break
+      assert.match((await thrownBy(() => unmade.where())).message, 'a balance of -1')
+      assert.is(await manager.list([7]).at(0), 7)
+    }),
+  )
+  assert.match(printed, /setting the field balance of a managed object threw:\nRangeError: a balance of -1/)
+  assert.match(printed, /setting the field field of a managed object threw:\nRangeError: no field for 6/)
+  assert.match(printed, /the end of an iteration that was left threw:\nRangeError: no end/)
+})
 
 test('rejects pending and later calls with ManagerError when it is shut down', async () => {
   const manager = await Manager.start()

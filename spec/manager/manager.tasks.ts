@@ -137,6 +137,22 @@ export class Keeper {
 }
 task(import.meta.url, Keeper)
 
+/** Throws where nobody waits for an answer. */
+export class Fragile {
+  set field(value: number) {
+    throw new RangeError(`no field for ${value}`)
+  }
+  *[Symbol.iterator](): Generator<number> {
+    try {
+      for (let i = 0; ; i++) yield i
+    } finally {
+      // oxlint-disable-next-line no-unsafe-finally
+      throw new RangeError('no end')
+    }
+  }
+}
+task(import.meta.url, Fragile)
+
 /** Give the object a function, and end: at once, or while the function is being called. */
 export const giveAndEnd: Task<[Remote<Keeper>, boolean?]> = task(
   import.meta.url,
