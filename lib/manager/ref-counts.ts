@@ -11,10 +11,14 @@
 //   closes                   are released, unless they wait for a hello
 //
 // An object without references is freed.
+//
+// Ports are not read in the order of sending. A thread may give back a reference before the manager has read the notice that
+// counts it: the count of its port is negative, a debt, until that reference is merged into it. Debts count as 0 in the sum of
+// all ports. Not: subtract them there. The sum could be 0 while the sender, which still has a proxy, uses the object; its own
+// reference cannot be given back before that notice, which went through the same port.
 
-/** What is known of an object here. */
 interface Counted {
-  /** References of all ports together. */
+  /** The positive counts of all ports together. */
   refs: number
 }
 
@@ -46,34 +50,38 @@ export class RefCounts {
   }
 
   /** A proxy of the object is sent through the port, or along with it. */
-  addRef({ counts }: PortRefs, object: number): void {
-    const counted = this.#objects.get(object)
-    if (!counted) return
-    counted.refs++
-    counts.set(object, (counts.get(object) ?? 0) + 1)
+  addRef(port: PortRefs, object: number): void {
+    this.#change(port, object, 1)
   }
 
   /** The thread gives back `count` references: a proxy has been collected. */
-  release({ counts }: PortRefs, object: number, count: number): void {
-    const left = (counts.get(object) ?? 0) - count
-    if (left > 0) counts.set(object, left)
-    else counts.delete(object)
+  release(port: PortRefs, object: number, count: number): void {
+    this.#change(port, object, -count)
+  }
+
+  #change({ counts }: PortRefs, object: number, by: number): void {
     const counted = this.#objects.get(object)
-    if (counted && (counted.refs -= count) <= 0) this.#objects.delete(object)
+    if (!counted) return
+    const before = counts.get(object) ?? 0
+    const after = before + by
+    if (after === 0) counts.delete(object)
+    else counts.set(object, after)
+    counted.refs += Math.max(after, 0) - Math.max(before, 0)
+    if (by < 0 && counted.refs === 0) this.#objects.delete(object)
   }
 
   /** From now on the thread uses this port. */
   hello(port: PortRefs, threadId: number): void {
     port.threadId = threadId
     this.#ports.set(threadId, port)
-    for (const early of this.#earlyPorts.get(threadId) ?? []) moveRefs(early, port)
+    for (const early of this.#earlyPorts.get(threadId) ?? []) this.#move(early, port)
     this.#earlyPorts.delete(threadId)
   }
 
   /** The thread does not use this port, and closes it. */
   mergeRefs(port: PortRefs, threadId: number): void {
     const used = this.#ports.get(threadId)
-    if (used) return moveRefs(port, used)
+    if (used) return this.#move(port, used)
     if (this.#endedThreads.has(threadId)) return
     // The hello was sent before, but through another port: the order in which ports are read is not the order of sending.
     port.early = true
@@ -85,9 +93,11 @@ export class RefCounts {
     const { threadId } = port
     if (threadId !== undefined && this.#ports.delete(threadId)) this.#endedThreads.add(threadId)
   }
-}
 
-function moveRefs(from: PortRefs, to: PortRefs): void {
-  for (const [object, count] of from.counts) to.counts.set(object, (to.counts.get(object) ?? 0) + count)
-  from.counts.clear()
+  #move(from: PortRefs, to: PortRefs): void {
+    for (const [object, count] of from.counts) {
+      this.#change(to, object, count)
+      this.#change(from, object, -count)
+    }
+  }
 }

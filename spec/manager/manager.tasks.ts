@@ -81,6 +81,11 @@ export class Heap {
     const { heapUsed, external } = process.memoryUsage()
     return heapUsed + external
   }
+  /** Block the manager, from when the first word is 1 until the second is. */
+  block(words: Int32Array): void {
+    Atomics.store(words, 0, 1)
+    Atomics.wait(words, 1, 0)
+  }
   nest(depth: number): unknown {
     let value: unknown = null
     for (let i = 0; i < depth; i++) value = new Map([[1, value]])
@@ -211,4 +216,14 @@ export const holdAndWait: Task<[Connection]> = task(import.meta.url, async funct
   connection.send(await list.length)
   await connection.recv()
   await list.length
+})
+
+/** Send the proxy that was received, and use it, each when asked to. */
+export const sendBack: Task<[Connection]> = task(import.meta.url, async function sendBack(connection) {
+  const list = (await connection.recv()) as RemoteList<number>
+  connection.send(await list.length)
+  await connection.recv()
+  connection.send(list)
+  await connection.recv()
+  connection.send(await list.length)
 })

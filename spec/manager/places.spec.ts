@@ -9,6 +9,7 @@ import {
   managerInProcess,
   managerInTask,
   holdAndWait,
+  sendBack,
 } from './manager.tasks.js'
 
 const test = suite('managers and proxies')
@@ -107,6 +108,37 @@ test('what a terminated thread held is forgotten', async () => {
     collect()
     await new Promise((resolve) => setTimeout(resolve, 5))
   } while ((await heap.used()) - before > 2_000_000)
+})
+
+// The manager read that this thread gave back a reference before it read the notice that counts it, and freed the object.
+test('an object lives on whose proxy is received and dropped while the manager is busy', async () => {
+  await using manager = await Manager.start()
+  const heap = manager.create(Heap)
+  const [here, there] = Pipe()
+  const process = new Process({ target: sendBack, args: [there] }).start()
+  const collectAll = async () => {
+    for (let i = 0; i < 10; i++) {
+      collect()
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+  }
+  await (async () => here.send(manager.list([1, 2, 3])))()
+  assert.is(await here.recv(), 3)
+  await collectAll()
+  await heap.used()
+  const words = new Int32Array(new SharedArrayBuffer(8))
+  const blocked = heap.block(words)
+  while (Atomics.load(words, 0) === 0) await new Promise((resolve) => setTimeout(resolve, 1))
+  here.send('send it')
+  await (async () => void (await here.recv()))()
+  await collectAll()
+  Atomics.store(words, 1, 1)
+  Atomics.notify(words, 1)
+  await blocked
+  here.send('use it')
+  assert.is(await here.recv(), 3)
+  await process.join()
+  assert.is(process.exitcode, 0)
 })
 
 test('that has ended keeps nothing of its thread, also where its proxies are still used', async () => {
