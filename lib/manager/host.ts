@@ -1,7 +1,7 @@
 // The host: the objects of a manager, and the calls to them, in the manager's thread. One Session for each port to it.
 //
-// The calls to one object take turns. A turn is one call, which runs at once where the object is not busy. It is busy while it is
-// being made, and while a function of a caller's (`update`, `sort`) runs on it; calls wait for that.
+// A call runs at once, unless its object is busy: while it is being made, and while a function that the caller has sent runs on it
+// (`update`, `sort`). Calls wait for that.
 import { ManagerError } from '../errors.js'
 import { callSafely } from '../base/safe-callback.js'
 import { pack, unpack } from '../transport/shareable.js'
