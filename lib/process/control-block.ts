@@ -5,7 +5,7 @@
 //  1     EXITING            the process         1: it is ending by itself, with the code in EXIT_CODE
 //  2     EXIT_CODE          the process         valid once EXITING is 1
 //  3     CANCEL_REQUESTED   parent              1: asked to stop (terminate with grace); notified
-//  4     START              whoever is first    START_PENDING --process, before it runs its target--> STARTED
+//  4     START_STATE        whoever is first    START_PENDING --process, before it runs its target--> STARTED
 //                                               START_PENDING --parent, before it ends the thread--> START_PREVENTED
 //
 // EXITING is stored after EXIT_CODE and read before it.
@@ -20,7 +20,7 @@ export const ENDED = 0
 export const EXITING = 1
 export const EXIT_CODE = 2
 export const CANCEL_REQUESTED = 3
-const START = 4
+const START_STATE = 4
 const CONTROL_WORDS = 5
 
 const START_PENDING = 0
@@ -33,12 +33,12 @@ export function newControlBlock(): Words {
 
 /** In the process: whether it may run its target. */
 export function claimStart(control: Words): boolean {
-  return compareExchange(control, START, START_PENDING, STARTED) === START_PENDING
+  return compareExchange(control, START_STATE, START_PENDING, STARTED) === START_PENDING
 }
 
 /** In the parent, before it ends the thread: whether the target will never run. */
 export function preventStart(control: Words): boolean {
-  return compareExchange(control, START, START_PENDING, START_PREVENTED) !== STARTED
+  return compareExchange(control, START_STATE, START_PENDING, START_PREVENTED) !== STARTED
 }
 
 /** A message to a thread that runs a process. */

@@ -143,24 +143,24 @@ export class ParentProcess {
   }
 }
 
-let current = new CurrentProcess({
+let thisProcess = new CurrentProcess({
   name: isMainThread ? 'MainProcess' : `Thread-${threadId}`,
   daemon: false,
   numbers: [],
 })
-let parent: ParentProcess | null = null
+let parentOfThis: ParentProcess | null = null
 
 /**
  * The process in which this is called. The main program is `MainProcess`, with `pid` 0.
  * After Python's multiprocessing.current_process.
  */
 export function currentProcess(): CurrentProcess {
-  return current
+  return thisProcess
 }
 
 /** The process that started this one; `null` in the main program. After Python's multiprocessing.parent_process. */
 export function parentProcess(): ParentProcess | null {
-  return parent
+  return parentOfThis
 }
 
 /**
@@ -171,7 +171,7 @@ const MAX_PROCESS_DEPTH = 16
 
 /** @throws BootstrapError (ERR_MANYHANDS_BOOTSTRAP) */
 export function refuseTooDeep(what: string): void {
-  if (current.numbers.length >= MAX_PROCESS_DEPTH)
+  if (thisProcess.numbers.length >= MAX_PROCESS_DEPTH)
     throw new BootstrapError(
       `cannot ${what}: processes that start one another may be ${MAX_PROCESS_DEPTH} deep;` +
         ' if the module starts itself over and over, put its main part inside if (isMainThread) { … }',
@@ -180,7 +180,7 @@ export function refuseTooDeep(what: string): void {
 
 /** Make this thread the process of that identity. Called once, by the entry of a thread that this package started. */
 export function becomeProcess(identity: Identity): CurrentProcess {
-  current = new CurrentProcess(identity)
-  parent = new ParentProcess(identity.parent)
-  return current
+  thisProcess = new CurrentProcess(identity)
+  parentOfThis = new ParentProcess(identity.parent)
+  return thisProcess
 }

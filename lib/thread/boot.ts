@@ -36,7 +36,7 @@ export function definedIn(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 }
 
 // The bundle lies beside the entries: see build.mjs.
-const ENTRIES: Record<'process' | 'manager' | 'reaper', URL> = {
+const THREAD_ENTRIES: Record<'process' | 'manager' | 'reaper', URL> = {
   process: entryOf(new URL('./worker-process.js', import.meta.url)),
   manager: entryOf(new URL('./worker-manager.js', import.meta.url)),
   reaper: entryOf(new URL('./worker-reaper.js', import.meta.url)),
@@ -49,7 +49,7 @@ function entryOf(module: URL): URL {
 }
 
 /** Boot a thread from one of the files in `workers`. Takes 25 to 50 ms of a core; returns at once. */
-export function bootThread(entry: keyof typeof ENTRIES, options: ThreadOptions & WorkerOptions): Worker {
+export function bootThread(entry: keyof typeof THREAD_ENTRIES, options: ThreadOptions & WorkerOptions): Worker {
   const { env } = options
-  return new Worker(ENTRIES[entry], { ...options, env: env && definedIn(env) })
+  return new Worker(THREAD_ENTRIES[entry], { ...options, env: env && definedIn(env) })
 }
