@@ -1,4 +1,13 @@
-// What specs may reach beyond the public face. Built beside it, so that both share their modules; not part of the package.
+// The test face: what specs reach as '#internals' beside the public face. It is built together with index.ts, so that both
+// share their modules, and is not part of the package.
+export { checkCount, checkFlag, checkFunction, checkInteger, checkOptions, checkString } from './base/validate.js'
+export { FunctionRegistry, FunctionStats } from './executor/main/batch-size.js'
+export { PriorityQueue, type Queued } from './executor/main/priority-queue.js'
+export { ChunkPlan } from './executor/map/chunk-plan.js'
+export { MOST_TASKS } from './executor/protocol/lease-slots.js'
+export { BlockCounter, Blocks, computeBlocks, type Plan } from './executor/range/blocks.js'
+export { ColumnPacker, unpackColumn } from './transport/column.js'
+export { areNumbers, ColumnBuilder, copyNumbers, MANY, packNumbers } from './transport/number-column.js'
 export { decode, encode } from './transport/codec/codec.js'
 export { Queue } from './queue/queue.js'
 export { JoinableQueue } from './queue/queue-kinds.js'

@@ -1,0 +1,204 @@
+// The sizes of a map's chunks: the plan alone, driven through whole maps by workers and consumers of any speed.
+import { array, assert as check, boolean, double, integer, option, property, record, type Arbitrary } from 'fast-check'
+import { ChunkPlan, MANY } from '#internals'
+import { assert, suite, thrownBy } from '../harness.js'
+
+const test = suite('chunk plan')
+
+const CHUNK_MS = 2
+const GROWTH = 4
+const SMALLEST_PART = 8
+const MAX_VALUES = 512
+const MAX_UNSETTLED = 64
+
+interface MapRun {
+  chunksize: number | undefined
+  buffersize: number | undefined
+  busy: number
+  total: number
+  isTotalKnown: boolean
+  /** Chunks of numbers. */
+  isPacked: boolean
+  /** Milliseconds of a call, known before the first chunk. */
+  knownMs: number | undefined
+  /** Milliseconds of a call as it is measured with each chunk, round and round. */
+  callMs: (number | undefined)[]
+  /** Which of the unsettled chunks is next, and how many results the consumer takes then, round and round. */
+  picks: number[]
+}
+
+const count = integer({ min: 1, max: 600 })
+const ms = double({ min: 0, max: 3, noNaN: true })
+const maybe = <T>(value: Arbitrary<T>) => option(value, { nil: undefined })
+
+const runs: Arbitrary<MapRun> = record({
+  chunksize: maybe(count),
+  buffersize: maybe(count),
+  busy: integer({ min: 1, max: 100 }),
+  total: integer({ min: 0, max: 3000 }),
+  isTotalKnown: boolean(),
+  isPacked: boolean(),
+  knownMs: maybe(ms),
+  callMs: array(maybe(ms), { minLength: 1, maxLength: 5 }),
+  picks: array(integer({ min: 0, max: 1000 }), { minLength: 1, maxLength: 10 }),
+})
+
+/** What a map is at when it asks for the size of a chunk. */
+interface Moment {
+  size: number
+  ahead: number
+  unsettled: number
+  untaken: number
+  left: number
+}
+
+/** Run a whole map by the plan. `see` is told of every answer, also of 0. @returns how many items were read */
+function runMap(
+  run: MapRun,
+  see: (moment: Moment) => void,
+  onSettled: (count: number, callMs?: number) => void,
+): number {
+  const plan = new ChunkPlan(run, run.busy, run.knownMs)
+  const [unsettled, untaken]: [number[], number[]] = [[], []]
+  let [left, ahead] = [run.total, 0]
+  const readOn = () => {
+    while (left > 0) {
+      const moment = { ahead, unsettled: unsettled.length, untaken: untaken.length, left }
+      const size = plan.next(ahead, moment, run.isTotalKnown ? left : undefined)
+      assert.ok(Number.isInteger(size) && size >= 0, `size ${size}`)
+      see({ ...moment, size })
+      if (size === 0) return
+      unsettled.push(Math.min(size, left))
+      left -= unsettled.at(-1)!
+      ahead += unsettled.at(-1)!
+    }
+  }
+  readOn()
+  for (let turn = 0; unsettled.length + untaken.length > 0; turn++) {
+    const pick = run.picks[turn % run.picks.length]!
+    if (unsettled.length > 0) {
+      const [settled] = unsettled.splice(pick % unsettled.length, 1)
+      const callMs = run.callMs[turn % run.callMs.length]
+      plan.settled(settled!, run.isPacked, callMs)
+      onSettled(settled!, callMs)
+      untaken.push(settled!)
+      readOn()
+    }
+    for (let taken = unsettled.length > 0 ? pick : Infinity; taken > 0 && untaken.length > 0; taken--) {
+      if (--untaken[0]! === 0) untaken.shift()
+      ahead--
+      readOn()
+    }
+  }
+  return run.total - left
+}
+
+test('reads every item of a map, whatever its options and the speeds of workers and consumer', () => {
+  check(property(runs, (run) => assert.is(runMap(run, () => {}, () => {}), run.total))) // prettier-ignore
+})
+
+test('reads when nothing is under way, and never further ahead than the options allow', () => {
+  check(
+    property(runs, (run) => {
+      const { chunksize, buffersize = chunksize && run.busy * chunksize, busy } = run
+      const see = ({ size, ahead, unsettled, untaken }: Moment) => {
+        if (unsettled + untaken === 0) assert.ok(size > 0, 'nothing is under way, and nothing is read')
+        if (size === 0) return
+        if (buffersize !== undefined) assert.ok(ahead + size <= buffersize, `${ahead} ahead, and ${size} more`)
+        else assert.ok(unsettled + untaken < busy, `${unsettled} unsettled, ${untaken} untaken`)
+        if (chunksize !== undefined) return
+        assert.ok(unsettled < Math.max(busy, MAX_UNSETTLED), `${unsettled} unsettled`)
+        if (buffersize !== undefined) assert.ok(size <= Math.ceil(buffersize / busy), 'one worker has the share of two')
+      }
+      runMap(run, see, () => {})
+    }),
+  )
+})
+
+test('gives every worker a chunk as long as there are items, where no option says how much may be read', () => {
+  check(
+    property(runs, (run) => {
+      const see = ({ size, unsettled, untaken }: Moment) =>
+        assert.is(size > 0, unsettled + untaken < run.busy, `${unsettled} unsettled, ${untaken} untaken`)
+      runMap({ ...run, chunksize: undefined, buffersize: undefined }, see, () => {})
+    }),
+  )
+})
+
+test('gives chunks of just the chunksize, unless the buffer holds less', () => {
+  check(
+    property(runs, count, (run, chunksize) => {
+      const wanted = Math.min(chunksize, run.buffersize ?? Infinity)
+      runMap({ ...run, chunksize }, ({ size }) => assert.ok(size === 0 || size === wanted, `size ${size}`), () => {}) // prettier-ignore
+    }),
+  )
+})
+
+test('measures: a chunk takes two milliseconds at most, and is four times the last one at most', () => {
+  check(
+    property(runs, (run) => {
+      const most = run.isPacked ? MANY : MAX_VALUES
+      let [limit, callMs] = [run.knownMs === undefined ? 1 : MAX_VALUES, run.knownMs ?? 0]
+      const see = ({ size, left }: Moment) => {
+        assert.ok(size <= limit, `size ${size}, limit ${limit}`)
+        assert.ok(size <= 1 || size * callMs <= CHUNK_MS, `${size} calls of ${callMs} ms`)
+        if (!run.isTotalKnown) return
+        const share = Math.max(Math.ceil(left / run.busy), Math.ceil(limit / SMALLEST_PART))
+        assert.ok(size <= share, `size ${size} of ${left} items left for ${run.busy}`)
+      }
+      runMap({ ...run, chunksize: undefined }, see, (settled, measuredMs) => {
+        if (measuredMs !== undefined) [limit, callMs] = [Math.min(GROWTH * settled, most), measuredMs]
+      })
+    }),
+  )
+})
+
+test('grows to chunks of two milliseconds in a few steps, and to no more than is cloned at once', () => {
+  check(
+    property(double({ min: 0, max: 5, noNaN: true }), boolean(), (callMs, isPacked) => {
+      const plan = new ChunkPlan({}, 1, undefined)
+      const next = () => plan.next(0, { unsettled: 0, untaken: 0 }, undefined)
+      for (let step = 0; step < 8; step++) plan.settled(next(), isPacked, callMs)
+      const wanted = Math.min(CHUNK_MS / callMs, isPacked ? MANY : MAX_VALUES)
+      assert.ok(Math.abs(next() - Math.max(Math.floor(wanted), 1)) <= 1e-3 * wanted, `${next()} calls of ${callMs} ms`)
+    }),
+  )
+})
+
+test('begins with one item, or with two milliseconds of them where it is known what a call takes', () => {
+  const first = (knownMs: number | undefined) =>
+    new ChunkPlan({}, 4, knownMs).next(0, { unsettled: 0, untaken: 0 }, undefined)
+  assert.equal([undefined, 10, 2, 0.5, 0.01, 0].map(first), [1, 1, 1, 4, 200, MAX_VALUES])
+})
+
+test('gets smaller towards a known end, but not below an eighth', () => {
+  const plan = new ChunkPlan({}, 4, undefined)
+  for (let step = 0; step < 8; step++) plan.settled(400, false, CHUNK_MS / 400)
+  const sizes = [1600, 800, 401, 200, 100, 1].map((left) => plan.next(0, { unsettled: 0, untaken: 0 }, left))
+  assert.equal(sizes, [400, 200, 101, 50, 50, 50])
+})
+
+test('may send a chunk that is not full only where no chunksize was given', () => {
+  assert.is(new ChunkPlan({}, 2, undefined).flexible, true)
+  assert.is(new ChunkPlan({ buffersize: 10 }, 2, undefined).flexible, true)
+  assert.is(new ChunkPlan({ chunksize: 10 }, 2, undefined).flexible, false)
+})
+
+test('refuses a chunksize and a buffersize that are no counts', async () => {
+  for (const name of ['chunksize', 'buffersize'])
+    for (const [value, kind] of [
+      [0, RangeError],
+      [-1, RangeError],
+      [1.5, RangeError],
+      [NaN, RangeError],
+      ['1', TypeError],
+      [null, TypeError],
+    ] as const) {
+      // prettier-ignore
+      const error = await thrownBy(() => new ChunkPlan({ [name]: value }, 2, undefined))
+      assert.instance(error, kind)
+      assert.match(error.message, name)
+    }
+})
+
+test.run()
