@@ -49,6 +49,7 @@ const PRESENT_EXCEPTIONS: Partial<Record<keyof typeof RULES, readonly string[]>>
   'no two top-level names of lib are alike': ['lib/'],
   'no retired word has come back': [
     'lib/executor/',
+    'lib/internals.ts',
     'lib/manager/',
     'lib/pipe/',
     'lib/process/',

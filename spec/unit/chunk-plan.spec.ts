@@ -94,7 +94,18 @@ function runMap(
 }
 
 test('reads every item of a map, whatever its options and the speeds of workers and consumer', () => {
-  check(property(runs, (run) => assert.is(runMap(run, () => {}, () => {}), run.total))) // prettier-ignore
+  check(
+    property(runs, (run) =>
+      assert.is(
+        runMap(
+          run,
+          () => {},
+          () => {},
+        ),
+        run.total,
+      ),
+    ),
+  )
 })
 
 test('reads when nothing is under way, and never further ahead than the options allow', () => {
@@ -129,7 +140,11 @@ test('gives chunks of just the chunksize, unless the buffer holds less', () => {
   check(
     property(runs, count, (run, chunksize) => {
       const wanted = Math.min(chunksize, run.buffersize ?? Infinity)
-      runMap({ ...run, chunksize }, ({ size }) => assert.ok(size === 0 || size === wanted, `size ${size}`), () => {}) // prettier-ignore
+      runMap(
+        { ...run, chunksize },
+        ({ size }) => assert.ok(size === 0 || size === wanted, `size ${size}`),
+        () => {},
+      )
     }),
   )
 })
@@ -194,7 +209,6 @@ test('refuses a chunksize and a buffersize that are no counts', async () => {
       ['1', TypeError],
       [null, TypeError],
     ] as const) {
-      // prettier-ignore
       const error = await thrownBy(() => new ChunkPlan({ [name]: value }, 2, undefined))
       assert.instance(error, kind)
       assert.match(error.message, name)
