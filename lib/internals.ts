@@ -1,11 +1,13 @@
 // The test face: what specs reach as '#internals' beside the public face. It is built together with index.ts, so that both
 // share their modules, and is not part of the package.
 export { checkCount, checkFlag, checkFunction, checkInteger, checkOptions, checkString } from './base/validate.js'
-export { FunctionRegistry, FunctionStats } from './executor/main/batch-size.js'
-export { PriorityQueue, type Queued } from './executor/main/priority-queue.js'
+export { FunctionRegistry, FunctionStats, takeBatch } from './executor/main/batch-size.js'
+export { PriorityQueue, type Queueable } from './executor/main/priority-queue.js'
 export { ChunkPlan } from './executor/map/chunk-plan.js'
-export { MOST_TASKS } from './executor/protocol/lease-slots.js'
-export { BlockCounter, Blocks, computeBlocks, type Plan } from './executor/range/blocks.js'
+export { MAX_TASKS_PER_LEASE } from './executor/protocol/lease-slots.js'
+export { BlockCounter } from './executor/range/block-counter.js'
+export { Blocks, type Plan } from './executor/range/blocks.js'
+export { computeBlocks } from './executor/range/run-blocks.js'
 export { ColumnPacker, unpackColumn } from './transport/column.js'
 export { areNumbers, ColumnBuilder, copyNumbers, MANY, packNumbers } from './transport/number-column.js'
 export { decode, encode } from './transport/codec/codec.js'

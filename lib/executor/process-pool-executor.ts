@@ -2,6 +2,7 @@
 // scheduler (main/scheduler.ts) gets them to the workers. After Python's concurrent.futures.ProcessPoolExecutor.
 import { BrokenProcessPool, ShutdownError } from '../errors.js'
 import { fromParts, partsIn } from '../base/parts.js'
+import { KILLED_EXITCODE, TERMINATED_EXITCODE } from '../process/child.js'
 import { refuseTooDeep } from '../process/current-process.js'
 import { refuseDuringImport } from '../task/import-guard.js'
 import type { Definition } from '../task/target.js'
@@ -17,9 +18,6 @@ import type { Chunk, ChunkResult } from './map/map-chunk.js'
 import { openPool, type PoolState, type ProcessPoolOptions } from './pool-options.js'
 import type { RangeTask } from './range/range.js'
 import type { Share } from './range/run-blocks.js'
-
-const TERMINATED_EXITCODE = -15
-const KILLED_EXITCODE = -9
 
 /** Chunks of a map in flight per worker, by default: one that runs, and one that is ready when it ends. */
 const CHUNKS_PER_WORKER = 2

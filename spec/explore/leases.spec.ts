@@ -102,7 +102,7 @@ const mutants: Mutant[] = [
     name: 'a task counts as done as it begins',
     file: 'lib/executor/protocol/lease-slots.ts',
     from: 'return next < count ? next : -1',
-    to: 'if (next < count) store(this.#words, slot * WORDS + DONE, next + 1)\n    return next < count ? next : -1',
+    to: 'if (next < count) store(this.#words, slot * WORDS + RAN, next + 1)\n    return next < count ? next : -1',
   },
   {
     name: 'the outcome is noted after it counts',

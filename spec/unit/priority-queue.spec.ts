@@ -9,7 +9,7 @@ import {
   record,
   type Arbitrary,
 } from 'fast-check'
-import { PriorityQueue, type Queued } from '#internals'
+import { PriorityQueue, type Queueable } from '#internals'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { assert, suite } from '../harness.js'
@@ -19,12 +19,12 @@ const test = suite('priority queue')
 setFlagsFromString('--expose-gc')
 const gc = runInNewContext('gc') as () => void
 
-interface Item extends Queued {
+interface Item extends Queueable {
   name: number
 }
 
 let named = 0
-const newItem = (priority = 0): Item => ({ priority, queued: false, name: named++ })
+const newItem = (priority = 0): Item => ({ priority, previous: undefined, next: undefined, name: named++ })
 const namesOf = (items: Iterable<Item>) => Array.from(items, ({ name }) => name)
 
 interface Operation {

@@ -10,6 +10,10 @@ import { unlessBlocked } from '../../thread/while-blocked.js'
 import { LeaseSlots, newSlotMemory } from '../protocol/lease-slots.js'
 import type { TaskResult } from '../protocol/messages.js'
 import type { Job, JobLease, JobOutcome } from './job.js'
+import { MOVED, NOTHING_TO_WATCH, STILL, type Look } from './watchdog.js'
+
+/** After this many looks at a settled lease whose end is not told, its worker is taken to be blocked. */
+const MAX_IDLE_LOOKS = 5
 
 /** The worker that has the lease, as the lease sees it. */
 export interface LeaseHolder {
@@ -21,10 +25,6 @@ export interface LeaseHolder {
 export class Lease implements JobLease {
   readonly jobs: readonly Job[]
   readonly holder: LeaseHolder
-  /** How many tasks were claimed at the last look of the watchdog; -1: it has not looked yet. */
-  lastClaimed = -1
-  /** How often the watchdog has found everything settled and the end not told. */
-  idleLooks = 0
   /** Ends the running task when its time is up. */
   stopTimer: NodeJS.Timeout | undefined
   /** Whether something was moved to the worker with it: it cannot go to another. */
@@ -34,6 +34,11 @@ export class Lease implements JobLease {
   /** Behind the last task whose result came by a message. They come in order. */
   #receivedCount = 0
   #settledCount = 0
+  /** How many tasks were claimed at the last two looks; -1: there was none yet. */
+  #lastClaimed = -1
+  #claimedBefore = -1
+  /** How many looks have found everything settled and the end not told. */
+  #idleLooks = 0
   /** How many tasks were claimed, once no more can be. */
   #closedAt: number | undefined
   #isOver = false
@@ -60,14 +65,35 @@ export class Lease implements JobLease {
     return this.#closedAt === undefined ? this.jobs.length - this.claimed : 0
   }
 
-  /** Whether every task is settled or was taken back: the worker is about to tell the end. */
-  get isSettled(): boolean {
+  /** Whether every task is settled or was taken back, so that the worker is about to tell the end; unless it is blocked. */
+  get isEnding(): boolean {
+    return this.#isSettled && this.#idleLooks < MAX_IDLE_LOOKS
+  }
+
+  get #isSettled(): boolean {
     return this.open === 0 && this.#settledCount === this.claimed && this.#settledCount > 0
   }
 
-  /** Whether anything can happen to it that no message tells: a task is open, or has others behind it. */
-  get needsWatching(): boolean {
-    return this.open > 0 || this.#settledCount < this.claimed - 1
+  /** The watchdog's look: settle what is finished. @returns what there is to look for next time */
+  look(): Look {
+    const isEnding = this.#isSettled && this.#idleLooks++ < MAX_IDLE_LOOKS
+    const settled = this.settleFinished()
+    this.#claimedBefore = this.#lastClaimed
+    this.#lastClaimed = this.claimed
+    if (isEnding) return MOVED
+    // No message tells of an open task that is not begun, or of a finished one with others behind it.
+    if (this.open === 0 && this.#settledCount >= this.claimed - 1) return NOTHING_TO_WATCH
+    return settled || this.#lastClaimed !== this.#claimedBefore ? MOVED : STILL
+  }
+
+  /** Whether its worker has begun nothing new since the look before the last. Not while none is begun: the worker boots then. */
+  get isStuck(): boolean {
+    return this.#lastClaimed > 0 && this.#lastClaimed === this.#claimedBefore && !this.movesValues
+  }
+
+  /** Whether an idle worker may get its open tasks. Not before the first look: it was sent only a moment ago. */
+  get canBeShared(): boolean {
+    return this.#lastClaimed >= 0 && !this.movesValues
   }
 
   /**

@@ -7,6 +7,7 @@
 import type { Transferable } from 'node:worker_threads'
 import { BrokenProcessPool, TimeoutError } from '../../errors.js'
 import { decodeFailure } from '../../transport/error-codec.js'
+import { TERMINATED_EXITCODE } from '../../process/child.js'
 import type { Definition } from '../../task/target.js'
 import { onBlocked, unlessBlocked } from '../../thread/while-blocked.js'
 import type { ExecutorStats } from '../call-options.js'
@@ -19,12 +20,9 @@ import { Lease } from './lease.js'
 import { packLease } from './pack-lease.js'
 import { PriorityQueue } from './priority-queue.js'
 import { startTimeLimit, stopAfter } from './time-limit.js'
-import { MOVED, NOTHING_TO_WATCH, STILL, Watchdog, type Look } from './watchdog.js'
+import { NOTHING_TO_WATCH, Watchdog, type Look } from './watchdog.js'
 import type { WorkerHandle } from './worker-handle.js'
 import { WorkerPool, type ThreadExit, type WorkerPoolOptions } from './worker-pool.js'
-
-/** A worker whose lease is settled is about to be free. After this many looks it is taken to be blocked. */
-const MAX_IDLE_LOOKS = 5
 
 export type SchedulerOptions = Omit<WorkerPoolOptions, 'setup'> & { setup: Omit<WorkerSetup, 'slots'> }
 export type SchedulerStats = Pick<ExecutorStats, 'workers' | 'queued' | 'running' | 'workersLost'>
@@ -143,7 +141,7 @@ export class Scheduler {
   /** Start a worker, unless enough others are about to be free. */
   #startWorker(): WorkerHandle | undefined {
     let ending = 0
-    for (const lease of this.#leases) if (lease.isSettled && lease.idleLooks < MAX_IDLE_LOOKS) ending++
+    for (const lease of this.#leases) if (lease.isEnding) ending++
     return this.#queue.size > ending ? this.#pool.start() : undefined
   }
 
@@ -229,9 +227,9 @@ export class Scheduler {
     if (this.idle) this.#onIdle()
   }
 
-  /** Idle workers get what others have not begun, unless it was sent only a moment ago. */
+  /** Idle workers get what others have not begun. */
   #share(): void {
-    for (const lease of this.#leases) if (lease.lastClaimed >= 0 && !lease.movesValues) this.#takeBack(lease)
+    for (const lease of this.#leases) if (lease.canBeShared) this.#takeBack(lease)
     this.#dispatch()
   }
 
@@ -246,15 +244,9 @@ export class Scheduler {
   #look(): Look {
     let found: Look = NOTHING_TO_WATCH
     for (const lease of this.#leases) {
-      if (lease.isSettled && lease.idleLooks++ < MAX_IDLE_LOOKS) found = MOVED
-      const settled = lease.settleFinished()
-      const { claimed, lastClaimed } = lease
-      lease.lastClaimed = claimed
-      // Behind a slow task. Where none is claimed the worker boots: its tasks stay, unless another worker is idle.
-      if (claimed > 0 && claimed === lastClaimed && !lease.movesValues) this.#takeBack(lease)
-      if (!lease.needsWatching) continue
-      if (settled || claimed !== lastClaimed) found = MOVED
-      else if (found === NOTHING_TO_WATCH) found = STILL
+      const seen = lease.look()
+      if (lease.isStuck) this.#takeBack(lease)
+      if (seen > found) found = seen
     }
     this.#goOn()
     return found
@@ -285,7 +277,7 @@ export class Scheduler {
     this.#takeBack(lease)
     this.#dispatch()
     const { slot } = lease.holder
-    const terminate = () => lease.runs(job.index) && this.#pool.terminate(slot, -15)
+    const terminate = () => lease.runs(job.index) && this.#pool.terminate(slot, TERMINATED_EXITCODE)
     if (!lease.runs(job.index)) return
     if (graceMs > 0) this.#slots.askToStop(slot)
     stopAfter(lease, graceMs, terminate)

@@ -32,7 +32,7 @@ export class ChunkPlan {
    * @param averageMs how long a call takes; `undefined` if that is not known, or the first chunks must be small
    */
   constructor(
-    { chunksize, buffersize }: Pick<MapSettings, 'chunksize' | 'buffersize'>,
+    { chunksize, buffersize }: Partial<Pick<MapSettings, 'chunksize' | 'buffersize'>>,
     chunksInFlight: number,
     averageMs: number | undefined,
   ) {

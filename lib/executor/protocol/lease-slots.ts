@@ -3,14 +3,14 @@
 //
 //   CLAIM   0 ──claim──> 1 ──claim──> 2 ──claim──> … count      the worker, before each task; beyond count: the lease is over
 //           └─────┴──────────┴───takeBack──> CLOSED             main: a task that was not claimed until then never will be
-//   DONE    0 ──finish──> 1 ──finish──> 2 …                     the worker, when the task's result lies where main finds it
+//   RAN     0 ──finish──> 1 ──finish──> 2 …                     the worker, when the task's result lies where main finds it
 //
 // Both steps on CLAIM are single atomic operations, so each task is either claimed or taken back, never both and never neither.
-// Task i runs while DONE <= i < CLAIM. A finished task's result outlives its worker: it is in a result slot, or was posted.
+// Task i runs while RAN <= i < CLAIM. A finished task's result outlives its worker: it is in a result slot, or was posted.
 //
 // per worker:  word   field      written by   meaning
 //               0     CLAIM      both         see above
-//               1     DONE       worker       its store publishes the result slots up to there; pairs with load(DONE) in main
+//               1     RAN        worker       its store publishes the result slots up to there; pairs with load(RAN) in main
 //               2     CANCELLED  main         1: the running task is asked to stop; notified
 //               3     ITEM       worker       the item of a map's chunk that runs; read once the worker is dead
 //              32 …   TAGS       worker       task i: a value of a few bits, a number (in `numbers`), or posted
@@ -23,7 +23,7 @@ import { add, exchange, load, notifyAll, peek, poke, store, type Words } from '.
 export const MAX_TASKS_PER_LEASE = 1024
 
 const CLAIM = 0
-const DONE = 1
+const RAN = 1
 const CANCELLED = 2
 const ITEM = 3
 const TAGS = 32
@@ -66,7 +66,7 @@ export class LeaseSlots {
 
   /** Main, before the lease is sent. */
   reset(slot: number): void {
-    for (const field of [CLAIM, DONE, CANCELLED, ITEM]) store(this.#words, slot * WORDS + field, 0)
+    for (const field of [CLAIM, RAN, CANCELLED, ITEM]) store(this.#words, slot * WORDS + field, 0)
   }
 
   /** Worker: claim the next task. @returns its index; -1: there is none left */
@@ -102,12 +102,12 @@ export class LeaseSlots {
 
   /** Worker: publish the task's result. */
   finish(slot: number, index: number): void {
-    store(this.#words, slot * WORDS + DONE, index + 1)
+    store(this.#words, slot * WORDS + RAN, index + 1)
   }
 
   /** Main: how many tasks are finished. Their results can be read. */
   done(slot: number): number {
-    return load(this.#words, slot * WORDS + DONE)
+    return load(this.#words, slot * WORDS + RAN)
   }
 
   /** Main: whether the result of a finished task was posted. */

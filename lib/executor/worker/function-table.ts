@@ -3,7 +3,7 @@ import { ImportFailure, loadTarget, type Definition } from '../../task/target.js
 import { encodeFailure } from '../../transport/error-codec.js'
 import type { LeaseEnd, LeaseMessage } from '../protocol/messages.js'
 
-export interface KnownFunction {
+export interface WorkerFunction {
   definition: Definition
   /** Loaded when a task first needs it. */
   fn: Function | undefined
@@ -27,13 +27,13 @@ export class UnloadableModule {
 }
 
 export class FunctionTable {
-  readonly #functions = new Map<number, KnownFunction>()
+  readonly #functions = new Map<number, WorkerFunction>()
 
   define(definitions: LeaseMessage['definitions']): void {
     for (const [number, definition] of definitions) this.#functions.set(number, { definition, fn: undefined })
   }
 
-  get(number: number): KnownFunction {
+  get(number: number): WorkerFunction {
     return this.#functions.get(number)!
   }
 

@@ -128,14 +128,14 @@ async function runMap(
   const { slots, slot, functions, sender } = worker
   const fn = await functions.load(target)
   const { definition } = functions.get(target)
-  const chunk = { items: unpackColumn((await rebuild(worker, items)) as SentColumn), arity, spread }
+  const chunk = { items: unpackColumn((await unpackWithClasses(worker, items)) as SentColumn), arity, spread }
   const sinceMs = performance.now()
   const describe = (thrown: unknown) => {
     advise(definition, thrown)
     return encodeFailure(thrown)
   }
   const watch: MapWatch<Failure> = {
-    begins: (soFar) => sender.onExit(0, () => ({ kind: 'left', ...columnOf(soFar()) })),
+    begins: (soFar) => sender.onExit(0, () => ({ kind: 'left', ...resultColumn(soFar()) })),
     item: (item) => slots.beginItem(slot, item),
   }
   let mapped: Mapped<Failure>
@@ -145,10 +145,13 @@ async function runMap(
     sender.onExit(0)
   }
   const spent = [target, Math.max(mapped.values.length, 1), performance.now() - sinceMs]
-  return { result: { kind: 'mapped', ...columnOf(mapped) }, spent }
+  return { result: { kind: 'mapped', ...resultColumn(mapped) }, spent }
 }
 
-function columnOf({ values, failures }: Mapped<Failure>): Pick<TaskResult & { kind: 'mapped' }, 'values' | 'failures'> {
+function resultColumn({
+  values,
+  failures,
+}: Mapped<Failure>): Pick<TaskResult & { kind: 'mapped' }, 'values' | 'failures'> {
   return { values: { value: values, handles: false }, failures }
 }
 
@@ -158,7 +161,7 @@ async function runBlocks(
   { target, args: packed, plan, counter, keep }: LeaseBody & { kind: 'blocks' },
 ): Promise<{ result: TaskResult; spent: Spent }> {
   const fn = await worker.functions.load(target)
-  const args = (await rebuild(worker, packed)) as unknown[]
+  const args = (await unpackWithClasses(worker, packed)) as unknown[]
   try {
     const share = await computeBlocks(plan, new BlockCounter(counter), (start, end) => fn(start, end, ...args), keep)
     return { result: { kind: 'computed', share: { value: share, handles: false } }, spent: [] }
@@ -169,7 +172,7 @@ async function runBlocks(
 }
 
 /** The value of a message, its shareables rebuilt. */
-async function rebuild(worker: Pick<LeaseWorker, 'loadClasses'>, packed: Packed): Promise<unknown> {
+async function unpackWithClasses(worker: Pick<LeaseWorker, 'loadClasses'>, packed: Packed): Promise<unknown> {
   if (packed.handles) await worker.loadClasses()
   return unpack(packed)
 }

@@ -23,7 +23,7 @@ const BYTES_FRAME = 8
 
 const numberScratch = new Float64Array(1)
 const numberWords = new Int32Array(numberScratch.buffer)
-const noWords = new Int32Array(0)
+const emptyWords = new Int32Array(0)
 
 let treeEncoder = new TreeEncoder()
 let isEncoding = false
@@ -89,7 +89,7 @@ function wordsFrame({ words }: TreeEncoder, tag: number, length: number): Frame 
 }
 
 function bytesFrame(tag: number, bytes: Uint8Array): Frame {
-  return { tag, length: bytes.length, words: noWords, from: 0, bytes }
+  return { tag, length: bytes.length, words: emptyWords, from: 0, bytes }
 }
 
 /** A copy of a frame, on memory of its own. */
