@@ -8,7 +8,7 @@ import type { RLock } from '../sync/rlock.js'
 import { makeShareable, makeShareableView, registerShareable } from '../transport/shareable.js'
 import { lockFor, lockFrom, requireLock, type LockOption } from './lock-option.js'
 import {
-  columnOf,
+  fieldColumn,
   layColumns,
   layoutOf,
   makeRecord,
@@ -56,7 +56,7 @@ export class StructArray<const F extends Fields = Fields> {
 
   /** One field of all records as a plain typed array: native speed, and no atomicity. @throws TypeError no such field */
   column<K extends keyof F & string>(field: K): ViewOf<F[K]> {
-    return columnOf(this.#memory.columns, field).view as ViewOf<F[K]>
+    return fieldColumn(this.#memory.columns, field).view as ViewOf<F[K]>
   }
 
   *[Symbol.iterator](): Generator<Struct<F>, undefined, undefined> {

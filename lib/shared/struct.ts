@@ -54,7 +54,7 @@ export function layColumns(layout: RecordLayout, length: number, memory?: Shared
 }
 
 /** @throws TypeError there is no such field */
-export function columnOf({ cells }: StructColumns, field: string): Cells {
+export function fieldColumn({ cells }: StructColumns, field: string): Cells {
   const column = cells.get(field)
   if (column) return column
   throw new TypeError(`there is no field ${field}; there are ${[...cells.keys()].join(', ')}`)
@@ -141,7 +141,7 @@ export const Struct: new <const F extends Fields>(
     const layout = layoutOf(fields)
     const columns = layColumns(layout, 1)
     const lock = lockFor(options, 'the options of a Struct')
-    for (const [field, value] of Object.entries(initial)) columnOf(columns, field).store(0, value)
+    for (const [field, value] of Object.entries(initial)) fieldColumn(columns, field).store(0, value)
     const record = makeRecord({ layout, columns, lock }, 0)
     makeShareable(record, 'Struct', layout, columns.memory, 1, 0, lock)
     return record

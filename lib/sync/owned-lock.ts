@@ -19,7 +19,10 @@ export abstract class OwnedLock extends Acquirable {
   constructor(kind: string, wordCount: number, options: LockOptions) {
     super()
     const parts = partsIn(options) as [SharedArrayBuffer, OnOwnerDeath] | undefined
-    const [memory, onOwnerDeath] = parts ?? [newWords(wordCount), checkLockOptions(options)]
+    const [memory, onOwnerDeath] = parts ?? [
+      new SharedArrayBuffer(wordCount * Int32Array.BYTES_PER_ELEMENT),
+      checkLockOptions(options),
+    ]
     this.#words = new Int32Array(memory)
     this.#onOwnerDeath = onOwnerDeath
     registerThread()
@@ -74,8 +77,4 @@ export abstract class OwnedLock extends Acquirable {
   refuseAbandoned(probe: boolean): void {
     if (this.#onOwnerDeath === 'report') refuseAbandoned(this.#words, 0, probe)
   }
-}
-
-function newWords(count: number): SharedArrayBuffer {
-  return new SharedArrayBuffer(count * Int32Array.BYTES_PER_ELEMENT)
 }
