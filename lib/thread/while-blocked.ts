@@ -24,7 +24,7 @@ export function runBlockedHooks(): boolean {
   return blockedHooks.size > 0
 }
 
-/** Call back at once; while this thread blocks, only after it has. */
+/** Call back at once, but never from within a blocked hook: a microtask calls back then, when the blocking call has returned. */
 export function unlessBlocked(callback: () => void): void {
   if (hooksRun) queueMicrotask(callback)
   else callback()
