@@ -5,7 +5,7 @@ import { collect, giveAndEnd, Keeper } from './manager.tasks.js'
 
 const test = suite('a function that is given to a managed object')
 
-/** Resolves when it is true, which it becomes by collecting garbage here and in the manager. */
+/** Collect garbage here and in the manager until `check` returns true. */
 async function collectUntil(manager: Manager, check: () => boolean): Promise<void> {
   const keeper = manager.create(Keeper)
   while (!check()) {
@@ -15,20 +15,20 @@ async function collectUntil(manager: Manager, check: () => boolean): Promise<voi
   }
 }
 
-// In functions of their own, so that no frame of a test holds what it gives.
+// In a function of its own, so that no frame of a test keeps the callback.
 async function giveOnce(manager: Manager): Promise<WeakRef<Function>> {
   const fn = (n: number) => n + 1
   assert.is(await manager.create(Keeper).callOnce(fn, 1), 2)
   return new WeakRef(fn)
 }
 
-test('is let go when the call has ended and the object does not keep it', () =>
+test('a callback is released when the call has ended and the object does not keep it', () =>
   managed(async (manager) => {
     const given = await giveOnce(manager)
     await collectUntil(manager, () => given.deref() === undefined)
   }))
 
-test('can be called as long as the object keeps it, and is let go with it', () =>
+test('a callback can be called as long as the object keeps it, and is released with it', () =>
   managed(async (manager) => {
     const keeper = manager.create(Keeper)
     const given = await (async () => {
@@ -43,7 +43,7 @@ test('can be called as long as the object keeps it, and is let go with it', () =
     await collectUntil(manager, () => given.deref() === undefined)
   }))
 
-test('rejects in the manager when its thread has ended, and the object goes on', () =>
+test('a callback rejects in the manager when its thread has ended, and the object goes on', () =>
   managed(async (manager) => {
     const keeper = manager.create(Keeper)
     const process = new Process({ target: giveAndEnd, args: [keeper] }).start()
@@ -54,7 +54,7 @@ test('rejects in the manager when its thread has ended, and the object goes on',
     assert.is(await keeper.callOnce((n) => n, 3), 3)
   }))
 
-test('may be under way when its thread dies', () =>
+test('a callback that runs when its thread dies rejects in the manager', () =>
   managed(async (manager) => {
     const keeper = manager.create(Keeper)
     const process = new Process({ target: giveAndEnd, args: [keeper, true] }).start()

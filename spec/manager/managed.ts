@@ -1,6 +1,6 @@
 import { Manager } from 'manyhands'
 
-/** Use a manager of one's own, which is shut down then. */
+/** Start a manager, use it, and shut it down. */
 export async function managed(use: (manager: Manager) => Promise<void>): Promise<void> {
   const manager = await Manager.start()
   try {

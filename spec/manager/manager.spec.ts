@@ -22,7 +22,7 @@ async function run(target: unknown, args: unknown[]): Promise<Process> {
   return process
 }
 
-test('has dictionaries with the methods of Map', () =>
+test('a managed dict has the methods of Map', () =>
   managed(async (manager) => {
     const dict = manager.dict<string, unknown>(new Map([['a', 1]]))
     assert.is(await dict.set('b', [2]), dict)
@@ -36,7 +36,7 @@ test('has dictionaries with the methods of Map', () =>
     assert.equal(await manager.dict({ x: 5 }).entries(), [['x', 5]])
   }))
 
-test('has lists with the methods of Array', () =>
+test('a managed list has the methods of Array', () =>
   managed(async (manager) => {
     const list = manager.list([3, 1, 2])
     assert.is(await list.push(5), 4)
@@ -49,7 +49,7 @@ test('has lists with the methods of Array', () =>
     assert.equal(await list.keys(), [0, 1, 2, 3])
   }))
 
-test('has namespaces, whose fields are awaited and assigned', () =>
+test('the fields of a managed namespace are awaited and assigned', () =>
   managed(async (manager) => {
     const space = manager.namespace({ x: 1, deep: [1] })
     space.x = 5
@@ -62,7 +62,7 @@ test('has namespaces, whose fields are awaited and assigned', () =>
     assert.instance(error, DataCloneError)
   }))
 
-test('refuses fields that a proxy cannot have', () =>
+test('a proxy refuses fields that it cannot have', () =>
   managed(async (manager) => {
     const fields = manager.namespace<any>({ x: 1 })
     for (const name of ['then', 'toJSON', 'constructor', '__proto__', Symbol.iterator]) {
@@ -73,7 +73,7 @@ test('refuses fields that a proxy cannot have', () =>
     assert.is(await fields.x, 1)
   }))
 
-test('iterates in batches, however many there are', () =>
+test('iterating over a managed object gives all items, page by page', () =>
   managed(async (manager) => {
     const numbers = Array.from({ length: 1000 }, (_, i) => i)
     const seen: number[] = []
@@ -87,7 +87,7 @@ test('iterates in batches, however many there are', () =>
     assert.is(keys.length, 300)
   }))
 
-test('has objects of the program’s classes, in its thread', async () => {
+test('a manager has objects of the program’s classes, in its thread', async () => {
   const manager = await Manager.start({ name: 'bank' })
   const account = manager.create(Account, 10)
   assert.is(await account.deposit(5), account)
@@ -101,7 +101,7 @@ test('has objects of the program’s classes, in its thread', async () => {
   await manager.shutdown()
 })
 
-test('keeps class, code, cause and stack of errors', () =>
+test('errors of managed objects keep class, code, cause and stack', () =>
   managed(async (manager) => {
     const error = await thrownBy(() => manager.create(Account, 1).fail())
     assert.instance(error, RangeError)
@@ -110,7 +110,7 @@ test('keeps class, code, cause and stack of errors', () =>
     assert.match(error.stack, /Account\.fail[^]*--- submitted by ---[^]*manager\.spec/)
   }))
 
-test('updates atomically, from many processes at once', () =>
+test('update is atomic, from many processes at once', () =>
   managed(async (manager) => {
     const dict = manager.dict({ n: 0 })
     const all = await Promise.all([1, 2, 3].map(() => run(addMany, [dict, 100])))
@@ -118,7 +118,7 @@ test('updates atomically, from many processes at once', () =>
     assert.is(await dict.get('n'), 300)
   }))
 
-test('shows a result as it was when the call was made', () =>
+test('a result is what it was when the call was made', () =>
   managed(async (manager) => {
     const list = manager.list<number[]>([[1]])
     const item = [2]
@@ -129,7 +129,7 @@ test('shows a result as it was when the call was made', () =>
     assert.equal(await first, [2])
   }))
 
-test('nests its proxies: a change is seen through all of them', () =>
+test('proxies can be nested, and a change is seen through all of them', () =>
   managed(async (manager) => {
     const inner = manager.list([1])
     const outer = manager.dict<string, any>({ inner })
@@ -139,14 +139,14 @@ test('nests its proxies: a change is seen through all of them', () =>
     assert.equal(await inner.slice(), [1, 2])
   }))
 
-test('keeps a nested object whose own proxy was dropped', () =>
+test('a nested object lives on when its own proxy was dropped', () =>
   managed(async (manager) => {
     const outer = manager.dict<string, any>()
     await outer.set('inner', manager.list([7]))
     assert.is(await (await outer.get('inner')).at(0), 7)
   }))
 
-test('is reached from processes and executors, at any depth, and what comes back is the same proxy', () =>
+test('a proxy reaches processes and executors at any depth, and comes back as the same proxy', () =>
   managed(async (manager) => {
     const list = manager.list<string>()
     await run(pushDeep, [{ deep: new Map([['k', [list]]]) }])
@@ -159,7 +159,7 @@ test('is reached from processes and executors, at any depth, and what comes back
     await executor.shutdown()
   }))
 
-test('lives on when a caller dies', () =>
+test('a manager lives on when a caller dies', () =>
   managed(async (manager) => {
     const list = manager.list<number>()
     const { exitcode } = await run(callThenDie, [list])
@@ -168,7 +168,7 @@ test('lives on when a caller dies', () =>
   }))
 
 // It ended with an uncaught error: there is no call that could reject.
-test('lives on when a field cannot be set, or an iterator throws at its end', async () => {
+test('a manager lives on when a field cannot be set, or an iterator throws at its end', async () => {
   const printed = await quietly(() =>
     managed(async (manager) => {
       const unmade = manager.create(Account, -1)
@@ -185,7 +185,7 @@ test('lives on when a field cannot be set, or an iterator throws at its end', as
   assert.match(printed, /the end of an iteration that was left threw:\nRangeError: no end/)
 })
 
-test('rejects pending and later calls with ManagerError when it is shut down', async () => {
+test('pending and later calls reject with ManagerError when the manager is shut down', async () => {
   const manager = await Manager.start()
   const account = manager.create(Account, 1)
   const pending = thrownBy(() => account.never())
@@ -199,7 +199,7 @@ test('rejects pending and later calls with ManagerError when it is shut down', a
   }
 })
 
-test('rejects pending and later calls with ManagerError when it dies', async () => {
+test('pending and later calls reject with ManagerError when the manager dies', async () => {
   const manager = await Manager.start()
   const account = manager.create(Account, 1)
   const errors = await Promise.all([account.never(), account.die()].map((call) => thrownBy(() => call)))
@@ -210,7 +210,7 @@ test('rejects pending and later calls with ManagerError when it dies', async () 
   }
 })
 
-test('does not hold the program open, but a pending call does', async () => {
+test('a manager does not hold the program open, but a pending call does', async () => {
   const { code, stdout } = await runProgram(`
     import { Manager } from 'manyhands'
     const manager = await Manager.start()
@@ -221,7 +221,7 @@ test('does not hold the program open, but a pending call does', async () => {
   assert.is(code, 0)
 })
 
-test('forgets objects when their proxies are collected, or the thread that held them has ended', () =>
+test('objects are freed when their proxies are collected, or their threads have ended', () =>
   managed(async (manager) => {
     const heap = manager.create(Heap)
     const before = await heap.used()
@@ -235,7 +235,7 @@ test('forgets objects when their proxies are collected, or the thread that held 
     } while (used - before > 2_000_000)
   }))
 
-test('stays small over many calls', async () => {
+test('many calls do not make the heap grow', async () => {
   const { code, stdout, stderr } = await runProgram(
     `
     import { Manager } from 'manyhands'
@@ -256,7 +256,7 @@ test('stays small over many calls', async () => {
   assert.is(code, 0)
 })
 
-test('refuses bad input with what was wrong', () =>
+test('a manager refuses bad input with what was wrong', () =>
   managed(async (manager) => {
     const refused: [() => unknown, string][] = [
       [() => Manager.start({ name: 5 as never }), 'name must be a string, not 5'],
@@ -280,7 +280,7 @@ test('refuses bad input with what was wrong', () =>
     assert.is(await list.length, 0)
   }))
 
-test('takes tasks for update', () =>
+test('update takes tasks', () =>
   managed(async (manager) => {
     const dict = manager.dict({ n: 1 })
     assert.is(await dict.update('n', add, 4), 5)
@@ -290,7 +290,7 @@ const add = task(import.meta.url, function add(n: number, more: number) {
   return n + more
 })
 
-test('a function where a value belongs is refused, and changes nothing', async () => {
+test('a function in place of a value is refused, and changes nothing', async () => {
   const manager = await Manager.start()
   const [dict, list] = [manager.dict<string, unknown>({ k: 1 }), manager.list<unknown>([1])]
   for (const call of [
@@ -305,7 +305,7 @@ test('a function where a value belongs is refused, and changes nothing', async (
   await manager.shutdown()
 })
 
-test('a proxy in a string calls nothing', async () => {
+test('converting a proxy to a string calls nothing', async () => {
   const { code, stdout } = await runProgram(`
     import { Manager } from 'manyhands'
     const manager = await Manager.start()
@@ -316,7 +316,7 @@ test('a proxy in a string calls nothing', async () => {
   assert.equal([code, stdout], [0, 'true false true\n'])
 })
 
-test('an answer that is nested too deeply for the stack here fails the call', async () => {
+test('a result that is nested too deeply for the caller’s stack fails the call', async () => {
   await using manager = await Manager.start()
   const heap = manager.create(Heap)
   // The manager's is larger.

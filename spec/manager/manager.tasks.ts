@@ -74,7 +74,7 @@ export function collect(): void {
   ;(runInNewContext('gc') as () => void)()
 }
 
-/** How much memory the manager uses, of its heap and beside it. */
+/** The memory of the manager's thread: bytes of heap and external memory. */
 export class Heap {
   used(): number {
     collect()
@@ -94,13 +94,13 @@ export class Heap {
 }
 task(import.meta.url, Heap)
 
-/** End with the proxy in hand. */
+/** Exit without dropping the proxy. */
 export const dropNothing: Task<[RemoteList<number>]> = task(import.meta.url, async function dropNothing(list) {
   await list.length
   process.exit(0)
 })
 
-/** Keeps what it is given: functions, and proxies of other managers. */
+/** Keeps functions, and proxies of other managers. */
 export class Keeper {
   #kept: ((n: number) => unknown) | undefined
   #stored: Remote<Account> | undefined
@@ -114,7 +114,7 @@ export class Keeper {
   callKept(n: number): unknown {
     return this.#kept!(n)
   }
-  /** Keeps nothing of it but how it failed. */
+  /** Keeps only the error. */
   async callAndNote(fn: () => unknown): Promise<void> {
     try {
       await fn()
@@ -158,7 +158,7 @@ export class Fragile {
 }
 task(import.meta.url, Fragile)
 
-/** Give the object a function, and end: at once, or while the function is being called. */
+/** Give the object a function, and exit: at once, or while the function is being called. */
 export const giveAndEnd: Task<[Remote<Keeper>, boolean?]> = task(
   import.meta.url,
   async function giveAndEnd(keeper, whileCalled) {

@@ -14,7 +14,7 @@ import {
 
 const test = suite('managers and proxies')
 
-test('of two managers: an object of one keeps, uses and gives back a proxy of the other’s', async () => {
+test('an object of one manager keeps, uses and returns a proxy of another manager’s', async () => {
   const [first, second] = [await Manager.start({ name: 'first' }), await Manager.start({ name: 'second' })]
   const account = second.create(Account, 1)
   const dict = first.dict<string, any>()
@@ -33,7 +33,7 @@ test('of two managers: an object of one keeps, uses and gives back a proxy of th
   await first.shutdown()
 })
 
-test('of two managers: what only an object of the other holds lives on, and no longer than that', async () => {
+test('an object whose only proxy is kept in another manager lives as long as that', async () => {
   const [first, second] = [await Manager.start(), await Manager.start()]
   const heap = second.create(Heap)
   const there = first.create(Heap)
@@ -92,7 +92,7 @@ test('proxies go through a pipe, both ways, and are used at the other end', asyn
   await process.join()
 })
 
-test('what a terminated thread held is forgotten', async () => {
+test('objects whose only proxies were in a terminated thread are freed', async () => {
   await using manager = await Manager.start()
   const heap = manager.create(Heap)
   const before = await heap.used()
@@ -141,7 +141,7 @@ test('an object lives on whose proxy is received and dropped while the manager i
   assert.is(process.exitcode, 0)
 })
 
-test('that has ended keeps nothing of its thread, also where its proxies are still used', async () => {
+test('a manager that has ended keeps nothing of its thread, even where its proxies are still used', async () => {
   const { code, stdout, stderr } = await runProgram(`
     import { Manager } from 'manyhands'
     import { queryObjects } from 'node:v8'

@@ -5,7 +5,7 @@ import { slowly, updateThenDie } from './manager.tasks.js'
 
 const test = suite('update')
 
-test('takes asynchronous tasks and functions, one at a time', () =>
+test('update takes asynchronous tasks and functions, one at a time', () =>
   managed(async (manager) => {
     const dict = manager.dict({ n: 0 })
     const list = manager.list([0])
@@ -18,7 +18,7 @@ test('takes asynchronous tasks and functions, one at a time', () =>
     assert.equal(await Promise.all([list.update(0, added, 5), list.update(0, added, 6)]), [5, 11])
   }))
 
-test('lets no other call in while it runs', () =>
+test('other calls wait while update runs', () =>
   managed(async (manager) => {
     const dict = manager.dict({ n: 1 })
     const updated = dict.update('n', slowly, 1)
@@ -27,7 +27,7 @@ test('lets no other call in while it runs', () =>
     assert.is(await after, 10)
   }))
 
-test('that fails leaves the value as it was, and the object usable', () =>
+test('an update that fails leaves the value as it was, and the object usable', () =>
   managed(async (manager) => {
     const dict = manager.dict<string, any>({ n: 1 })
     const list = manager.list([1])
@@ -46,7 +46,7 @@ test('that fails leaves the value as it was, and the object usable', () =>
     assert.is(await dict.update('n', slowly, 1), 2)
   }))
 
-test('whose caller dies meanwhile comes to its end', () =>
+test('an update whose caller dies runs to its end', () =>
   managed(async (manager) => {
     const dict = manager.dict<string, any>({ n: 1 })
     const process = new Process({ target: updateThenDie, args: [dict] }).start()

@@ -2,7 +2,7 @@ import { assert, runProgram, suite } from '../harness.js'
 
 const test = suite('what processes leave behind')
 
-test('300 started and ended leave no handle, listener, warning, or growth of memory', async () => {
+test('300 processes that have started and ended leave no handle, listener, warning, or growth of memory', async () => {
   const { stdout, stderr, code } = await runProgram(
     `
     import { activeChildren, Process } from 'manyhands'

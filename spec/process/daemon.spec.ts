@@ -15,21 +15,21 @@ const run = (main: string) =>
     ${main}
     console.log('main ends')`)
 
-test('a process does, until it has ended', async () => {
+test('a process holds the program open until it has ended', async () => {
   const { stdout, code } = await run(`new Process({ target: soon }).start()`)
   assert.is(stdout, 'main ends\nchild ends\n')
   assert.is(code, 0)
 })
 
-test('so does one that a reserve thread runs', async () => {
+test('a process in a warm thread holds the program open', async () => {
   const { stdout } = await run(`
     await new Process({ target: () => {} }).start().join()
-    await new Promise((resolve) => setTimeout(resolve, 300)) // the reserve is there
+    await new Promise((resolve) => setTimeout(resolve, 300)) // the warm thread is there
     new Process({ target: soon }).start()`)
   assert.is(stdout, 'main ends\nchild ends\n')
 })
 
-test('a daemon does not, and ends with it', async () => {
+test('a daemon does not hold the program open, and ends with it', async () => {
   for (const warmUp of [
     '',
     `await new Process({ target: () => {} }).start().join(); await new Promise((r) => setTimeout(r, 300))`,
@@ -44,13 +44,13 @@ test('a daemon does not, and ends with it', async () => {
   }
 })
 
-test('a daemon that was not even booted does not', async () => {
+test('a daemon that is still booting does not hold the program open', async () => {
   const { stdout, code } = await run(`for (let i = 0; i < 3; i++) new Process({ target: busy, daemon: true }).start()`)
   assert.is(stdout, 'main ends\n')
   assert.is(code, 0)
 })
 
-test('a reserve thread does not', async () => {
+test('a warm thread does not hold the program open', async () => {
   const begin = performance.now()
   const { stdout, code } = await run(`
     await new Process({ target: () => {} }).start().join()
@@ -60,7 +60,7 @@ test('a reserve thread does not', async () => {
   assert.ok(performance.now() - begin < 20_000)
 })
 
-test('a process that ended in joinSync does not', async () => {
+test('a process that ended in joinSync does not hold the program open', async () => {
   const { stdout, code } = await run(`
     const child = new Process({ target: busy, args: [words] }).start()
     child.terminate()
@@ -70,7 +70,7 @@ test('a process that ended in joinSync does not', async () => {
   assert.is(code, 0)
 })
 
-test('process.exit ends all, and an uncaught error of a process does not end the program', async () => {
+test('process.exit ends all processes, and an uncaught error of a process does not end the program', async () => {
   const exit = await run(`new Process({ target: busy, args: [words] }).start(); await begun(); process.exit(5)`)
   assert.is(exit.code, 5)
   const uncaught = await run(`await new Process({ target: () => { throw new Error('of the child') } }).start().join()`)

@@ -15,7 +15,7 @@ async function exitcodeOf(target: Target): Promise<number | null> {
   return exitcode
 }
 
-test('with 0 after a normal return, and after a returned promise', async () => {
+test('exitcode is 0 after a normal return, and after a returned promise', async () => {
   assert.is(await exitcodeOf(() => {}), 0)
   assert.is(await exitcodeOf(() => 5), 0)
   assert.is(await exitcodeOf(() => () => 'not cloneable'), 0)
@@ -23,7 +23,7 @@ test('with 0 after a normal return, and after a returned promise', async () => {
   assert.is(await exitcodeOf(() => new Promise((resolve) => setTimeout(resolve, 5))), 0)
 })
 
-test('with n after process.exit(n), wherever that is called', async () => {
+test('exitcode is n after process.exit(n), wherever that is called', async () => {
   assert.is(await exitcodeOf(() => process.exit(0)), 0)
   assert.is(await exitcodeOf(() => process.exit(7)), 7)
   assert.is(await exitcodeOf(() => void setTimeout(() => process.exit(255), 1)), 255)
@@ -36,7 +36,7 @@ test('with n after process.exit(n), wherever that is called', async () => {
   )
 })
 
-test('with process.exitCode where the target sets it', async () => {
+test('exitcode is process.exitCode where the target sets it', async () => {
   assert.is(
     await exitcodeOf(() => {
       process.exitCode = 9
@@ -45,7 +45,7 @@ test('with process.exitCode where the target sets it', async () => {
   )
 })
 
-test('with the code that the last exit handler leaves', async () => {
+test('exitcode is the code that the last exit handler leaves', async () => {
   assert.is(
     await exitcodeOf(() => {
       process.on('exit', () => {
@@ -74,7 +74,7 @@ test('with the code that the last exit handler leaves', async () => {
   )
 })
 
-test('with 1 after an uncaught error of any kind', async () => {
+test('exitcode is 1 after an uncaught error of any kind', async () => {
   const targets: Target[] = [
     () => {
       throw new Error('thrown')
@@ -94,7 +94,7 @@ test('with 1 after an uncaught error of any kind', async () => {
   for (const target of targets) assert.is(await exitcodeOf(target), 1, String(target))
 })
 
-test('keeps the error, and prints it once under its name', async () => {
+test('a process keeps its uncaught error, which is printed once under its name', async () => {
   const process = new Process({
     name: 'thrower',
     target: () => {
@@ -109,7 +109,7 @@ test('keeps the error, and prints it once under its name', async () => {
   assert.is(printed.split('no good').length, 2)
 })
 
-test('keeps the error for joinSync, too', async () => {
+test('a process keeps its uncaught error for joinSync, too', async () => {
   const process = new Process({
     target: () => {
       throw new RangeError('no good')
@@ -121,7 +121,7 @@ test('keeps the error for joinSync, too', async () => {
   assert.is(await quietly(() => process.join()), '')
 })
 
-test('has no error after a normal end, process.exit, or an error that it handled', async () => {
+test('a process has no error after a normal end, process.exit, or an error that it handled', async () => {
   const targets: Target[] = [
     () => {},
     () => process.exit(1),
@@ -144,7 +144,7 @@ test('has no error after a normal end, process.exit, or an error that it handled
   assert.is(printed, '')
 })
 
-test('an error in an exit handler after an error ends it alike, and not the program', async () => {
+test('an error in an exit handler after an uncaught error ends the process, and not the program', async () => {
   const { code, stdout, stderr } = await runProgram(`
     import { Process } from 'manyhands'
     const child = new Process({ target: () => {
@@ -157,7 +157,7 @@ test('an error in an exit handler after an error ends it alike, and not the prog
   assert.match(stdout, /^false first/)
 })
 
-test('out of memory, with 1 and an error that says so', async () => {
+test('a process that runs out of memory ends with 1 and an error that says so', async () => {
   const target = () => {
     const hoard: unknown[] = []
     for (;;) hoard.push(Array.from({ length: 1000 }, () => ({})))
@@ -172,7 +172,7 @@ test('out of memory, with 1 and an error that says so', async () => {
   await quietly(() => new Promise((resolve) => setImmediate(() => setImmediate(resolve))))
 })
 
-test('not before its event loop has nothing left', async () => {
+test('a process does not end before its event loop has nothing left', async () => {
   const target = (port: MessagePort) => {
     setTimeout(() => {
       port.postMessage('timer')
@@ -183,7 +183,7 @@ test('not before its event loop has nothing left', async () => {
   assert.equal(await repliesOf(target), ['returned', 'timer', 'immediate'])
 })
 
-test('not while a port of its own is listened to', async () => {
+test('a process does not end while it listens to a port', async () => {
   const target = (port: MessagePort) => {
     port.on('message', () => port.close())
     port.postMessage('listening')
@@ -196,19 +196,19 @@ test('not while a port of its own is listened to', async () => {
   assert.is(process.exitcode, 0)
 })
 
-test('not before its children have, daemons excepted', async () => {
+test('a process does not end before its children, except for daemons', async () => {
   assert.equal(await repliesOf(leaveChild, [{ daemon: false }]), ['child ends'])
   assert.equal(await repliesOf(leaveChild, [{ daemon: true }]), [])
 })
 
-test('unref’d timers do not keep it', async () => {
+test('timers that are unreferenced do not keep a process from ending', async () => {
   const { exitcode } = await ended(() => {
     setTimeout(() => process.exit(5), 100_000).unref()
   })
   assert.is(exitcode, 0)
 })
 
-test('a target whose promise never settles keeps it', async () => {
+test('a target whose promise never settles keeps the process from ending', async () => {
   const { process } = await startAndHear((port: MessagePort) => {
     port.postMessage('waiting')
     return new Promise<void>(() => {})

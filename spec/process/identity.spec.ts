@@ -8,7 +8,7 @@ import { countCalls, describeSelf, misuseSelf } from './process.tasks.js'
 
 const test = suite('who a process is')
 
-test('the main program is MainProcess, and nobody’s child', () => {
+test('the main program is MainProcess, and has no parent', () => {
   const self = currentProcess()
   assert.is(self.name, 'MainProcess')
   assert.is(self.pid, 0)
@@ -44,7 +44,7 @@ test('pid is the thread’s id, from start on', async () => {
   assert.is(process.pid, pid)
 })
 
-test('names count every child made, and children of children after their parent’s numbers', async () => {
+test('default names count every child made, after the numbers of the parent', async () => {
   const { stdout } = await runProgram(`
     import { Process } from 'manyhands'
     const target = async () => {
@@ -69,7 +69,7 @@ test('names count every child made, and children of children after their parent�
   )
 })
 
-test('the numbers of a named process go on in its children', async () => {
+test('default names of the children of a named process begin with its numbers', async () => {
   const replies = await repliesOf(describeSelf, [1], { name: 'top' })
   const [top, child, named] = replies.map(({ self }) => self.name as string)
   assert.is(top, 'top')
@@ -102,7 +102,7 @@ test('arguments are cloned', async () => {
   assert.equal(list, [1])
 })
 
-test('activeChildren are those that run', async () => {
+test('activeChildren are the processes that run', async () => {
   assert.equal(activeChildren(), [])
   const unstarted = new Process({ target: () => {} })
   const [one, two] = await Promise.all([startAndHear(computeForEver), startAndHear(computeForEver)])

@@ -109,7 +109,7 @@ test('an aborted signal rejects join with its reason, and the process goes on', 
   assert.is(await thrownBy(() => process.join({ signal: AbortSignal.abort(reason) })), reason)
 })
 
-test('wrong options are refused by name', async () => {
+test('wrong options of join are refused by name', async () => {
   const process = new Process({ target: () => {} }).start()
   const cases: [unknown, Function, RegExp][] = [
     [NaN, RangeError, /timeout .* not NaN/],

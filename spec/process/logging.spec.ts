@@ -4,7 +4,7 @@ import { assert, runProgram, suite, thrownBy } from '../harness.js'
 
 const test = suite('the log')
 
-test('is written by all threads, whole and in order, while the main thread is blocked; twice asked, once written', async () => {
+test('the log is written by all threads, whole, in order and once, while the main thread is blocked', async () => {
   const { stderr } = await runProgram(
     `
     import { getLogger, logToStderr, Process } from 'manyhands'
@@ -34,7 +34,7 @@ test('is written by all threads, whole and in order, while the main thread is bl
   assert.not.match(stderr, 'below the level')
 })
 
-test('has a format that can be set', async () => {
+test('the log has a format that can be set', async () => {
   const { stderr } = await runProgram(`
     import { logToStderr } from 'manyhands'
     logToStderr(30).setFormat('%(levelname)s %(process)d: %(message)s')
@@ -43,12 +43,12 @@ test('has a format that can be set', async () => {
   assert.is(stderr, 'Level 45 0: odd\n')
 })
 
-test('refuses levels that there are not', async () => {
+test('the log refuses levels that do not exist', async () => {
   assert.instance(await thrownBy(() => logToStderr('LOUD' as never)), TypeError)
   assert.instance(await thrownBy(() => getLogger().setLevel(-1)), RangeError)
 })
 
-test('is nothing until it is asked for', () => {
+test('the log is off until logToStderr is called', () => {
   assert.is(getLogger().isEnabledFor('CRITICAL'), false)
 })
 
@@ -65,7 +65,7 @@ async function heardOn(channels: string[], use: () => Promise<void>): Promise<an
   return heard
 }
 
-test('is published on diagnostics channels: processes and locks, each with its fields', async () => {
+test('events of processes and locks are published on diagnostics channels, each with its fields', async () => {
   const lock = new Lock()
   const process = new Process({
     target: (held: Lock) => {
@@ -88,7 +88,7 @@ test('is published on diagnostics channels: processes and locks, each with its f
   ])
 })
 
-test('is published on the channel of tasks: a worker’s death, and a broken executor', async () => {
+test('a worker’s death and a broken executor are published on the diagnostics channel of tasks', async () => {
   const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
   let pid: number | undefined
   const [died] = await heardOn(['manyhands:task'], async () => {

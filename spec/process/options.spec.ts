@@ -7,7 +7,7 @@ const test = suite('what a process is given')
 
 const tellEnvironment = (port: MessagePort) => port.postMessage({ ...process.env })
 
-test('its environment is a copy of the parent’s', async () => {
+test('the environment of a process is a copy of the parent’s', async () => {
   process.env.SPEC_A = 'a'
   const target = (port: MessagePort) => {
     port.postMessage({ ...process.env })
@@ -20,12 +20,12 @@ test('its environment is a copy of the parent’s', async () => {
   delete process.env.SPEC_A
 })
 
-test('env replaces it', async () => {
+test('env replaces the environment', async () => {
   assert.equal(await replyOf(tellEnvironment, [], { env: { ONLY: 'this', NOT: undefined } }), { ONLY: 'this' })
   assert.equal(await replyOf(tellEnvironment, [], { env: {} }), {})
 })
 
-test('a change of the parent’s before start reaches a thread that was booted before', async () => {
+test('a change of the parent’s environment reaches a warm thread that was booted before', async () => {
   const { stdout } = await runProgram(`
     import { Process } from 'manyhands'
     import { threadId } from 'node:worker_threads'
@@ -34,7 +34,7 @@ test('a change of the parent’s before start reaches a thread that was booted b
     let threads = 0
     process.on('worker', () => threads++)
     await new Process({ target: () => {} }).start().join()
-    while (threads < 2) await new Promise((resolve) => setTimeout(resolve, 5)) // the reserve is there
+    while (threads < 2) await new Promise((resolve) => setTimeout(resolve, 5)) // the warm thread is there
     delete process.env.GONE
     process.env.CHANGED = 'after'
     process.env.NEW = 'new'
@@ -44,7 +44,7 @@ test('a change of the parent’s before start reaches a thread that was booted b
   assert.is(stdout, '2 2\nundefined after new\n')
 })
 
-test('resourceLimits bound its heap and stack', async () => {
+test('resourceLimits bound heap and stack of a process', async () => {
   const resourceLimits = { maxOldGenerationSizeMb: 24, maxYoungGenerationSizeMb: 4, stackSizeMb: 2 }
   const target = async (port: MessagePort) => {
     const threads = await import('node:worker_threads')
@@ -57,7 +57,7 @@ test('resourceLimits bound its heap and stack', async () => {
   assert.is((await ended(() => {}, { resourceLimits: { maxOldGenerationSizeMb: undefined } })).exitcode, 0)
 })
 
-test('a thread that ends while it boots has ended, also for a caller that is blocked', async () => {
+test('a thread that ends while it boots has ended for a blocked caller, too', async () => {
   const { stdout } = await runProgram(`
     import { Process } from 'manyhands'
     const env = { NODE_OPTIONS: '--import data:text/javascript,process.exit(4)' }

@@ -2,7 +2,7 @@ import { assert, runProgram, suite } from '../harness.js'
 
 const test = suite('what processes write')
 
-test('reaches the parent whole and in order, from several at once', async () => {
+test('output reaches the parent whole and in order, from several processes at once', async () => {
   const { stdout, stderr, code } = await runProgram(`
     import { Process } from 'manyhands'
     const target = (name) => {
@@ -22,7 +22,7 @@ test('reaches the parent whole and in order, from several at once', async () => 
   }
 })
 
-test('arrives whole where it is large', async () => {
+test('large output arrives whole', async () => {
   const { stdout } = await runProgram(`
     import { Process } from 'manyhands'
     const target = () => { process.stdout.write('x'.repeat(3_000_000)); process.exit(0) }
@@ -30,7 +30,7 @@ test('arrives whole where it is large', async () => {
   assert.is(stdout.length, 3_000_000)
 })
 
-test('arrives while the process computes', async () => {
+test('output arrives while the process computes', async () => {
   const { stdout, code } = await runProgram(`
     import { Process } from 'manyhands'
     const { write } = process.stdout
@@ -47,7 +47,7 @@ test('arrives while the process computes', async () => {
   assert.is(code, 0)
 })
 
-test('is not lost when the process is ended right after', async () => {
+test('output is not lost when the process is ended right after', async () => {
   for (const end of ['terminate', 'kill']) {
     const { stdout } = await runProgram(`
       import { Process } from 'manyhands'
@@ -65,7 +65,7 @@ test('is not lost when the process is ended right after', async () => {
   }
 })
 
-test('is not lost when the parent was blocked until the end', async () => {
+test('output is not lost when the parent was blocked until the end', async () => {
   const { stdout, stderr } = await runProgram(`
     import { Process } from 'manyhands'
     const child = new Process({ target: () => { console.log('x'.repeat(500_000)); console.error('error'); throw new Error('end') } }).start()
@@ -76,7 +76,7 @@ test('is not lost when the parent was blocked until the end', async () => {
   assert.match(stderr, 'Process Process-1:\nError: end')
 })
 
-test('comes through from children of children', async () => {
+test('output of children of children arrives', async () => {
   const { stdout } = await runProgram(`
     import { Process } from 'manyhands'
     await new Process({ target: async () => {
@@ -89,7 +89,7 @@ test('comes through from children of children', async () => {
   assert.is(stdout, '1 0\n1 1\n1 2\n2 0\n2 1\n2 2\n3 0\n3 1\n3 2\nparent\n')
 })
 
-test('a write calls back, and has no warning', async () => {
+test('a write to stdout calls back, without a warning', async () => {
   const { stdout, stderr } = await runProgram(
     `
     import { Process } from 'manyhands'

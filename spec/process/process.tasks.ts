@@ -1,4 +1,4 @@
-// Targets that process specs share, where a function sent by its source does not do.
+// Targets of the process specs that cannot be sent by their source.
 import {
   activeChildren,
   currentProcess,
@@ -13,7 +13,7 @@ import { MessageChannel, receiveMessageOnPort, threadId, type MessagePort } from
 
 const card = ({ name, pid, daemon, exitcode }: CurrentProcess) => ({ name, pid, daemon, exitcode })
 
-/** Who a process is, and its children down to `depth`. */
+/** Post the identity of a process, and of its children down to `depth`. */
 export const describeSelf: Task<[MessagePort, depth?: number]> = task(
   import.meta.url,
   async function describeSelf(port, depth = 0) {
@@ -32,7 +32,7 @@ export const describeSelf: Task<[MessagePort, depth?: number]> = task(
       if (activeChildren()[0] !== child) throw new Error('not among the active children')
       await child.join()
       if (activeChildren().length > 0) throw new Error('still among the active children')
-      for (let letter; (letter = receiveMessageOnPort(port1));) port.postMessage(letter.message)
+      for (let posted; (posted = receiveMessageOnPort(port1));) port.postMessage(posted.message)
       port1.close()
     }
   },
@@ -45,7 +45,7 @@ export const countCalls: Task<[MessagePort]> = task(import.meta.url, function co
   port.postMessage(++global)
 })
 
-/** Whatever a process can try on itself. */
+/** Try on itself what no process can do. */
 export const misuseSelf: Task<[MessagePort]> = task(import.meta.url, async function misuseSelf(port) {
   const self = currentProcess()
   const codes: unknown[] = []
@@ -60,7 +60,7 @@ export const misuseSelf: Task<[MessagePort]> = task(import.meta.url, async funct
   port.postMessage([codes, self.isAlive()])
 })
 
-/** Start a child that outlives this process's target; `port` hears of both. */
+/** Start a child that outlives this process's target. */
 export const leaveChild: Task<[MessagePort, object]> = task(import.meta.url, function leaveChild(port, options) {
   const child = new Process({
     target: (port: MessagePort) => {
@@ -73,7 +73,7 @@ export const leaveChild: Task<[MessagePort, object]> = task(import.meta.url, fun
   child.start()
 })
 
-/** Wait to be asked to stop, in the way given, and leave with code 3. */
+/** Wait until asked to stop, in the given way, and exit with code 3. */
 export const obey: Task<[MessagePort, how: 'signal' | 'flag' | 'late signal']> = task(
   import.meta.url,
   async function obey(port, how) {

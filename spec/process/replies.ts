@@ -1,11 +1,9 @@
-// Running a process to its end, and what it posted meanwhile.
+// Running a process, and reading what it posts.
 import { Process, type ProcessOptions, type Target } from 'manyhands'
 import { once } from 'node:events'
 import { MessageChannel, receiveMessageOnPort, type MessagePort } from 'node:worker_threads'
 
-/**
- * What a target posts to the port that it gets as its first argument, in order. Fails with the error that ends the process.
- */
+/** Run a target with a port as its first argument. Resolves to what it has posted; rejects with the error that ends the process. */
 export async function repliesOf(
   target: Target,
   args: unknown[] = [],
@@ -17,26 +15,26 @@ export async function repliesOf(
   await process.join()
   if (process.error !== undefined) throw process.error
   const replies: unknown[] = []
-  for (let letter; (letter = receiveMessageOnPort(port1));) replies.push(letter.message)
+  for (let posted; (posted = receiveMessageOnPort(port1));) replies.push(posted.message)
   port1.close()
   return replies
 }
 
-/** The only thing that it posts. */
+/** As `repliesOf`, for a target that posts one message. */
 export async function replyOf(...call: Parameters<typeof repliesOf>): Promise<any> {
   const replies = await repliesOf(...call)
   if (replies.length !== 1) throw new Error(`${replies.length} replies instead of one`)
   return replies[0]
 }
 
-/** Run a target to its end and give the process that has ended. What it prints to stderr is not shown. */
+/** Run a target to its end. Resolves to the process, which has ended. What it prints to stderr is not shown. */
 export async function ended(target: Target, options: Omit<ProcessOptions, 'target'> = {}): Promise<Process> {
   const process = new Process({ ...options, target }).start()
   await quietly(() => process.join())
   return process
 }
 
-/** What is written to stderr while `fn` runs. It is kept from the terminal. */
+/** Run `fn`, and resolve to what is written to stderr meanwhile, which is not shown. */
 export async function quietly(fn: () => unknown): Promise<string> {
   const { write } = process.stderr
   let written = ''
@@ -52,7 +50,7 @@ export async function quietly(fn: () => unknown): Promise<string> {
   return written
 }
 
-/** Start a target with a port as its first argument, and wait for the first thing that it posts there. */
+/** Start a target with a port as its first argument, and wait for its first message. */
 export async function startAndHear(
   target: Target,
   args: unknown[] = [],
@@ -65,7 +63,7 @@ export async function startAndHear(
   return { process, heard, port }
 }
 
-/** Say that it runs, and then use all of a core until it is ended. */
+/** Post a message, and then compute until the process is stopped. */
 export const computeForEver: Target = (port: MessagePort) => {
   port.postMessage('computing')
   for (;;);

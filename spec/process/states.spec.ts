@@ -12,7 +12,7 @@ async function refused(fn: () => unknown, message: string | RegExp): Promise<voi
   assert.match(error.message, message)
 }
 
-test('before start it is not alive, and has no pid, exit code or error', () => {
+test('before start a process is not alive, and has no pid, exit code or error', () => {
   const process = new Process({ target: () => {} })
   assert.is(process.isAlive(), false)
   assert.is(process.pid, undefined)
@@ -20,7 +20,7 @@ test('before start it is not alive, and has no pid, exit code or error', () => {
   assert.is(process.error, undefined)
 })
 
-test('start gives the process, and is done once', async () => {
+test('start returns the process, and can be called once', async () => {
   const process = new Process({ target: () => {}, name: 'once' })
   assert.is(process.start(), process)
   assert.is(process.isAlive(), true)
@@ -30,7 +30,7 @@ test('start gives the process, and is done once', async () => {
   assert.is(process.isAlive(), false)
 })
 
-test('close is for what has ended', async () => {
+test('only a process that has ended can be closed', async () => {
   const unstarted = new Process({ target: () => {}, name: 'unstarted' })
   await refused(() => unstarted.close(), 'unstarted was not started; call start() before close()')
   const { process } = await startAndHear(computeForEver, [], { name: 'busy' })
@@ -42,7 +42,7 @@ test('close is for what has ended', async () => {
   process.close()
 })
 
-test('after close its use is an error', async () => {
+test('using a closed process is an error', async () => {
   const process = await ended(() => {}, { name: 'shut' })
   process.close()
   const uses: (() => unknown)[] = [
@@ -61,7 +61,7 @@ test('after close its use is an error', async () => {
   assert.is(process.name, 'shut')
 })
 
-test('Symbol.dispose stops it without waiting, and closes it', async () => {
+test('Symbol.dispose stops a process without waiting, and closes it', async () => {
   const { process } = await startAndHear(computeForEver)
   const { sentinel } = process
   const joined = process.join()
@@ -75,7 +75,7 @@ test('Symbol.dispose stops it without waiting, and closes it', async () => {
   process[Symbol.dispose]()
 })
 
-test('Symbol.asyncDispose waits for it, and closes it', async () => {
+test('Symbol.asyncDispose waits for the end of a process, and closes it', async () => {
   let sentinel
   let outside
   {
@@ -89,7 +89,7 @@ test('Symbol.asyncDispose waits for it, and closes it', async () => {
   await outside[Symbol.asyncDispose]()
 })
 
-test('disposing what was not started only closes it', async () => {
+test('disposing a process that was not started only closes it', async () => {
   for (const symbol of [Symbol.dispose, Symbol.asyncDispose] as const) {
     const process = new Process({ target: () => {} })
     await process[symbol]()
@@ -97,7 +97,7 @@ test('disposing what was not started only closes it', async () => {
   }
 })
 
-test('wrong options are refused by name, before anything is started', async () => {
+test('wrong options of a Process are refused by name, before anything is started', async () => {
   const target = () => {}
   const cases: [unknown, RegExp][] = [
     [undefined, /the options of a Process must be an object, \{ target, .* \}, not undefined/],

@@ -9,7 +9,7 @@ const test = suite('stopping a process')
 
 const never = tasksFrom<{ never(): void }>(new URL('../../../spec/fixtures/never.mjs', import.meta.url)).never
 
-test('terminate ends it with -15 and kill with -9, wherever it is', async () => {
+test('terminate ends a process with -15 and kill with -9, wherever it is', async () => {
   for (const [method, exitcode] of [
     ['terminate', -15],
     ['kill', -9],
@@ -22,7 +22,7 @@ test('terminate ends it with -15 and kill with -9, wherever it is', async () => 
   }
 })
 
-test('whoever asks first decides the exit code', async () => {
+test('the first of terminate and kill decides the exit code', async () => {
   const { process } = await startAndHear(computeForEver)
   process.terminate()
   process.kill()
@@ -31,7 +31,7 @@ test('whoever asks first decides the exit code', async () => {
   assert.is(process.exitcode, -15)
 })
 
-test('stopping what has ended changes nothing', async () => {
+test('stopping a process that has ended changes nothing', async () => {
   const process = new Process({ target: () => {} }).start()
   await process.join()
   process.terminate()
@@ -56,7 +56,7 @@ test('a process can be stopped at any moment of its beginning', async () => {
   }
 })
 
-test('stopped in the same turn as started, it ends as stopped', async () => {
+test('a process that is stopped in the turn in which it is started has the exit code of that', async () => {
   const many = Array.from({ length: 12 }, (_, i) => {
     const process = new Process({ target: computeForEver, args: [new MessageChannel().port1] as never, transfer: [] })
     return [process, i] as const
@@ -83,7 +83,7 @@ for (const how of ['signal', 'flag'] as const)
     assert.is(process.exitcode, 3)
   })
 
-test('the signal’s reason is a CancelledError', async () => {
+test('the reason of currentProcess().signal is a CancelledError', async () => {
   const { process, port } = await startAndHear(async (port: MessagePort) => {
     const { currentProcess } = await import('manyhands')
     const { signal } = currentProcess()
@@ -99,7 +99,7 @@ test('the signal’s reason is a CancelledError', async () => {
   assert.is(process.exitcode, 0)
 })
 
-test('when grace is over, what goes on is ended with -15', async () => {
+test('a process that goes on when grace is over is ended with -15', async () => {
   const { process } = await startAndHear(computeForEver)
   const begin = performance.now()
   process.terminate({ grace: 80 })
@@ -129,7 +129,7 @@ test('grace runs out in joinSync at any moment of the thread’s boot', () => {
   }
 })
 
-test('grace of 0 or less does not ask', async () => {
+test('grace of 0 or less does not ask the process', async () => {
   for (const grace of [0, -1, undefined]) {
     const { process } = await startAndHear(computeForEver)
     process.terminate({ grace })
@@ -138,7 +138,7 @@ test('grace of 0 or less does not ask', async () => {
   }
 })
 
-test('kill cuts grace short, and another terminate changes it', async () => {
+test('kill ends a grace period, and another terminate changes it', async () => {
   const { process } = await startAndHear(computeForEver)
   process.terminate({ grace: 60_000 })
   process.kill()
@@ -168,7 +168,7 @@ test('grace holds nothing open once the process has ended', async () => {
   assert.is(code, 0)
 })
 
-test('wrong options are refused by name, and stop nothing', async () => {
+test('wrong options of terminate are refused by name, and stop nothing', async () => {
   const { process } = await startAndHear(computeForEver)
   const cases: [unknown, Function, RegExp][] = [
     [500, TypeError, /the options of terminate must be an object, \{ grace \}, not 500/],
@@ -188,7 +188,7 @@ test('wrong options are refused by name, and stop nothing', async () => {
   await process.join()
 })
 
-test('what was not started cannot be stopped', async () => {
+test('a process that was not started cannot be stopped', async () => {
   const process = new Process({ target: () => {} })
   for (const stop of [() => process.terminate(), () => process.kill()]) {
     const error = await thrownBy(stop)
@@ -225,12 +225,12 @@ test('a stopped process takes its children along', async () => {
   await again.join()
 })
 
-test('nobody asks the main program to stop', () => {
+test('the main program is not asked to stop', () => {
   assert.is(currentProcess().cancelled, false)
   assert.is(currentProcess().signal.aborted, false)
 })
 
-test('may be asked for again and again, without a warning', async () => {
+test('a stop can be asked for again and again, without a warning', async () => {
   const { code, stderr } = await runProgram(`
     import { Manager, Process, ProcessPoolExecutor } from 'manyhands'
     const block = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)

@@ -1,24 +1,24 @@
-// Calls of all kinds to managed objects, with proxies, callbacks and iterations made and dropped among them. What is checked: the
-// memory of the caller's thread and of the manager's is at the end what it was after the warm-up. What is dropped is heavy, so
-// that keeping it shows.
+// Calls of all kinds to managed objects, which make and drop proxies, callbacks and iterations. Checks that the memory of the
+// caller's thread and of the manager's is in the end what it was after the warm-up. The dropped objects are heavy, so that a leak
+// shows.
 import { Manager, type Remote, type RemoteDict } from 'manyhands'
 import { setImmediate as turn } from 'node:timers/promises'
 import { Account, collect, Heap } from '../manager/manager.tasks.js'
 
-/** So many items has what is made to be dropped: 8 KB. */
-const HEAVY = 1000
+/** Items of a dropped object: 8 KB. */
+const HEAVY_ITEMS = 1000
 
-/** So many calls are under way at a time. */
-const PIPELINED = 500
+/** Calls that are pending at a time. */
+const PENDING_CALLS = 500
 
-/** Full collections until memory is no more than is allowed, at most. Finalizers run between them. */
-const COLLECTIONS = 200
+/** Maximum collections until memory has shrunk to the allowed size. Finalizers run between them. */
+const MAX_COLLECTIONS = 200
 
 export interface ManagerStorm {
   calls: number
   /** Proxies that were made and dropped. */
   proxies: number
-  /** By how many bytes, heap and external together, the two threads have grown since the warm-up. */
+  /** Growth of the two threads since the warm-up: bytes of heap and external memory. */
   callerGrowth: number
   managerGrowth: number
 }
@@ -29,17 +29,17 @@ interface Stage {
   account: Remote<Account>
 }
 
-/** One of ten kinds of call. Resolves to how many calls it has made. */
+/** One of ten kinds of call. Resolves to the number of calls made. */
 async function call({ manager, dict, account }: Stage, n: number): Promise<number> {
   switch (n % 50) {
     case 0: {
-      const list = manager.list(Array<number>(HEAVY).fill(n))
+      const list = manager.list(Array<number>(HEAVY_ITEMS).fill(n))
       await list.push(n)
       return 1
     }
     case 10: {
-      // Kept by the manager alone until the next takes its place; then by nobody.
-      await dict.set('inner', manager.list(Array<number>(HEAVY).fill(n)))
+      // Only the manager keeps it, until the next one replaces it.
+      await dict.set('inner', manager.list(Array<number>(HEAVY_ITEMS).fill(n)))
       return 1
     }
     case 20: {
@@ -48,7 +48,7 @@ async function call({ manager, dict, account }: Stage, n: number): Promise<numbe
       return 2
     }
     case 30: {
-      const heavy = Array<number>(HEAVY).fill(n)
+      const heavy = Array<number>(HEAVY_ITEMS).fill(n)
       await account.each((i) => heavy[i])
       return 1
     }
@@ -68,10 +68,10 @@ async function call({ manager, dict, account }: Stage, n: number): Promise<numbe
   }
 }
 
-/** More than one batch, so that leaving the loop leaves an iterator behind. */
+/** More than one page, so that leaving the loop leaves an iterator behind. */
 const heavyItems = (n: number) => Array.from({ length: 300 }, () => [n])
 
-/** Make that many calls, a tenth of them and at least 5000 to warm up, before what is measured. */
+/** Make that many calls, after a tenth of them, and at least 5000, to warm up. */
 export async function managerStorm(calls: number, allowed: number): Promise<ManagerStorm> {
   const manager = await Manager.start()
   const stage = { manager, dict: manager.dict<string, any>(), account: manager.create(Account, 0) }
@@ -80,7 +80,7 @@ export async function managerStorm(calls: number, allowed: number): Promise<Mana
   let begun = 0
   const make = async (upTo: number) => {
     while (made < upTo) {
-      const counts = await Promise.all(Array.from({ length: PIPELINED }, () => call(stage, begun++)))
+      const counts = await Promise.all(Array.from({ length: PENDING_CALLS }, () => call(stage, begun++)))
       for (const count of counts) made += count
     }
   }
@@ -90,7 +90,8 @@ export async function managerStorm(calls: number, allowed: number): Promise<Mana
       await turn()
       const managers = await heap.used()
       const { heapUsed, external } = process.memoryUsage()
-      if (i >= COLLECTIONS || (i >= 10 && enough(heapUsed + external, managers))) return [heapUsed + external, managers]
+      if (i >= MAX_COLLECTIONS || (i >= 10 && enough(heapUsed + external, managers)))
+        return [heapUsed + external, managers]
     }
   }
   const warmUp = Math.max(calls / 10, 5000)
