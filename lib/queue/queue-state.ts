@@ -207,6 +207,6 @@ export class JoinWaiter extends EventCountWaiter {
   override passOn(): void {}
 }
 
-const noWords: Words = new Int32Array(new SharedArrayBuffer(0))
-keepShape(new GetWaiter(noWords, true, () => true))
-keepShape(new PutWaiter(noWords, true, () => true))
+const noQueueWords: Words = new Int32Array(new SharedArrayBuffer(0))
+keepShape(new GetWaiter(noQueueWords, true, () => true))
+keepShape(new PutWaiter(noQueueWords, true, () => true))
