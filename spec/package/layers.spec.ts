@@ -203,18 +203,17 @@ test('a file of 301 lines is reported unless it is listed with a reason, and so 
 })
 
 test('a folder with a protocol is reported when it has no README, and when that has no picture', () => {
-  const texts = {
-    'lib/queue/ring.ts': '',
-    'lib/memory/atomics.ts': '',
-    'lib/shared/value.ts': '',
-    'lib/pool/pool.ts': '',
-  }
-  assert.equal(foundIn(layers.foldersExplained, texts), ['lib/queue/ has no README.md'])
-  assert.equal(foundIn(layers.foldersExplained, { ...texts, 'lib/queue/README.md': '# Queue\n' }), [
-    'lib/queue/ has a README.md without a picture',
-  ])
-  for (const picture of ['```\nput -> get\n```\n', '| from | to |\n'])
-    assert.equal(foundIn(layers.foldersExplained, { ...texts, 'lib/queue/README.md': `# Queue\n\n${picture}` }), [])
+  const folders = ['lib/memory/', 'lib/task/', 'lib/transport/', 'lib/process/', 'lib/shared/', 'lib/queue/', 'lib/manager/', 'lib/pool/'] // prettier-ignore
+  const texts = Object.fromEntries(folders.map((folder) => [`${folder}file.ts`, '']))
+  const explained = ['lib/transport/', 'lib/process/', 'lib/queue/', 'lib/manager/']
+  assert.equal(
+    foundIn(layers.foldersExplained, texts),
+    explained.map((folder) => `${folder} has no README.md`),
+  )
+  const queue = (page: string) =>
+    foundIn(layers.foldersExplained, { 'lib/queue/ring.ts': '', 'lib/queue/README.md': page })
+  assert.equal(queue('# Queue\n'), ['lib/queue/ has a README.md without a picture'])
+  for (const picture of ['```\nput -> get\n```\n', '| from | to |\n']) assert.equal(queue(`# Queue\n\n${picture}`), [])
 })
 
 test.run()

@@ -1,5 +1,5 @@
-// How many tasks of a function go into one lease, by what was measured of it.
-import { array, assert as check, boolean, constantFrom, double, integer, property, record, tuple } from 'fast-check'
+// How many tasks of a function go into one lease, by its measurements, and which jobs a lease takes from the queue.
+import { array, assert as check, constantFrom, double, integer, property, record, tuple } from 'fast-check'
 import {
   FunctionRegistry,
   FunctionStats,
@@ -103,54 +103,65 @@ test('a function is registered once, and measured under its number, where somebo
   )
 })
 
-interface Item extends Queueable {
+interface Job extends Queueable {
   fn: { batchSize: number }
   alone: boolean
 }
 
-const items = array(
+type Described = Pick<Job, 'priority' | 'alone'> & { batchSize: number }
+
+/** A queue of new jobs: those of a run before are linked to its queue. */
+function queueOf(described: readonly Described[]): PriorityQueue<Job> {
+  const queue = new PriorityQueue<Job>()
+  for (const { batchSize, ...job } of described)
+    queue.push({ ...job, fn: { batchSize }, previous: undefined, next: undefined })
+  return queue
+}
+
+const groups = array(
   record({
-    batchSize: constantFrom(1, 2, 3, 7, 100, MAX_TASKS_PER_LEASE),
-    alone: boolean(),
-    repeat: integer({ min: 1, max: 300 }),
+    priority: constantFrom(0, 0, 0, 1),
+    batchSize: constantFrom(1, 2, 3, 7, MAX_TASKS_PER_LEASE),
+    /** Seldom, so that not every batch is of one job. */
+    alone: integer({ min: 0, max: 9 }).map((n) => n === 0),
+    count: constantFrom(1, 1, 20),
   }),
-  { minLength: 1, maxLength: 8 },
+  { maxLength: 30 },
 )
 
-test('a batch is the head of the queue: full, fair to the other workers, and alone where a job must be', () => {
+test('a lease takes the first jobs of the queue, as many as fill it, and leaves the others in their order', () => {
   check(
-    property(items, integer({ min: 1, max: 4 }), (kinds, workers) => {
-      const queue = new PriorityQueue<Item>()
-      const all = kinds.flatMap(({ batchSize, alone, repeat }) =>
-        Array.from({ length: alone ? 1 : repeat }, (): Item => ({
-          priority: 0,
-          previous: undefined,
-          next: undefined,
-          fn: { batchSize },
-          alone,
-        })),
-      )
-      for (const item of all) queue.push(item)
-      for (let taken = 0; queue.size > 0;) {
-        const fairShare = Math.ceil(queue.size / workers)
-        const batch = takeBatch(queue, workers)
-        assert.ok(batch.length > 0 && batch.every((item, i) => item === all[taken + i]), 'the first, in their order')
-        taken += batch.length
+    property(groups, integer({ min: 1, max: 8 }), (list, maxWorkers) => {
+      const queue = queueOf(list.flatMap(({ count, ...job }) => Array.from({ length: count }, () => job)))
+      while (queue.size > 0) {
+        const before = [...queue]
+        const batch = takeBatch(queue, maxWorkers)
+        const rest = before.slice(batch.length)
+        assert.ok(
+          [...batch, ...rest].every((job, n) => job === before[n]),
+          'not the first jobs',
+        )
+        assert.ok([...queue].every((job, n) => job === rest[n]) && queue.size === rest.length, 'not the others')
+        assert.ok(batch.length > 0)
+        const share = Math.min(Math.ceil(before.length / maxWorkers), MAX_TASKS_PER_LEASE)
+        assert.ok(batch.length <= share, `${batch.length} jobs of ${before.length} for ${maxWorkers} workers`)
+        if (batch.some(({ alone }) => alone)) assert.is(batch.length, 1)
         const filled = batch.reduce((sum, { fn }) => sum + 1 / fn.batchSize, 0)
-        const next = queue.peek()
-        const [first] = batch
-        assert.ok(batch.length === 1 || batch.every(({ alone }) => !alone), 'one that must be alone, is')
-        assert.ok(
-          batch.length === 1 || (batch.length <= fairShare && batch.length <= MAX_TASKS_PER_LEASE && filled < 1.01),
-        )
-        // Nothing more would have fitted.
-        const isFull = filled + 1 / (next?.fn.batchSize ?? 0) > 1
-        assert.ok(
-          isFull || !next || first!.alone || next.alone || batch.length >= Math.min(fairShare, MAX_TASKS_PER_LEASE),
-        )
+        assert.ok(filled <= 1.001, `${filled} leases in one`)
+        const [next] = rest
+        if (!next || next.alone || batch[0]!.alone || batch.length === share) continue
+        assert.ok(filled + 1 / next.fn.batchSize > 1.001, `there is room in a lease that is ${filled} full`)
       }
+      assert.equal(takeBatch(queue, maxWorkers), [])
     }),
   )
+})
+
+test('a lease is full with exactly the batch size of a function, also where its parts do not add up to 1', () => {
+  for (let batchSize = 1; batchSize < 500; batchSize++) {
+    const queue = queueOf(Array.from({ length: batchSize + 1 }, () => ({ priority: 0, batchSize, alone: false })))
+    assert.is(takeBatch(queue, 1).length, batchSize)
+  }
 })
 
 test.run()

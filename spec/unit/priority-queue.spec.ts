@@ -29,7 +29,7 @@ const namesOf = (items: Iterable<Item>) => Array.from(items, ({ name }) => name)
 
 interface Operation {
   kind: 'push' | 'shift' | 'delete' | 'putBack'
-  /** How many items, at times enough for the queue to tidy its lanes. */
+  /** How many items, from one to many. */
   count: number
   priority: number
   /** Of the items in order: where deleting begins, and how far apart the deleted ones are. */
@@ -172,8 +172,8 @@ function growth(pass: (queue: PriorityQueue<Item>, item: Item) => void): number 
   return bytes
 }
 
-test('closes its gaps: it does not grow with the number of items that pass through it', () => {
-  const MAX_BYTES = 500_000 // A gap of 8 bytes for each would be five times that.
+test('does not grow with the number of items that pass through it', () => {
+  const MAX_BYTES = 500_000 // Eight bytes for each item would be five times that.
   assert.ok(growth((queue) => queue.shift()) < MAX_BYTES, 'shifted')
   assert.ok(growth((queue, item) => queue.delete(item)) < MAX_BYTES, 'deleted')
 })
