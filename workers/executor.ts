@@ -10,7 +10,7 @@ import { becomeProcess } from '../lib/process/current-process.js'
 import { ImportFailure, loadTarget, runTarget } from '../lib/task/target.js'
 import { postOutputAtOnce } from '../lib/thread/output.js'
 import { encodeFailure } from '../lib/transport/error-codec.js'
-import { unpack } from '../lib/transport/shareable.js'
+import { unpack } from '../lib/transport/pack.js'
 
 const { slots: memory, creator, initializer, maxTasks } = workerData as WorkerSetup
 const slots = new LeaseSlots(memory)

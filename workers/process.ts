@@ -2,7 +2,7 @@
 // the event loop has nothing left.
 import { parentPort, type MessagePort } from 'node:worker_threads'
 import { store } from '../lib/memory/atomics.js'
-import { unpack } from '../lib/transport/shareable.js'
+import { unpack } from '../lib/transport/pack.js'
 import { CANCEL_REQUESTED, claimStart, EXITING, EXIT_CODE, type ProcessMessage } from '../lib/process/control-block.js'
 import { becomeProcess } from '../lib/process/current-process.js'
 import { onFinalExit } from '../lib/process/final-exit.js'

@@ -9,7 +9,7 @@ import { checkThreadOptions, definedIn } from '../thread/boot.js'
 import { define } from '../task/target.js'
 import type { Target } from '../task/task.js'
 import { explainCloneFailure } from '../transport/clone-error.js'
-import { pack } from '../transport/shareable.js'
+import { pack } from '../transport/pack.js'
 import type { Counts } from './main/job.js'
 import { Scheduler } from './main/scheduler.js'
 

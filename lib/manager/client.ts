@@ -5,7 +5,7 @@
 // thread ends, its port closes and the manager takes back what is left. See README.md.
 import { MessageChannel, threadId, type MessagePort } from 'node:worker_threads'
 import { ManagerError } from '../errors.js'
-import { unpack } from '../transport/shareable.js'
+import { unpack } from '../transport/pack.js'
 import { notifyAndClose } from './batching-port.js'
 import { Rpc } from './rpc.js'
 import type { RpcRequest } from './messages.js'

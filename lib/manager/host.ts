@@ -4,7 +4,7 @@
 // (`update`, `sort`). Calls wait for that.
 import { ManagerError } from '../errors.js'
 import { callSafely } from '../base/safe-callback.js'
-import { pack, unpack } from '../transport/shareable.js'
+import { pack, unpack } from '../transport/pack.js'
 import { loadTarget, ImportFailure } from '../task/target.js'
 import { RETURN_THIS, Rpc } from './rpc.js'
 import { collections, type Collection } from './collections.js'

@@ -6,7 +6,7 @@ import { MessageChannel, type Transferable, type Worker } from 'node:worker_thre
 import { ManagerError } from '../errors.js'
 import { checkOptions, checkString } from '../base/validate.js'
 import { publish } from '../base/diagnostics.js'
-import { pack } from '../transport/shareable.js'
+import { pack } from '../transport/pack.js'
 import { refuseDuringImport } from '../task/import-guard.js'
 import type { Definition } from '../task/target.js'
 import { definitionOfTask, type ClassTask } from '../task/task.js'

@@ -6,7 +6,7 @@
 //   RpcNotice  ──>                                  ──> Host.#onNotice        nothing follows
 //   callBack <── Rpc ══════ port ══════ Rpc <── RpcRequest 'callback'         a reply follows
 import type { MessagePort } from 'node:worker_threads'
-import type { Packed } from '../transport/shareable.js'
+import type { Packed } from '../transport/pack.js'
 import type { Definition } from '../task/target.js'
 
 /** What kind of object a proxy stands for. */

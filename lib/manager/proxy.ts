@@ -6,7 +6,8 @@
 // leads to the manager. The receiver uses it, unless it has one.
 import { inspect } from 'node:util'
 import type { MessagePort, Transferable } from 'node:worker_threads'
-import { makeShareable, idOf, pack, registerShareable, remember } from '../transport/shareable.js'
+import { pack } from '../transport/pack.js'
+import { makeShareable, idOf, registerShareable, remember } from '../transport/shareable.js'
 import { captureCallSite } from '../base/call-site.js'
 import { adoptPort, clientOf, isConnected, openPortFor } from './client.js'
 import { callMethod, iterate } from './remote-call.js'

@@ -10,7 +10,7 @@ import type { MessagePort, Transferable } from 'node:worker_threads'
 import type { CallSite } from '../base/call-site.js'
 import { decodeFailure, encodeFailure, type Failure } from '../transport/error-codec.js'
 import { explainCloneFailure, unreadable } from '../transport/clone-error.js'
-import { pack, unpack, type Packed } from '../transport/shareable.js'
+import { pack, unpack, type Packed } from '../transport/pack.js'
 import { BatchingPort, CALL_ITEM, CONTENT_ITEM, NOTICE_ITEM, SELF_ITEM, VALUE_ITEM } from './batching-port.js'
 import type { RpcNotice, RpcRequest } from './messages.js'
 

@@ -1,7 +1,7 @@
 // What goes through the port of a Pipe: a value as it is, or packed where there are shareable objects in it.
 import type { Transferable } from 'node:worker_threads'
 import { explainCloneFailure, isTooDeep, unreadable } from '../transport/clone-error.js'
-import { pack, unpack, type Packed } from '../transport/shareable.js'
+import { pack, unpack, type Packed } from '../transport/pack.js'
 
 /** Tells a packed message from one that was sent as it is. */
 const PACKED = '$manyhands:packed'

@@ -7,7 +7,7 @@
 import { EOFError, TimeoutError } from '../errors.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
 import { probeDue } from '../thread/liveness.js'
-import { discard } from '../transport/shareable.js'
+import { discard } from '../transport/pack.js'
 import { AdaptiveSpin } from '../sync/adaptive-spin.js'
 import { AsyncWaiters } from '../sync/async-waiters.js'
 import { block } from '../sync/park.js'

@@ -12,7 +12,7 @@
 // When a thread is terminated while it boots, only its parent's event loop learns of that. START_PREVENTED tells a blocked
 // parent that the target will never run, so that joinSync need not wait for the thread.
 import type { MessagePort } from 'node:worker_threads'
-import type { Packed } from '../transport/shareable.js'
+import type { Packed } from '../transport/pack.js'
 import { compareExchange, type Words } from '../memory/atomics.js'
 import type { Definition } from '../task/target.js'
 

@@ -4,7 +4,7 @@ import { checkOptions } from '../base/validate.js'
 import { LockError } from '../errors.js'
 import { Lock } from '../sync/lock.js'
 import { RLock } from '../sync/rlock.js'
-import { attach } from '../transport/shareable.js'
+import { attach } from '../transport/pack.js'
 
 export interface LockOption {
   /** `true`: a re-entrant lock of its own; `false`: none; or an existing lock. @default true */

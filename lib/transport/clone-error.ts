@@ -3,6 +3,7 @@
 import { inspect } from 'node:util'
 import { DataCloneError } from '../errors.js'
 import { isShareable } from './shareable.js'
+import { isObject, someChild, walk } from './walk.js'
 
 /**
  * The error to throw for a value whose sending failed.
@@ -36,7 +37,7 @@ export function explainCloneFailure(
 
 /** Whether it is what V8 throws where the stack does not suffice for a walk through a value. */
 export function isTooDeep(failure: unknown): boolean {
-  return failure instanceof RangeError && /call stack/.test(failure.message)
+  return failure instanceof RangeError && /call stack|nested/.test(failure.message)
 }
 
 /** The error of who receives a message that was sent well, but cannot be read here: it is nested more deeply than this thread's stack is, say. */
@@ -51,21 +52,36 @@ function messageOf(failure: unknown): string {
   return failure instanceof Error ? failure.message : String(failure)
 }
 
-/** Where in a value is something that `test` is true for, and what: looked for at any depth. */
+/** Where in a value something is that `test` is true for, and what: looked for at any depth. */
 export function findWithin(value: unknown, path: string, test: (value: object) => boolean): Culprit | undefined {
+  if (!hasWithin(value, test)) return undefined
   const seen = new Set<unknown>()
   const search = (inner: unknown, innerPath: string): Culprit | undefined => {
-    if (typeof inner !== 'object' || inner === null || seen.has(inner)) return undefined
+    if (!isObject(inner) || seen.has(inner)) return undefined
     seen.add(inner)
     if (test(inner)) return { path: innerPath, value: inner }
-    if (ArrayBuffer.isView(inner)) return undefined
-    for (const [childPath, child] of children(inner, innerPath)) {
+    for (const { path: childPath, value: child } of childrenOf(inner, innerPath)) {
       const found = search(child, childPath)
       if (found) return found
     }
     return undefined
   }
   return search(value, path)
+}
+
+/** Paths cost more than the walk, and most values have nothing to be found. */
+function hasWithin(value: unknown, test: (value: object) => boolean): boolean {
+  let found = false
+  const enter = (part: object): boolean => {
+    found ||= test(part)
+    return !found
+  }
+  try {
+    walk(value, enter, someChild)
+  } catch {
+    return true // A getter has thrown, which the search gets past.
+  }
+  return found
 }
 
 interface Culprit {
@@ -81,7 +97,7 @@ function findCulprit(
   seen: Set<unknown>,
 ): Culprit | 'excused' | undefined {
   if (typeof value === 'function' || typeof value === 'symbol') return { path, value }
-  if (typeof value !== 'object' || value === null || seen.has(value)) return undefined
+  if (!isObject(value) || seen.has(value)) return undefined
   if (transfer.has(value) || isShareable(value)) return 'excused'
   seen.add(value)
   const failure = failureOf(value)
@@ -89,8 +105,8 @@ function findCulprit(
   // It has methods of its own, which are not to blame.
   if (mustMove(failure) && value.constructor?.name === 'FileHandle') return { path, value }
   let excused = false
-  for (const [childPath, child] of children(value, path)) {
-    const culprit = findCulprit(child, childPath, transfer, seen)
+  for (const child of childrenOf(value, path)) {
+    const culprit = findCulprit(child.value, child.path, transfer, seen)
     if (typeof culprit === 'object') return culprit
     if (culprit) excused = true
   }
@@ -122,29 +138,36 @@ function mustMove(failure: unknown): boolean {
   return (failure as { code?: unknown } | undefined)?.code === 'ERR_MISSING_TRANSFERABLE_IN_TRANSFER_LIST'
 }
 
-function* children(value: object, path: string): Generator<[path: string, child: unknown]> {
-  if (value instanceof Map) {
-    let index = 0
-    for (const [key, item] of value) {
-      yield [`${path}.keys()[${index++}]`, key]
-      yield [`${path}.get(${literal(key)})`, item]
+/** What is directly in a value, but for what can be cloned for sure. A list: to search it in a callback would take more stack. */
+function childrenOf(value: object, path: string): Culprit[] {
+  const children: Culprit[] = []
+  someChild(readable(value), (child, key, isKey) => {
+    children.push({ path: pathTo(value, path, key, isKey), value: child })
+    return false
+  })
+  return children
+}
+
+/** The value, or what it holds, with a symbol in the place of a property whose getter throws. Of an array with named properties, those too. */
+function readable(value: object): object {
+  if (value instanceof Map || value instanceof Set || value instanceof Error || ArrayBuffer.isView(value)) return value
+  const read = (key: string): unknown => {
+    try {
+      return (value as Record<string, unknown>)[key]
+    } catch {
+      return Symbol('a getter that throws')
     }
-  } else if (value instanceof Set) {
-    let index = 0
-    for (const item of value) yield [`${path}.values()[${index++}]`, item]
-  } else {
-    for (const key of Object.keys(value)) {
-      const childPath = Array.isArray(value) && /^\d+$/.test(key) ? `${path}[${key}]` : path + member(key)
-      let child: unknown
-      try {
-        child = (value as Record<string, unknown>)[key]
-      } catch {
-        child = Symbol('a getter that throws')
-      }
-      yield [childPath, child]
-    }
-    if (value instanceof Error && Object.hasOwn(value, 'cause')) yield [`${path}.cause`, value.cause]
   }
+  return Object.fromEntries(Object.keys(value).map((key) => [key, read(key)]))
+}
+
+function pathTo(value: object, path: string, key: unknown, isKey: boolean): string {
+  if (isKey) return `${path}.keys()[${key as number}]`
+  if (value instanceof Map) return `${path}.get(${literal(key)})`
+  if (value instanceof Set) return `${path}.values()[${key as number}]`
+  return Array.isArray(value) && /^\d+$/.test(key as string)
+    ? `${path}[${key as string}]`
+    : path + member(key as string)
 }
 
 function member(key: string): string {

@@ -6,7 +6,7 @@
 // that a cycle stays a cycle.
 import { types } from 'node:util'
 import { DataCloneError, errorClasses } from '../errors.js'
-import { pack, unpack, type Packed } from './shareable.js'
+import { pack, unpack, type Packed } from './pack.js'
 import { explainCloneFailure } from './clone-error.js'
 
 /** What was thrown, in a form that can always be posted. */

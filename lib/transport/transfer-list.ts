@@ -3,6 +3,7 @@
 import { inspect } from 'node:util'
 import type { Transferable } from 'node:worker_threads'
 import { DataCloneError } from '../errors.js'
+import { someChild, walk } from './walk.js'
 
 /** As `with` is called. @throws TypeError one of them cannot be moved */
 export function checkTransfer(transfer: readonly unknown[]): void {
@@ -65,16 +66,12 @@ function complaint(transfer: readonly unknown[]): string {
 export function transferredWith(value: unknown, candidates: readonly Transferable[]): Transferable[] {
   if (candidates.length === 0) return []
   const wanted = new Set<unknown>(candidates)
-  const seen = new Set<unknown>()
-  const visit = (part: unknown): void => {
-    if (typeof part !== 'object' || part === null || seen.has(part)) return
-    seen.add(part)
-    if (wanted.has(part)) return
-    if (ArrayBuffer.isView(part)) visit(part.buffer)
-    else if (part instanceof Map) for (const entry of part) visit(entry)
-    else if (part instanceof Set) for (const item of part) visit(item)
-    else for (const item of Object.values(part)) visit(item)
+  const found = new Set<unknown>()
+  const enter = (part: object): boolean => {
+    if (!wanted.has(part)) return true
+    found.add(part)
+    return false
   }
-  visit(value)
-  return candidates.filter((candidate) => seen.has(candidate))
+  walk(value, enter, someChild)
+  return candidates.filter((candidate) => found.has(candidate))
 }

@@ -104,14 +104,16 @@ const REPLACED: Record<string, string> = {
   'lib/task/target.ts': 'export const define = undefined, loadTarget = undefined',
   // Every call makes a new object: what a try that was broken off has left in one must not be seen by the next.
   'lib/transport/shareable.ts': `
-    import { portFrom } from 'node:worker_threads'
-    const kinds = new Map()
+    export const kinds = new Map()
     export const registerShareable = (kind, make, { onSend } = {}) => kinds.set(kind, { make, onSend })
     export const makeShareable = (object, ...handle) => { object.handle = handle }
     export const makeOwnable = makeShareable
     export const isShareable = () => false
+    export const leave = (object) => kinds.get(object.handle[0]).onSend(object)`,
+  'lib/transport/pack.ts': `
+    import { portFrom } from 'node:worker_threads'
+    import { kinds } from './shareable.ts'
     export const discard = () => {}
-    export const leave = (object) => kinds.get(object.handle[0]).onSend(object)
     export const pack = (value) => ({ value })
     export const unpack = ({ value }) => value
     const partOf = (part) => Array.isArray(part) ? [...part] : part?.handle?.[0] === 'Port' ? portFrom(part) : part
@@ -255,7 +257,8 @@ export async function bundle({ mutant, mutex = 'real' }: { mutant?: Mutant; mute
           `export { Queue } from './lib/queue/queue.ts'`,
           `export { JoinableQueue } from './lib/queue/queue-kinds.ts'`,
           `export { Pipe } from './lib/pipe/pipe.ts'`,
-          `export { attach as rebuild, leave } from './lib/transport/shareable.ts'`,
+          `export { leave } from './lib/transport/shareable.ts'`,
+          `export { attach as rebuild } from './lib/transport/pack.ts'`,
           `import { LockWaiter } from './lib/sync/lock-word.ts'`,
           `import { block } from './lib/sync/park.ts'`,
           `export const awaitLock = ({ handle: [, memory, onOwnerDeath] }) =>

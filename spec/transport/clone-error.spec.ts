@@ -1,4 +1,4 @@
-import { DataCloneError, Process, activeChildren, type Target } from 'manyhands'
+import { DataCloneError, Pipe, Process, activeChildren, type Target } from 'manyhands'
 import { makeShareable } from '#internals'
 import { MessageChannel } from 'node:worker_threads'
 import { assert, suite, thrownBy } from '../harness.js'
@@ -48,6 +48,37 @@ test('are named by their path', async () => {
     assert.is(error.path, path)
     assert.is(error.message, `${path} is ${what}, which cannot be sent to another thread`)
   }
+})
+
+test('are named by their path in an array of 2^31 holes, and among its named properties', async () => {
+  const sparse: unknown[] = []
+  sparse[2 ** 31] = { fn: () => 1 }
+  const started = performance.now()
+  assert.is((await refusalOf([sparse])).path, `args[0][${2 ** 31}].fn`)
+  assert.ok(performance.now() - started < 5000)
+  assert.is((await refusalOf([Object.assign([1], { named: () => 1 })])).path, 'args[0].named')
+})
+
+test('are named by their path thousands of levels deep', async () => {
+  let deep: unknown = () => 1
+  for (let i = 0; i < 1500; i++) deep = [deep]
+  assert.is((await refusalOf([deep])).path, `args[0]${'[0]'.repeat(1500)}`)
+})
+
+test('a value without end, made by getters, is refused as nested too deeply', async () => {
+  const endless = (): object => ({
+    get a() {
+      return endless()
+    },
+    get b() {
+      return endless()
+    },
+  })
+  const [end] = Pipe() // Shareable: until something is, no value is looked into.
+  const error = await thrownBy(() => end.send(endless()))
+  assert.instance(error, DataCloneError)
+  assert.match(error.message, 'nested too deeply')
+  end.close()
 })
 
 test('are told from what is transferred, at any depth', async () => {

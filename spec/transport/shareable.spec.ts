@@ -1,10 +1,10 @@
-import { attach, Process, type Target } from 'manyhands'
+import { attach, EOFError, Manager, Pipe, Process, type Connection, type Target } from 'manyhands'
 import { decodeFailure, encodeFailure, makeShareable, pack, unpack } from '#internals'
 import { once } from 'node:events'
 import { MessageChannel, receiveMessageOnPort, Worker, type MessagePort } from 'node:worker_threads'
 import { assert, suite, thrownBy } from '../harness.js'
 import { ended, replyOf } from '../process/replies.js'
-import { addToAll, Cell, compare, release, throwCell, useWire, Wire } from './shareable.tasks.js'
+import { addToAll, Cell, compare, Counted, giveBack, release, throwCell, useWire, Wire } from './shareable.tasks.js'
 
 const test = suite('shareable objects by their handles')
 
@@ -117,6 +117,83 @@ test('attach gives what is no shareable back as it is', () => {
 test('are shown to structured clone as their handle alone', () => {
   assert.equal(Object.keys(new Cell()), ['$manyhands'])
   assert.equal(Object.keys(copy(new Cell())), ['$manyhands'])
+})
+
+test('keep identities and cycles, and leave the value as it was, where a copy of it is sent', () => {
+  const { port1, port2 } = new MessageChannel()
+  const wire = new Wire(port2)
+  const list: unknown[] = [wire]
+  list[9] = 'after a hole'
+  const value: Record<string, unknown> = { wire, list, again: list, date: new Date(0) }
+  value.self = value
+  value.map = new Map<unknown, unknown>([[wire, list], [list, value]]) // prettier-ignore
+  value.set = new Set<unknown>([list, wire, value])
+  Object.defineProperty(value, '__proto__', { value: [wire], enumerable: true })
+  const transfer: MessagePort[] = []
+  const packed = pack(value, transfer)
+  assert.is.not(packed.value, value)
+  assert.is(value.wire, wire)
+  assert.is(list[0], wire)
+  assert.equal(transfer, [port2])
+  const received = unpack(structuredClone(packed, { transfer: transfer as never })) as any
+  assert.instance(received.wire, Wire)
+  assert.is(received.self, received)
+  assert.is(received.again, received.list)
+  assert.is(received.list[0], received.wire)
+  assert.equal(Object.keys(received.list), ['0', '9'])
+  assert.is(received.map.get(received.wire), received.list)
+  assert.is(received.map.get(received.list), received)
+  assert.equal([...received.set], [received.list, received.wire, received])
+  assert.is(Object.getOwnPropertyDescriptor(received, '__proto__')!.value[0], received.wire)
+  assert.equal(received.date, new Date(0))
+  received.wire.port.close()
+  port1.close()
+})
+
+test('in an array of 2^31 holes pass at once, through a process and back', async () => {
+  const cell = new Cell()
+  const { port1, port2 } = new MessageChannel()
+  const sparse: unknown[] = []
+  sparse[3] = cell
+  sparse[2 ** 31] = new Wire(port2)
+  const started = performance.now()
+  const back = attach(await replyOf(giveBack, [sparse])) as unknown[]
+  assert.is(back.length, 2 ** 31 + 1)
+  assert.equal(Object.keys(back), ['3', String(2 ** 31)])
+  assert.is(back[3], cell)
+  assert.instance(back[2 ** 31], Wire)
+  assert.ok(performance.now() - started < 5000)
+  port1.close()
+})
+
+test('in an array of 2^31 holes are given up at once', async () => {
+  const [a, b] = Pipe()
+  const [inside, outside] = Pipe()
+  const sparse: Connection[] = []
+  sparse[2 ** 31] = inside
+  const started = performance.now()
+  a.send(sparse)
+  assert.is(await b.poll(), true)
+  b.close()
+  assert.instance(await thrownBy(() => outside.recv()), EOFError)
+  assert.ok(performance.now() - started < 5000)
+})
+
+// A proxy that stood twice in a message used the port that it brought along twice, which closed it.
+test('one that stands in a message twice is sent once and rebuilt once', async () => {
+  const counted = new Counted()
+  const packed = pack({ a: counted, b: [counted] }, [])
+  assert.is(counted.sent, 1)
+  const { a, b } = unpack(copy(packed)) as { a: Counted; b: Counted[] }
+  assert.is(a, counted)
+  assert.is(b[0], counted)
+  assert.is(counted.received, 1)
+  await using manager = await Manager.start()
+  const list = manager.list([1, 2])
+  const target: Target = async (port: MessagePort, lists: (typeof list)[]) => {
+    port.postMessage(await Promise.all(lists.map(async (one) => await one.length)))
+  }
+  assert.equal(await replyOf(target, [[list, list]]), [2, 2])
 })
 
 test('of a kind that the thread has no class for, say so', async () => {

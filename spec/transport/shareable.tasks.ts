@@ -1,4 +1,4 @@
-// Shareable classes for handles.spec.ts, and what it runs in other threads. Started as a raw Worker, too.
+// Shareable classes for shareable.spec.ts, and what it runs in other threads. Started as a raw Worker, too.
 import { attach, task, type Task } from 'manyhands'
 import { makeShareable, registerShareable } from '#internals'
 import { isMainThread, parentPort, workerData, type MessagePort } from 'node:worker_threads'
@@ -31,6 +31,28 @@ registerShareable(
   'spec.wire',
   ([, , port], here?: Wire) => (here?.port === port ? here! : new Wire(port as MessagePort, true)),
   { onSend: ({ port }: Wire) => [port] },
+)
+
+/** Counts how often it is sent and received. */
+export class Counted {
+  sent = 0
+  received = 0
+  constructor() {
+    makeShareable(this, 'spec.counted')
+  }
+}
+registerShareable(
+  'spec.counted',
+  (_handle, here?: Counted) => {
+    here!.received++
+    return here!
+  },
+  {
+    onSend: (counted: Counted) => {
+      counted.sent++
+      return []
+    },
+  },
 )
 
 /** All that is reached from `root` and is a Cell. */
@@ -75,6 +97,11 @@ export const useWire: Task<[MessagePort, { wire: Wire; same: Wire }]> = task(
     port.postMessage(wire, [wire.port])
   },
 )
+
+export const giveBack: Task<[MessagePort, unknown[]]> = task(import.meta.url, function giveBack(port, list) {
+  const { port: moved } = list.at(-1) as Wire
+  port.postMessage(list, [moved])
+})
 
 export const throwCell: Task<[Cell]> = task(import.meta.url, function throwCell(cell) {
   throw Object.assign(new Error('with a cell'), { cell })

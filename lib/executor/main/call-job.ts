@@ -1,7 +1,7 @@
 // The job of one call of a function, made by `submit`. It can share a lease with others.
 import type { Transferable } from 'node:worker_threads'
 import { keepShape } from '../../base/keep-shape.js'
-import { pack, unpack } from '../../transport/shareable.js'
+import { pack, unpack } from '../../transport/pack.js'
 import { checkStillMovable } from '../../transport/transfer-list.js'
 import { PLAIN_CALL } from '../call-options.js'
 import type { LeaseBody, TaskResult } from '../protocol/messages.js'

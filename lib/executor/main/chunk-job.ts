@@ -2,7 +2,7 @@
 import type { Transferable } from 'node:worker_threads'
 import { ColumnPacker, unpackColumn, type SentColumn } from '../../transport/column.js'
 import { decodeFailure } from '../../transport/error-codec.js'
-import { pack, unpack } from '../../transport/shareable.js'
+import { pack, unpack } from '../../transport/pack.js'
 import { checkStillMovable, transferredWith } from '../../transport/transfer-list.js'
 import type { Chunk, ChunkResult } from '../map/map-chunk.js'
 import type { LeaseBody, PackedColumn, TaskResult } from '../protocol/messages.js'

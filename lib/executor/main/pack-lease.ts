@@ -1,7 +1,7 @@
 // What the message of a lease says: the calls of its jobs, packed so that cloning them is cheap.
 import type { Transferable } from 'node:worker_threads'
 import { encodeTreesApart } from '../../transport/codec/codec.js'
-import { pack } from '../../transport/shareable.js'
+import { pack } from '../../transport/pack.js'
 import { haveObjectsInCommon } from './shared-objects.js'
 import type { Job } from './job.js'
 import type { LeaseBody } from '../protocol/messages.js'

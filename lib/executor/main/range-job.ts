@@ -1,6 +1,6 @@
 // The job of one worker in a range: to compute blocks until none is left.
 import type { Transferable } from 'node:worker_threads'
-import { pack, unpack } from '../../transport/shareable.js'
+import { pack, unpack } from '../../transport/pack.js'
 import type { RangeTask } from '../range/range.js'
 import type { Share } from '../range/run-blocks.js'
 import type { LeaseBody, TaskResult } from '../protocol/messages.js'

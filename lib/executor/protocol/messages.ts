@@ -9,7 +9,7 @@ import type { Identity } from '../../process/control-block.js'
 import type { Definition } from '../../task/target.js'
 import type { SentColumn } from '../../transport/column.js'
 import type { Failure } from '../../transport/error-codec.js'
-import type { Packed } from '../../transport/shareable.js'
+import type { Packed } from '../../transport/pack.js'
 import type { Plan } from '../range/blocks.js'
 import type { SlotMemory } from './lease-slots.js'
 

@@ -1,0 +1,208 @@
+// What structured clone looks into, answered once: every walk through a value that is sent or was received is made of these.
+//
+//   value                what is looked into
+//   plain object         its own enumerable properties
+//   array                its items: not its holes, of which there may be 2^32, nor the named properties that it may have
+//   Map, Set             keys and values; items
+//   typed array, view    its buffer
+//   Error                its cause
+//   any other object     its own enumerable properties: it arrives as a plain object, or not at all
+//
+// Only in the first three rows, the containers, are shareables looked for.
+
+/** What a walk cares for: all that is no primitive value that can be cloned. */
+type Child = object | symbol
+
+/**
+ * What looks for a child. @returns whether the search is over
+ * @param key the property's name, the item's index, or the Map's key @param isKey whether the child is a Map's key, `key` its index
+ */
+export type ChildTest = (child: Child, key: unknown, isKey: boolean) => boolean
+
+/**
+ * More levels are an error. Structured clone refuses far fewer, unless the stack is very large; but a value may have no end, when
+ * getters make it.
+ */
+const MAX_DEPTH = 2 ** 16
+
+export function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null
+}
+
+function isChild(value: unknown): value is Child {
+  if (typeof value === 'number' || typeof value === 'string') return false // Most are, and this is twice as fast.
+  return typeof value === 'object' ? value !== null : typeof value === 'function' || typeof value === 'symbol'
+}
+
+export function isPlain(value: object): value is Record<string, unknown> {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
+}
+
+/** Whether it is a plain object, array, Map or Set. */
+export function isContainer(value: object): boolean {
+  return Array.isArray(value) || isPlain(value) || value instanceof Map || value instanceof Set
+}
+
+/** Whether `test` is true for something directly in the value. Stops there. */
+export function someChild(value: object, test: ChildTest): boolean {
+  if (ArrayBuffer.isView(value)) return test(value.buffer, 'buffer', false)
+  if (value instanceof Error)
+    return Object.hasOwn(value, 'cause') && isChild(value.cause) && test(value.cause, 'cause', false)
+  return isContainer(value) ? someContent(value, test) : someProperty(value as Record<string, unknown>, test)
+}
+
+/** As `someChild`, for what is directly in a container; false for all else. */
+export function someContent(value: object, test: ChildTest): boolean {
+  if (Array.isArray(value)) return someItem(value, test)
+  if (isPlain(value)) return someProperty(value, test)
+  let index = 0
+  if (value instanceof Map) {
+    for (const [key, item] of value) {
+      if (isChild(key) && test(key, index, true)) return true
+      if (isChild(item) && test(item, key, false)) return true
+      index++
+    }
+  } else if (value instanceof Set) {
+    for (const item of value) {
+      if (isChild(item) && test(item, index, false)) return true
+      index++
+    }
+  }
+  return false
+}
+
+function someProperty(object: Record<string, unknown>, test: ChildTest): boolean {
+  for (const key of Object.keys(object)) {
+    const child = object[key]
+    if (isChild(child) && test(child, key, false)) return true
+  }
+  return false
+}
+
+/** By index up to the first hole, since listing the keys of a long array takes longer than walking through it. */
+export function someItem(array: readonly unknown[], test: ChildTest): boolean {
+  const { length } = array
+  let index = 0
+  for (; index < length; index++) {
+    const item = array[index]
+    if (isChild(item)) {
+      if (test(item, index, false)) return true
+    } else if (item === undefined && !Object.hasOwn(array, index)) break
+  }
+  if (index === length) return false
+  for (const at of indicesFrom(index, array)) {
+    const item = array[at]
+    if (isChild(item) && test(item, at, false)) return true
+  }
+  return false
+}
+
+/** The indices of its own items from `start` on. Not: by counting. */
+function indicesFrom(start: number, array: readonly unknown[]): number[] {
+  return Object.keys(array).map(Number).filter((index) => index >= start) // prettier-ignore
+}
+
+/**
+ * Call `enter` for each object at any depth of a value, the value included, once.
+ * @param enter whether to look into it
+ * @param look how to: `someChild`, or `someContent` to look into containers only
+ * @throws RangeError nested too deeply
+ */
+export function walk(root: unknown, enter: (value: object) => boolean, look: typeof someChild): void {
+  if (!isObject(root)) return
+  const seen = new Set<object>([root])
+  // Not: recursion, for which the stack ends before it does for structured clone. What is yet to be entered, the last one first;
+  // an `undefined` lies below what is in one object.
+  const pending: (object | undefined)[] = [root]
+  let depth = 0
+  let inOne = false
+  const meet = (child: Child): boolean => {
+    if (typeof child !== 'object') return false
+    const { size } = seen
+    if (seen.add(child).size === size) return false
+    if (!inOne) pending.push(undefined)
+    inOne = true
+    pending.push(child)
+    return false
+  }
+  while (pending.length > 0) {
+    const value = pending.pop()
+    if (value === undefined) {
+      depth--
+    } else if (enter(value)) {
+      inOne = false
+      look(value, meet)
+      if (inOne && ++depth > MAX_DEPTH) throw new RangeError(`nested more than ${MAX_DEPTH} levels deep`)
+    }
+  }
+}
+
+/**
+ * Put other objects in the place of those in a value, at any depth. The objects that are looked into are changed, unless they
+ * are replaced, too: by a `shallowCopy`. Identities and cycles are kept.
+ * @param replace what takes the object's place; it may be itself
+ * @param enter whether to look into an object, or into what has taken its place, if it is a container
+ * @returns the value, or what has taken its place
+ * @throws RangeError nested too deeply
+ */
+export function replaceWithin(
+  root: unknown,
+  replace: (value: object) => object,
+  enter: (value: object) => boolean,
+): unknown {
+  const results = new Map<object, object>()
+  const resultOf = <T>(value: T): T | object => {
+    if (!isObject(value)) return value
+    let result = results.get(value)
+    if (!result) results.set(value, (result = replace(value)))
+    return result
+  }
+  const result = resultOf(root)
+  walk(
+    result,
+    (container) => {
+      if (!enter(container)) return false
+      replaceChildren(container, resultOf)
+      return true
+    },
+    someContent,
+  )
+  return result
+}
+
+function replaceChildren(container: object, resultOf: (value: unknown) => unknown): void {
+  if (!(container instanceof Map || container instanceof Set)) {
+    someContent(container, (child, key) => {
+      const result = resultOf(child)
+      if (result !== child) (container as Record<PropertyKey, unknown>)[key as PropertyKey] = result
+      return false
+    })
+    return
+  }
+  // Keys and items keep their order.
+  if (!someContent(container, (child) => resultOf(child) !== child)) return
+  const entries = [...container.entries()]
+  container.clear()
+  for (const [key, item] of entries) {
+    if (container instanceof Map) container.set(resultOf(key), resultOf(item))
+    else container.add(resultOf(item))
+  }
+}
+
+/** A copy of a container with the same contents, holes included. */
+export function shallowCopy(container: object): object {
+  if (container instanceof Map) return new Map(container)
+  if (container instanceof Set) return new Set(container)
+  return Array.isArray(container) ? copyArray(container) : { ...container }
+}
+
+function copyArray(array: readonly unknown[]): unknown[] {
+  let dense = 0
+  while (dense < array.length && (array[dense] !== undefined || Object.hasOwn(array, dense))) dense++
+  const copy = array.slice(0, dense)
+  if (dense === array.length) return copy
+  for (const index of indicesFrom(dense, array)) copy[index] = array[index]
+  copy.length = array.length
+  return copy
+}
