@@ -1,15 +1,15 @@
-// How an error gets from one thread to another. Structured clone alone turns every error into one of six classes and drops its
-// code, its own properties and the class of its causes; so errors are taken apart here and rebuilt on the other side, as an
-// error of the same built-in class (or of this package's own). Anything else that was thrown travels as the value it is.
+// Errors across threads. Structured clone alone turns every error into one of six classes and drops its code, its own properties
+// and the class of its causes. So an error is taken apart here, and rebuilt on the other side as an error of the same built-in
+// class, or of a class of this package. Any other thrown value is cloned.
 //
-// Errors are numbered in the order in which they are met, by both sides alike; one that is met again travels as its number, so
-// that a cycle stays a cycle.
+// Both sides number the errors in the order in which they meet them. An error that is met again travels as its number, so a cycle
+// stays a cycle.
 import { types } from 'node:util'
 import { DataCloneError, errorClasses } from '../errors.js'
 import { pack, unpack, type Packed } from './pack.js'
 import { explainCloneFailure } from './clone-error.js'
 
-/** What was thrown, in a form that can always be posted. */
+/** A thrown value, in a form that can always be posted. */
 export type Failure =
   | { kind: 'value'; value: Packed }
   | { kind: 'again'; number: number }
@@ -23,35 +23,35 @@ export type Failure =
       properties: Property[]
     }
 
-/** An own property, `code`, `cause` and the `errors` of an AggregateError among them. Errors, and arrays of errors, are taken apart in turn. */
+/** An own property, including `code`, `cause` and the `errors` of an AggregateError. Errors and arrays of errors are taken apart in turn. */
 interface Property {
   key: string
   enumerable: boolean
   value: Failure | Failure[]
 }
 
-const builtIns = new Map<string, Function>(
+const builtInErrors = new Map<string, Function>(
   [AggregateError, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError, Error].map((errorClass) => [
     errorClass.name,
     errorClass,
   ]),
 )
 
-/** Longer chains of causes are cut: taking them apart is recursive. */
-const DEEPEST_CAUSE = 100
+/** Maximum length of a chain of causes: taking it apart is recursive. The rest is dropped. */
+const MAX_CAUSE_DEPTH = 100
 
-/** Take apart whatever was thrown. Never throws. */
+/** Take a thrown value apart. Never throws. */
 export function encodeFailure(thrown: unknown): Failure {
   try {
-    return encode(thrown, new Map(), 0)
+    return encodeThrown(thrown, new Map(), 0)
   } catch (failure) {
-    // A revoked proxy, say: it throws at whatever is done with it.
-    const error = new DataCloneError('what was thrown cannot be looked at', { path: 'thrown value', cause: failure })
-    return encode(error, new Map(), 0)
+    // A revoked proxy, say: every use of it throws.
+    const error = new DataCloneError('the thrown value cannot be looked at', { path: 'thrown value', cause: failure })
+    return encodeThrown(error, new Map(), 0)
   }
 }
 
-function encode(thrown: unknown, seen: Map<Error, number>, depth: number): Failure {
+function encodeThrown(thrown: unknown, seen: Map<Error, number>, depth: number): Failure {
   if (isError(thrown)) return encodeError(thrown, seen, depth)
   try {
     return { kind: 'value', value: pack(structuredClone(thrown), []) }
@@ -85,7 +85,7 @@ function encodeError(error: Error, seen: Map<Error, number>, depth: number): Fai
   }
 }
 
-/** `undefined` for what cannot be sent. A cause is never left out: what cannot be sent is replaced by an error that says so. */
+/** `undefined`: the value cannot be sent. A cause is never left out: one that cannot be sent is replaced by an error that says so. */
 function encodeProperty(
   key: string,
   value: unknown,
@@ -94,14 +94,14 @@ function encodeProperty(
 ): Property['value'] | void {
   const errors: unknown[] = Array.isArray(value) ? value : [value]
   if (key === 'cause' || key === 'errors' || (errors.length > 0 && errors.every(isError))) {
-    if (depth >= DEEPEST_CAUSE) return undefined
-    const encoded = errors.map((one) => encode(one, seen, depth + 1))
+    if (depth >= MAX_CAUSE_DEPTH) return undefined
+    const encoded = errors.map((one) => encodeThrown(one, seen, depth + 1))
     return Array.isArray(value) ? encoded : encoded[0]!
   }
   return { kind: 'value', value: pack(structuredClone(value), []) }
 }
 
-/** Errors of others may have getters that throw, and fields of other types. */
+/** A user's error may have getters that throw, and fields of other types. */
 function text(read: () => unknown): string | undefined {
   const value = quietly(read)
   return typeof value === 'string' ? value : undefined
@@ -118,45 +118,50 @@ function quietly<T>(read: () => T): T | undefined {
 function classOf(error: Error): string {
   if (error instanceof DOMException) return 'DOMException'
   const code = text(() => (error as NodeJS.ErrnoException).code)
-  // A class of the user's may have the name of one of ours; it has not the code.
+  // A user's class may have the name of one of ours, but not its code.
   const ours = code !== undefined && code.startsWith('ERR_MANYHANDS_')
   for (let prototype: unknown = error; prototype; prototype = Object.getPrototypeOf(prototype)) {
     // By name: an error of another realm (node:vm) has built-ins of its own.
     const { name } = (Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value ?? {}) as { name?: string }
-    if (name !== undefined && ((ours && errorClasses.has(name)) || builtIns.has(name))) return name
+    if (name !== undefined && ((ours && errorClasses.has(name)) || builtInErrors.has(name))) return name
   }
   return 'Error'
 }
 
 /**
- * Rebuild what was thrown.
- * @param submitted stack of whoever asked for the work; its frames follow the worker's
+ * Rebuild a thrown value.
+ * @param submitted the submitter's stack; its frames follow the worker's
  */
 export function decodeFailure(failure: Failure, submitted?: string): unknown {
-  return decode(failure, [], submitted)
+  return decodeThrown(failure, [], submitted)
 }
 
-function decode(failure: Failure, made: Error[], submitted?: string): unknown {
+function decodeThrown(failure: Failure, made: Error[], submitted?: string): unknown {
   if (failure.kind === 'value') return unpack(failure.value)
   if (failure.kind === 'again') return made[failure.number]
   const { name, message } = failure
   const stack = submitted ? `${failure.stack}\n    --- submitted by ---\n${framesOf(submitted)}` : failure.stack
-  const error = failure.class === 'DOMException' ? new DOMException(message, name) : rebuild(failure.class, message)
+  const error = failure.class === 'DOMException' ? new DOMException(message, name) : newError(failure.class, message)
   made.push(error)
-  define(error, 'stack', stack)
-  if (error.name !== name) define(error, 'name', name)
+  defineProperty(error, 'stack', stack)
+  if (error.name !== name) defineProperty(error, 'name', name)
   for (const { key, enumerable, value } of failure.properties)
-    define(error, key, Array.isArray(value) ? value.map((one) => decode(one, made)) : decode(value, made), enumerable)
+    defineProperty(
+      error,
+      key,
+      Array.isArray(value) ? value.map((one) => decodeThrown(one, made)) : decodeThrown(value, made),
+      enumerable,
+    )
   return error
 }
 
-/** An error of that class without running its constructor, whose parameters are its own affair. */
-function rebuild(className: string, message: string): Error {
-  const errorClass = errorClasses.get(className) ?? builtIns.get(className) ?? Error
+/** An error of that class, made without its constructor, whose parameters are unknown here. */
+function newError(className: string, message: string): Error {
+  const errorClass = errorClasses.get(className) ?? builtInErrors.get(className) ?? Error
   return Reflect.construct(Error, [message], errorClass) as Error
 }
 
-function define(error: Error, key: string, value: unknown, enumerable = false): void {
+function defineProperty(error: Error, key: string, value: unknown, enumerable = false): void {
   Object.defineProperty(error, key, { value, enumerable, writable: true, configurable: true })
 }
 

@@ -1,45 +1,48 @@
-// Many numbers as one Float64Array: to clone it is to copy its bytes, where an array of numbers is cloned one by one.
+// Columns of numbers, as one Float64Array: cloning it copies bytes, where an array is cloned number by number.
 
-/** What a chunk consists of: any values, or numbers only. */
+/** The values of a chunk: any values, or numbers only. */
 export type Column = unknown[] | Float64Array<ArrayBuffer>
 
-/** Fewer are not worth it. */
-const FEW = 8
+/** Minimum of numbers that are packed: fewer are not worth a typed array. */
+const MIN_PACKED_NUMBERS = 8
 
-/** The usual size of a full chunk. Larger ones come from fresh memory each time, which costs more than their messages save. */
-export const MANY: number = 2 ** 13
+/** Numbers in a full chunk. A larger chunk would need fresh memory each time, which costs more than fewer messages save. */
+export const FULL_CHUNK_NUMBERS: number = 2 ** 13
 
-/** To clone from, again and again: a chunk of the usual size need not have memory of its own. */
+/** Reused for each full chunk of a caller: posting it copies it. */
 let scratch: Float64Array<ArrayBuffer> | undefined
 
 export function areNumbers(values: Column): boolean {
   if (values instanceof Float64Array) return true
-  if (values.length < FEW) return false
+  if (values.length < MIN_PACKED_NUMBERS) return false
   for (let i = 0; i < values.length; i++) if (typeof values[i] !== 'number') return false
   return true
 }
 
-/** Numbers packed, to be cloned at once: the next call may overwrite them. */
+/** Pack a column of numbers. Post the result at once: the next call may overwrite it. */
 export function packNumbers(values: Column): Column {
   if (values instanceof Float64Array || !areNumbers(values)) return values
-  const packed = values.length === MANY ? (scratch ??= new Float64Array(MANY)) : new Float64Array(values.length)
+  const packed =
+    values.length === FULL_CHUNK_NUMBERS
+      ? (scratch ??= new Float64Array(FULL_CHUNK_NUMBERS))
+      : new Float64Array(values.length)
   for (let i = 0; i < values.length; i++) packed[i] = values[i] as number
   return packed
 }
 
-/** A function of its own, which sees numbers only: in one with values of all kinds each number costs an allocation. */
+/** A function of its own, so that V8 sees numbers only: beside values of other kinds, each number would cost an allocation. */
 export function copyNumbers(list: unknown[], at: number, numbers: Float64Array, from: number): void {
   for (let i = from; i < numbers.length; i++) list[at++] = numbers[i]!
 }
 
-/** A column that is filled from its start: packed as long as all are numbers. */
+/** A column that is filled from its start. It is packed as long as all values are numbers. */
 export class ColumnBuilder {
   #packed: Float64Array<ArrayBuffer> | undefined
   #values: unknown[] = []
   length = 0
 
   constructor(capacity: number) {
-    if (capacity >= FEW) this.#packed = new Float64Array(capacity)
+    if (capacity >= MIN_PACKED_NUMBERS) this.#packed = new Float64Array(capacity)
   }
 
   push(value: unknown): void {

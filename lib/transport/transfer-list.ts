@@ -1,19 +1,19 @@
-// What a caller wants moved: whether it can be, and which of it goes with a part of the arguments. `map` sends its items in
-// chunks, and an object is moved with the chunk that has it.
+// Transfer lists of callers: whether their objects can be moved, and which of them go along with a part of the arguments. `map`
+// sends its items in chunks; an object is moved with the chunk that contains it.
 import { inspect } from 'node:util'
 import type { Transferable } from 'node:worker_threads'
 import { DataCloneError } from '../errors.js'
 import { someChild, walk } from './walk.js'
 
-/** As `with` is called. @throws TypeError one of them cannot be moved */
+/** For `with`, as it is called. @throws TypeError an object cannot be moved */
 export function checkTransfer(transfer: readonly unknown[]): void {
   const unmovable = findUnmovable(transfer)
   if (unmovable) throw new TypeError(unmovable.message)
 }
 
 /**
- * As they are about to be moved: what could be when `with` was called may have been moved or closed since.
- * Not: leave it to postMessage, which sends a detached buffer as an empty one.
+ * For the moment before objects are moved: since `with` was called they may have been moved or closed.
+ * Not: leave this to postMessage. It sends a detached buffer as an empty one.
  * @throws DataCloneError
  */
 export function checkStillMovable(transfer: readonly Transferable[]): void {
@@ -34,12 +34,12 @@ function findUnmovable(transfer: readonly unknown[]): { path: string; message: s
   return undefined
 }
 
-/** To look at these would lock them. */
+/** Instances of these cannot be tried out: that would lock them. */
 const LOCKED_BY_LOOKING = [ReadableStream, WritableStream, TransformStream, AbortSignal]
 
 function isMovable(item: unknown): boolean {
   if (item instanceof ArrayBuffer) return !isDetached(item)
-  return LOCKED_BY_LOOKING.some((kind) => item instanceof kind) || complaint([item]) === complaint([])
+  return LOCKED_BY_LOOKING.some((kind) => item instanceof kind) || refusal([item]) === refusal([])
 }
 
 function isDetached(buffer: ArrayBuffer): boolean {
@@ -51,10 +51,10 @@ function isDetached(buffer: ArrayBuffer): boolean {
   }
 }
 
-const UNCLONEABLE = Symbol('to be complained of, if nothing else is')
+const UNCLONEABLE = Symbol('refused after the transfer list')
 
-/** What keeps a message from being made: the list of what it moves is looked at before its value, and nothing is moved. */
-function complaint(transfer: readonly unknown[]): string {
+/** Why a transfer list is refused. Structured clone checks the list before the value, and the value fails, so nothing is moved. */
+function refusal(transfer: readonly unknown[]): string {
   try {
     return String(structuredClone(UNCLONEABLE, { transfer: transfer as Transferable[] }))
   } catch (thrown) {
@@ -62,7 +62,7 @@ function complaint(transfer: readonly unknown[]): string {
   }
 }
 
-/** Those of `candidates` that `value` has, at any depth of plain objects, arrays, Maps, Sets and typed arrays. */
+/** The candidates that `value` contains, at any depth of plain objects, arrays, Maps, Sets and typed arrays. */
 export function transferredWith(value: unknown, candidates: readonly Transferable[]): Transferable[] {
   if (candidates.length === 0) return []
   const wanted = new Set<unknown>(candidates)

@@ -11,25 +11,25 @@
 // Only in the first three rows, the containers, are shareables looked for.
 
 /** What a walk cares for: all that is no primitive value that can be cloned. */
-type Child = object | symbol
+type Content = object | symbol
 
 /**
  * What looks for a child. @returns whether the search is over
  * @param key the property's name, the item's index, or the Map's key @param isKey whether the child is a Map's key, `key` its index
  */
-export type ChildTest = (child: Child, key: unknown, isKey: boolean) => boolean
+export type ChildTest = (child: Content, key: unknown, isKey: boolean) => boolean
 
 /**
  * More levels are an error. Structured clone refuses far fewer, unless the stack is very large; but a value may have no end, when
  * getters make it.
  */
-const MAX_DEPTH = 2 ** 16
+const MAX_WALK_DEPTH = 2 ** 16
 
 export function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null
 }
 
-function isChild(value: unknown): value is Child {
+function isChild(value: unknown): value is Content {
   if (typeof value === 'number' || typeof value === 'string') return false // Most are, and this is twice as fast.
   return typeof value === 'object' ? value !== null : typeof value === 'function' || typeof value === 'symbol'
 }
@@ -117,7 +117,7 @@ export function walk(root: unknown, enter: (value: object) => boolean, look: typ
   const pending: (object | undefined)[] = [root]
   let depth = 0
   let inOne = false
-  const meet = (child: Child): boolean => {
+  const meet = (child: Content): boolean => {
     if (typeof child !== 'object') return false
     const { size } = seen
     if (seen.add(child).size === size) return false
@@ -133,7 +133,7 @@ export function walk(root: unknown, enter: (value: object) => boolean, look: typ
     } else if (enter(value)) {
       inOne = false
       look(value, meet)
-      if (inOne && ++depth > MAX_DEPTH) throw new RangeError(`nested more than ${MAX_DEPTH} levels deep`)
+      if (inOne && ++depth > MAX_WALK_DEPTH) throw new RangeError(`nested more than ${MAX_WALK_DEPTH} levels deep`)
     }
   }
 }

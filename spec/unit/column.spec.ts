@@ -14,7 +14,15 @@ import {
   tuple,
   type Arbitrary,
 } from 'fast-check'
-import { areNumbers, ColumnBuilder, ColumnPacker, copyNumbers, MANY, packNumbers, unpackColumn } from '#internals'
+import {
+  areNumbers,
+  ColumnBuilder,
+  ColumnPacker,
+  copyNumbers,
+  FULL_CHUNK_NUMBERS,
+  packNumbers,
+  unpackColumn,
+} from '#internals'
 import { assert, suite } from '../harness.js'
 import { assertSame } from '../transport/same.js'
 
@@ -84,7 +92,7 @@ test('of numbers are packed from eight on, of anything else never, and holes are
 })
 
 test('of numbers are packed in full where a chunk has the usual size, and again after that', () => {
-  for (const length of [MANY - 1, MANY, MANY, MANY + 1])
+  for (const length of [FULL_CHUNK_NUMBERS - 1, FULL_CHUNK_NUMBERS, FULL_CHUNK_NUMBERS, FULL_CHUNK_NUMBERS + 1])
     for (const sign of [1, -1]) {
       const values = Array.from({ length }, (_, n) => sign * n)
       assertSame([...sent(new ColumnPacker(), values)], values)

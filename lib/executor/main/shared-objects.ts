@@ -1,9 +1,9 @@
-// Whether calls that would travel in one message have an object in common: structured clone would keep it one object, and a task
-// would see what another has made of it.
+// Whether calls that would share a message have an object in common. Structured clone would keep it one object, and one task
+// would see what another does to it.
 import { isShareable } from '../../transport/shareable.js'
 import { someChild, walk } from '../../transport/walk.js'
 
-/** What is shared anyway does not count. Looks into what structured clone looks into. May call getters. */
+/** Shareable objects and shared memory do not count. Looks into what structured clone looks into. May call getters. */
 export function haveObjectsInCommon(lists: readonly (readonly unknown[])[]): boolean {
   const seen = new Set<object>()
   let common = false
