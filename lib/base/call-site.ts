@@ -1,15 +1,15 @@
-// Where work was submitted: the caller's stack, which follows the worker's in errors.
+// Where work was submitted: the caller's stack, which errors show after the worker's.
 //
-// Capturing one costs more than all else that the submission of a small task does. So of a burst (many submissions of one
-// function within a few milliseconds) the first have a stack of their own, and the rest that of the last of those: a loop's.
+// Capturing a stack costs more than everything else in the submission of a small task. So in a burst (many submissions of one
+// function within a few milliseconds) the first have stacks of their own, and the rest share the last of those: a loop's.
 
 /** A stack that is formatted when it is first read. */
 export interface CallSite {
   readonly stack: string
 }
 
-/** So many of a burst have a stack of their own. */
-const OWN_STACKS = 16
+/** Submissions of a burst that have a stack of their own. */
+const MAX_OWN_STACKS = 16
 
 const BURST_MS = 5
 
@@ -20,22 +20,25 @@ interface Burst {
 
 let bursts = new Map<object, Burst>()
 
-/** The caller's stack, from the caller of `api` on. @param what what is submitted: a burst is one of the same */
+/**
+ * The stack from the caller of `api` on.
+ * @param what what is submitted: submissions of the same form a burst
+ */
 export function captureCallSite(api: Function, what: object): CallSite {
   const burst = bursts.get(what)
-  if (burst && burst.count >= OWN_STACKS) return burst.callSite
+  if (burst && burst.count >= MAX_OWN_STACKS) return burst.callSite
   const callSite = { stack: '' }
   Error.captureStackTrace(callSite, api)
   if (burst) {
     burst.count++
     burst.callSite = callSite
   } else {
-    if (bursts.size === 0) setTimeout(forget, BURST_MS).unref()
+    if (bursts.size === 0) setTimeout(endBursts, BURST_MS).unref()
     bursts.set(what, { count: 1, callSite })
   }
   return callSite
 }
 
-function forget(): void {
+function endBursts(): void {
   bursts = new Map()
 }

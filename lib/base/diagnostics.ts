@@ -1,5 +1,5 @@
-// What the package itself does, for whoever wants to know: published on node:diagnostics_channel, as objects, and handed to the
-// log (lib/process/logging.ts). It lies this low because locks have something to tell, too. Nobody listens: one comparison.
+// Events of the package itself, published as objects on node:diagnostics_channel and passed to the log (lib/process/logging.ts).
+// It is in this low folder because locks publish, too. Without subscribers an event costs one comparison.
 //
 //   channel             events
 //   manyhands:process   started, ended
@@ -7,7 +7,7 @@
 //   manyhands:lock      abandoned, recovered
 import { channel, type Channel } from 'node:diagnostics_channel'
 
-/** What happened. `pid` is a thread's id. */
+/** One event. `pid` is a thread's id. */
 export type PackageEvent =
   | { event: 'started'; name: string; pid: number }
   | { event: 'ended'; name: string; pid: number; exitcode: number | null }
@@ -24,12 +24,12 @@ const channels: Record<'process' | 'task' | 'lock', Channel> = {
 
 let log: { wants(): boolean; write(event: PackageEvent): void } | undefined
 
-/** Have the events logged, too. Called by the module of the log. */
+/** Log the events, too. Called by the module of the log. */
 export function logEventsBy(logger: NonNullable<typeof log>): void {
   log = logger
 }
 
-/** Tell what has happened. @param describe called when somebody wants to know */
+/** Publish an event. @param describe makes the event; called only if there is a subscriber or the log wants it */
 export function publish(about: keyof typeof channels, describe: () => PackageEvent): void {
   const { [about]: published } = channels
   const logged = log !== undefined && log.wants()

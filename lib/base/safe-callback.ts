@@ -1,7 +1,7 @@
-// Telling whoever asked to be told. What their callback throws is theirs: it is printed, and stops nothing here.
+// Calling a user's callback. An error that it throws is the user's: it is printed, and stops nothing here.
 import { inspect } from 'node:util'
 
-/** @param what how the callback is called in what is printed: `a done callback of a future` */
+/** @param what how the printed line names the callback: `a done callback of a future` */
 export function callSafely<A extends unknown[]>(what: string, callback: (...args: A) => unknown, ...args: A): void {
   const print = (thrown: unknown) => void process.stderr.write(`${what} threw:\n${inspect(thrown)}\n`)
   try {

@@ -1,2 +1,28 @@
-// Timers of the system, for what must go on while a program's tests have put fake ones in their place.
+// Timers: of any length, and the system's own.
+
+/** The longest time that Node's timers take. `startTimer` waits for a longer one in parts. */
+export const MAX_TIMER_MS: number = 2 ** 31 - 1
+
+/** The system's `setTimeout`, for what must go on while a program's tests have put fake timers in its place. */
 export const systemTimeout: typeof setTimeout = globalThis.setTimeout
+
+/**
+ * Start a timer of any length, Infinity included.
+ * @param hold whether it holds the event loop while it runs
+ * @returns what stops it
+ */
+export function startTimer(
+  timeoutMs: number,
+  onTime: () => void,
+  { hold = true }: { hold?: boolean } = {},
+): () => void {
+  let timer: NodeJS.Timeout
+  const endMs = performance.now() + timeoutMs
+  const arm = () => {
+    const leftMs = endMs - performance.now()
+    timer = leftMs > MAX_TIMER_MS ? setTimeout(arm, MAX_TIMER_MS) : setTimeout(onTime, Math.ceil(Math.max(leftMs, 0)))
+    if (!hold) timer.unref()
+  }
+  arm()
+  return () => clearTimeout(timer)
+}

@@ -1,11 +1,11 @@
-// Checks of what a caller passed. Each error names the argument, the value, and what is allowed.
+// Checks of arguments given by callers. Each error names the argument, the value, and what is allowed.
 import { inspect } from 'node:util'
 
 /**
  * Check an options object. An option that is present with the value `undefined` counts as absent.
- * @param what what the error calls the options: `the options of cancel`
- * @param known the names of all options there are
- * @throws TypeError not an object, or an unknown option
+ * @param what how an error names the options: `the options of cancel`
+ * @param known the names of all options that there are
+ * @throws TypeError not an object; an unknown option
  */
 export function checkOptions(options: unknown, what: string, known: readonly string[]): asserts options is object {
   if (typeof options !== 'object' || options === null)
@@ -34,7 +34,7 @@ export function checkFunction(value: unknown, name: string): Function {
 
 /**
  * Check an integer from `min` to `max`.
- * @throws TypeError not a number; RangeError not an integer, or outside of the range
+ * @throws TypeError not a number; RangeError not an integer, or out of the range
  */
 export function checkInteger(value: unknown, name: string, min = 0, max: number = Infinity): number {
   if (typeof value !== 'number') throw new TypeError(`${name} must be a number, not ${inspect(value)}`)

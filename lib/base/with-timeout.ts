@@ -1,23 +1,24 @@
-// Waiting for a promise with a limit: the one place where timeouts and abort signals meet promises.
+// Waiting for a promise with a limit: the one place where timeouts and abort signals meet promises. After trio's fail_after.
 //
-// A reaction to a promise cannot be taken back. So each promise that is waited for has one, which calls all who wait just then.
+// A reaction to a promise cannot be removed. So each promise that is waited for has one, which calls all current waiters.
 import { TimeoutError } from '../errors.js'
 import { whenAborted } from './abort-listeners.js'
-import { startTimer } from './wait-options.js'
+import { startTimer } from './timer.js'
 
-/** Those who wait for the same promise. */
+/** The callbacks of the waiters for each promise. */
 const waiting = new WeakMap<Promise<unknown>, Set<() => void>>()
 
 /**
- * What `promise` settles with, unless the time is over or the signal aborted before.
- * The timer, which holds the event loop, and the listener are gone when it settles.
- * @param late the error's message. @throws TimeoutError
+ * What `promise` settles with, unless the time runs out or the signal aborts first.
+ * The timer, which holds the event loop, and the listeners are removed when this settles.
+ * @param timeoutMs Infinity waits for ever
+ * @throws TimeoutError with `timeoutMessage`, made when the time runs out; the signal's reason
  */
 export function withTimeout<T>(
   promise: Promise<T>,
   timeoutMs: number,
   signal?: AbortSignal,
-  late: () => string = () => `not there within ${timeoutMs} ms`,
+  timeoutMessage: () => string = () => `not settled within ${timeoutMs} ms`,
 ): Promise<T> {
   if (timeoutMs === Infinity && !signal) return promise
   return new Promise((resolve, reject) => {
@@ -28,23 +29,23 @@ export function withTimeout<T>(
       stopListening()
       settle()
     }
-    const stopTimer = startTimer(timeoutMs, () => finish(() => reject(new TimeoutError(late()))))
+    const stopTimer = startTimer(timeoutMs, () => finish(() => reject(new TimeoutError(timeoutMessage()))))
     const stopWaiting = onceSettled(promise, () => finish(() => resolve(promise)))
     const stopListening = whenAborted(signal, () => finish(() => reject(signal!.reason)))
   })
 }
 
-/** Returns what takes it back. */
+/** @returns what removes the callback */
 function onceSettled(promise: Promise<unknown>, callback: () => void): () => void {
   const known = waiting.get(promise)
   const callbacks = known ?? new Set()
   if (!known) {
     waiting.set(promise, callbacks)
-    const wake = () => {
+    const callAll = () => {
       waiting.delete(promise)
       for (const callback of callbacks) callback()
     }
-    promise.then(wake, wake)
+    promise.then(callAll, callAll)
   }
   callbacks.add(callback)
   return () => callbacks.delete(callback)

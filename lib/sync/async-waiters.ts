@@ -1,7 +1,8 @@
 // Awaiting: the waiters of this thread that wait without blocking it, in the order in which they came. At most one `waitAsync` is
 // armed for those that wait on the same word: an abandoned one cannot be cancelled, and would absorb wake-ups.
 import { whenAborted } from '../base/abort-listeners.js'
-import { checkWaitOptions, startTimer, type WaitOptions } from '../base/wait-options.js'
+import { startTimer } from '../base/timer.js'
+import { checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
 import { notifyAll, whenChanged } from '../memory/atomics.js'
 import { AGAIN, block, FIRST_SLICE_MS, MAX_SLICE_MS, perform, WAIT, type Operation, type Waiter } from './park.js'
 

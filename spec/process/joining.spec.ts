@@ -117,7 +117,7 @@ test('wrong options of join are refused by name', async () => {
     [{ timeout: '5' }, TypeError, /timeout must be a number of milliseconds, not '5'/],
     [{ timeout: 5n }, TypeError, /timeout must be a number of milliseconds, not 5n/],
     [null, TypeError, /wait options must be .* not null/],
-    ['5', TypeError, /wait options must be .* not 5/],
+    ['5', TypeError, /wait options must be .* not '5'/],
     [{ signal: {} }, TypeError, /signal must be an AbortSignal, not \{\}/],
     [{ signal: 'now' }, TypeError, /signal must be an AbortSignal, not 'now'/],
   ]

@@ -678,7 +678,7 @@ test('a Queue refuses every bad argument with its name, its value and what is al
     [{ timeout: NaN }, RangeError, 'timeout must be a number of milliseconds or Infinity, not NaN'],
     [{ timeout: '5' }, TypeError, "timeout must be a number of milliseconds, not '5'"],
     [null, TypeError, 'wait options must be a number or { timeout, signal }, not null'],
-    ['5', TypeError, 'wait options must be a number or { timeout, signal }, not 5'],
+    ['5', TypeError, "wait options must be a number or { timeout, signal }, not '5'"],
     [{ signal: 1 }, TypeError, 'signal must be an AbortSignal, not 1'],
   ] as const)
     for (const use of awaiting(options as never)) cases.push([use, kind, message])

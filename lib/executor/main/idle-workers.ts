@@ -1,7 +1,6 @@
 // The workers of an executor that have nothing to do, and the idle time-out. Piscina's own cannot be used: it takes workers for
 // idle that run what it knows nothing of.
-import { MAX_TIMER_MS } from '../../base/wait-options.js'
-import { systemTimeout } from '../../base/timer.js'
+import { MAX_TIMER_MS, systemTimeout } from '../../base/timer.js'
 import type { WorkerHandle } from './worker-handle.js'
 
 export class IdleWorkers {

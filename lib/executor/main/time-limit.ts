@@ -1,5 +1,5 @@
 // Time limits of the task that a lease's worker runs. One timer per lease.
-import { MAX_TIMER_MS } from '../../base/wait-options.js'
+import { MAX_TIMER_MS } from '../../base/timer.js'
 import { clock, type LeaseSlots } from '../protocol/lease-slots.js'
 import type { Lease } from './lease.js'
 
