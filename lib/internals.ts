@@ -9,7 +9,13 @@ export { BlockCounter } from './executor/range/block-counter.js'
 export { Blocks, type Plan } from './executor/range/blocks.js'
 export { computeBlocks } from './executor/range/run-blocks.js'
 export { ColumnPacker, unpackColumn } from './transport/column.js'
-export { areNumbers, ColumnBuilder, copyNumbers, FULL_CHUNK_NUMBERS, packNumbers } from './transport/number-column.js'
+export {
+  areNumbers,
+  ColumnBuilder,
+  copyNumbers,
+  MAX_NUMBERS_PER_CHUNK,
+  packNumbers,
+} from './transport/number-column.js'
 export { decode, encode } from './transport/codec/codec.js'
 export { Queue } from './queue/queue.js'
 export { JoinableQueue } from './queue/queue-kinds.js'

@@ -1,5 +1,5 @@
-// Why a value cannot be sent to another thread, and where in it the culprit is. Runs only after sending has failed, or where
-// there is something to refuse.
+// Why a value cannot be sent to another thread, and where in it the culprit is. The search runs only after sending has failed, or
+// where a value has to be refused.
 import { inspect } from 'node:util'
 import { DataCloneError } from '../errors.js'
 import { isShareable } from './shareable.js'
@@ -8,7 +8,7 @@ import { isObject, someChild, walk } from './walk.js'
 /**
  * The error to throw for a value whose sending failed.
  * @param failure what `postMessage` threw
- * @param root how the value is called in the path: `args`, `result`
+ * @param root what the path calls the value: `args`, `result`
  */
 export function explainCloneFailure(
   failure: unknown,
@@ -35,12 +35,12 @@ export function explainCloneFailure(
   })
 }
 
-/** Whether it is what V8 throws where the stack does not suffice for a walk through a value. */
+/** Whether V8, or a walk, found a value nested too deeply. */
 export function isTooDeep(failure: unknown): boolean {
   return failure instanceof RangeError && /call stack|nested/.test(failure.message)
 }
 
-/** The error of who receives a message that was sent well, but cannot be read here: it is nested more deeply than this thread's stack is, say. */
+/** The receiver's error for a message that was sent but cannot be read here: it is nested more deeply than this thread's stack allows, say. */
 export function unreadable(failure: unknown, path = 'message'): DataCloneError {
   return new DataCloneError(`a ${path} came that cannot be read here, and is lost: ${messageOf(failure)}`, {
     path,
@@ -52,11 +52,11 @@ function messageOf(failure: unknown): string {
   return failure instanceof Error ? failure.message : String(failure)
 }
 
-/** Where in a value something is that `test` is true for, and what: looked for at any depth. */
-export function findWithin(value: unknown, path: string, test: (value: object) => boolean): Culprit | undefined {
+/** The first object at any depth of a value for which `test` is true. */
+export function findWithin(value: unknown, path: string, test: (value: object) => boolean): Located | undefined {
   if (!hasWithin(value, test)) return undefined
   const seen = new Set<unknown>()
-  const search = (inner: unknown, innerPath: string): Culprit | undefined => {
+  const search = (inner: unknown, innerPath: string): Located | undefined => {
     if (!isObject(inner) || seen.has(inner)) return undefined
     seen.add(inner)
     if (test(inner)) return { path: innerPath, value: inner }
@@ -69,7 +69,7 @@ export function findWithin(value: unknown, path: string, test: (value: object) =
   return search(value, path)
 }
 
-/** Paths cost more than the walk, and most values have nothing to be found. */
+/** Asked first, since most values hold nothing of the kind, and paths cost more than the walk. */
 function hasWithin(value: unknown, test: (value: object) => boolean): boolean {
   let found = false
   const enter = (part: object): boolean => {
@@ -84,25 +84,26 @@ function hasWithin(value: unknown, test: (value: object) => boolean): boolean {
   return found
 }
 
-interface Culprit {
+/** Something in a value, and the path to it. */
+interface Located {
   path: string
   value: unknown
 }
 
-/** `excused`: what fails alone is transferred, or shareable, and so would pass; nor are the containers around it to blame. */
+/** @returns `excused`: only what is transferred, or shareable, fails here, and would pass. The containers around it are not to blame either */
 function findCulprit(
   value: unknown,
   path: string,
   transfer: Set<unknown>,
   seen: Set<unknown>,
-): Culprit | 'excused' | undefined {
+): Located | 'excused' | undefined {
   if (typeof value === 'function' || typeof value === 'symbol') return { path, value }
   if (!isObject(value) || seen.has(value)) return undefined
   if (transfer.has(value) || isShareable(value)) return 'excused'
   seen.add(value)
   const failure = failureOf(value)
   if (failure === undefined) return undefined
-  // It has methods of its own, which are not to blame.
+  // Its own methods are not to blame.
   if (mustMove(failure) && value.constructor?.name === 'FileHandle') return { path, value }
   let excused = false
   for (const child of childrenOf(value, path)) {
@@ -113,18 +114,18 @@ function findCulprit(
   return excused ? 'excused' : { path, value }
 }
 
-/** Whether structured clone takes it, with nothing moved. */
+/** Whether structured clone takes the value with nothing moved. */
 export function isCloneable(value: unknown): boolean {
   return failureOf(value) === undefined
 }
 
-/** Whether it can be sent to another thread through a port: cloned, or moved. */
+/** Whether the value can be sent through a port: cloned or moved. */
 export function maySend(value: unknown): boolean {
   const failure = failureOf(value)
   return failure === undefined || mustMove(failure)
 }
 
-/** What structured clone throws; `undefined`: nothing. */
+/** What structured clone throws; `undefined` if it does not. */
 function failureOf(value: unknown): unknown {
   try {
     structuredClone(value)
@@ -138,9 +139,9 @@ function mustMove(failure: unknown): boolean {
   return (failure as { code?: unknown } | undefined)?.code === 'ERR_MISSING_TRANSFERABLE_IN_TRANSFER_LIST'
 }
 
-/** What is directly in a value, but for what can be cloned for sure. A list: to search it in a callback would take more stack. */
-function childrenOf(value: object, path: string): Culprit[] {
-  const children: Culprit[] = []
+/** The children of a value. A list, since recursion from within a callback would take more stack. */
+function childrenOf(value: object, path: string): Located[] {
+  const children: Located[] = []
   someChild(readable(value), (child, key, isKey) => {
     children.push({ path: pathTo(value, path, key, isKey), value: child })
     return false
@@ -148,7 +149,7 @@ function childrenOf(value: object, path: string): Culprit[] {
   return children
 }
 
-/** The value, or what it holds, with a symbol in the place of a property whose getter throws. Of an array with named properties, those too. */
+/** The properties of a value, an array's named ones too, with a symbol in place of each whose getter throws; other values as they are. */
 function readable(value: object): object {
   if (value instanceof Map || value instanceof Set || value instanceof Error || ArrayBuffer.isView(value)) return value
   const read = (key: string): unknown => {

@@ -1,28 +1,29 @@
-// Columns in messages: numbers go as a Float64Array, plain objects as the words of a tree (lib/transport/codec/tree.ts), and other
-// values as they are. A tree gives the same as structured clone, in two thirds of the time.
+// How a chunk of values is sent: numbers as a Float64Array; plain objects as the words of a tree, which gives what structured clone
+// gives in two thirds of the time (lib/transport/codec/tree.ts); any other values as they are.
 import { decodeTree, encodeTree } from './codec/codec.js'
 import { packNumbers, type Column } from './number-column.js'
 
 export type SentColumn = Column | Int32Array<ArrayBuffer>
 
-/** Upper bound of the back-off after a column that could not be encoded as a tree. */
+/** Upper bound of the back-off, in columns, after one that could not be encoded as a tree. */
 const MAX_SKIPPED_COLUMNS = 64
 
 export class ColumnPacker {
-  #skipped = 0
+  #skipping = 0
   #toSkip = 0
 
-  /** @returns `undefined`: send the values as they are. Otherwise post the result at once: the next call may overwrite it. */
+  /** @returns the column packed, to be cloned at once, because the next call may overwrite it; `undefined`: send it as it is */
   pack(values: Column): Exclude<SentColumn, unknown[]> | undefined {
     const numbers = packNumbers(values)
     return numbers instanceof Float64Array ? numbers : this.packTree(numbers)
   }
 
+  /** As `pack`, for values that are not all numbers. */
   packTree(values: unknown[]): Int32Array<ArrayBuffer> | undefined {
     if (typeof values[0] !== 'object' || values[0] === null || this.#toSkip-- > 0) return undefined
     const words = encodeTree(values)
-    this.#skipped = words ? 0 : Math.min(2 * this.#skipped + 1, MAX_SKIPPED_COLUMNS)
-    this.#toSkip = this.#skipped
+    this.#skipping = words ? 0 : Math.min(2 * this.#skipping + 1, MAX_SKIPPED_COLUMNS)
+    this.#toSkip = this.#skipping
     return words
   }
 }

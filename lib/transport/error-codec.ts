@@ -1,8 +1,8 @@
-// Errors across threads. Structured clone alone turns every error into one of six classes and drops its code, its own properties
-// and the class of its causes. So an error is taken apart here, and rebuilt on the other side as an error of the same built-in
-// class, or of a class of this package. Any other thrown value is cloned.
+// How an error gets from one thread to another. Structured clone alone turns every error into one of six classes, and drops its
+// code, its own properties and the classes of its causes. So errors are encoded here and rebuilt on the other side, as errors of
+// the same built-in class, or of the same class of this package. Any other value that was thrown travels as it is.
 //
-// Both sides number the errors in the order in which they meet them. An error that is met again travels as its number, so a cycle
+// Both sides number the errors in the order in which they meet them. One that is met again travels as its number, so that a cycle
 // stays a cycle.
 import { types } from 'node:util'
 import { DataCloneError, errorClasses } from '../errors.js'
@@ -23,30 +23,30 @@ export type Failure =
       properties: Property[]
     }
 
-/** An own property, including `code`, `cause` and the `errors` of an AggregateError. Errors and arrays of errors are taken apart in turn. */
+/** An own property: `code`, `cause`, the `errors` of an AggregateError, and any other. Errors and arrays of errors are encoded in turn. */
 interface Property {
   key: string
   enumerable: boolean
   value: Failure | Failure[]
 }
 
-const builtInErrors = new Map<string, Function>(
+const builtIns = new Map<string, Function>(
   [AggregateError, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError, Error].map((errorClass) => [
     errorClass.name,
     errorClass,
   ]),
 )
 
-/** Maximum length of a chain of causes: taking it apart is recursive. The rest is dropped. */
+/** Levels of causes that are encoded; deeper ones are cut, since encoding is recursive. */
 const MAX_CAUSE_DEPTH = 100
 
-/** Take a thrown value apart. Never throws. */
+/** Encode a thrown value. Never throws. */
 export function encodeFailure(thrown: unknown): Failure {
   try {
     return encodeThrown(thrown, new Map(), 0)
   } catch (failure) {
-    // A revoked proxy, say: every use of it throws.
-    const error = new DataCloneError('the thrown value cannot be looked at', { path: 'thrown value', cause: failure })
+    // A revoked proxy, say, throws whatever is done with it.
+    const error = new DataCloneError('what was thrown cannot be looked at', { path: 'thrown value', cause: failure })
     return encodeThrown(error, new Map(), 0)
   }
 }
@@ -72,20 +72,20 @@ function encodeError(error: Error, seen: Map<Error, number>, depth: number): Fai
   for (const key of Object.getOwnPropertyNames(error)) {
     if (key === 'stack' || key === 'message') continue
     const enumerable = Object.prototype.propertyIsEnumerable.call(error, key)
-    const value = quietly(() => encodeProperty(key, (error as unknown as Record<string, unknown>)[key], seen, depth))
+    const value = tryRead(() => encodeProperty(key, (error as unknown as Record<string, unknown>)[key], seen, depth))
     if (value) properties.push({ key, enumerable, value })
   }
   return {
     kind: 'error',
     class: classOf(error),
-    name: text(() => error.name) ?? 'Error',
-    message: text(() => error.message) ?? '',
-    stack: text(() => error.stack) ?? '',
+    name: readText(() => error.name) ?? 'Error',
+    message: readText(() => error.message) ?? '',
+    stack: readText(() => error.stack) ?? '',
     properties,
   }
 }
 
-/** `undefined`: the value cannot be sent. A cause is never left out: one that cannot be sent is replaced by an error that says so. */
+/** @returns `undefined` for a cause beyond the limit. A cause that cannot be sent becomes an error that says so. @throws any other value cannot be sent */
 function encodeProperty(
   key: string,
   value: unknown,
@@ -101,13 +101,13 @@ function encodeProperty(
   return { kind: 'value', value: pack(structuredClone(value), []) }
 }
 
-/** A user's error may have getters that throw, and fields of other types. */
-function text(read: () => unknown): string | undefined {
-  const value = quietly(read)
+/** A text of a user's error, which may have getters that throw, and fields of other types. */
+function readText(read: () => unknown): string | undefined {
+  const value = tryRead(read)
   return typeof value === 'string' ? value : undefined
 }
 
-function quietly<T>(read: () => T): T | undefined {
+function tryRead<T>(read: () => T): T | undefined {
   try {
     return read()
   } catch {
@@ -117,20 +117,20 @@ function quietly<T>(read: () => T): T | undefined {
 
 function classOf(error: Error): string {
   if (error instanceof DOMException) return 'DOMException'
-  const code = text(() => (error as NodeJS.ErrnoException).code)
-  // A user's class may have the name of one of ours, but not its code.
+  const code = readText(() => (error as NodeJS.ErrnoException).code)
+  // A class of the user's may have the name of one of ours, but not its code.
   const ours = code !== undefined && code.startsWith('ERR_MANYHANDS_')
   for (let prototype: unknown = error; prototype; prototype = Object.getPrototypeOf(prototype)) {
     // By name: an error of another realm (node:vm) has built-ins of its own.
     const { name } = (Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value ?? {}) as { name?: string }
-    if (name !== undefined && ((ours && errorClasses.has(name)) || builtInErrors.has(name))) return name
+    if (name !== undefined && ((ours && errorClasses.has(name)) || builtIns.has(name))) return name
   }
   return 'Error'
 }
 
 /**
  * Rebuild a thrown value.
- * @param submitted the submitter's stack; its frames follow the worker's
+ * @param submitted the stack of the call site that asked for the work; its frames follow the worker's
  */
 export function decodeFailure(failure: Failure, submitted?: string): unknown {
   return decodeThrown(failure, [], submitted)
@@ -141,12 +141,12 @@ function decodeThrown(failure: Failure, made: Error[], submitted?: string): unkn
   if (failure.kind === 'again') return made[failure.number]
   const { name, message } = failure
   const stack = submitted ? `${failure.stack}\n    --- submitted by ---\n${framesOf(submitted)}` : failure.stack
-  const error = failure.class === 'DOMException' ? new DOMException(message, name) : newError(failure.class, message)
+  const error = failure.class === 'DOMException' ? new DOMException(message, name) : errorOf(failure.class, message)
   made.push(error)
-  defineProperty(error, 'stack', stack)
-  if (error.name !== name) defineProperty(error, 'name', name)
+  defineOn(error, 'stack', stack)
+  if (error.name !== name) defineOn(error, 'name', name)
   for (const { key, enumerable, value } of failure.properties)
-    defineProperty(
+    defineOn(
       error,
       key,
       Array.isArray(value) ? value.map((one) => decodeThrown(one, made)) : decodeThrown(value, made),
@@ -155,13 +155,13 @@ function decodeThrown(failure: Failure, made: Error[], submitted?: string): unkn
   return error
 }
 
-/** An error of that class, made without its constructor, whose parameters are unknown here. */
-function newError(className: string, message: string): Error {
-  const errorClass = errorClasses.get(className) ?? builtInErrors.get(className) ?? Error
+/** An error of that class, made without its constructor, whose parameters are unknown. */
+function errorOf(className: string, message: string): Error {
+  const errorClass = errorClasses.get(className) ?? builtIns.get(className) ?? Error
   return Reflect.construct(Error, [message], errorClass) as Error
 }
 
-function defineProperty(error: Error, key: string, value: unknown, enumerable = false): void {
+function defineOn(error: Error, key: string, value: unknown, enumerable = false): void {
   Object.defineProperty(error, key, { value, enumerable, writable: true, configurable: true })
 }
 

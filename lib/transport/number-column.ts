@@ -1,15 +1,15 @@
-// Columns of numbers, as one Float64Array: cloning it copies bytes, where an array is cloned number by number.
+// Many numbers as one Float64Array: cloning it copies its bytes, while an array is cloned number by number.
 
-/** The values of a chunk: any values, or numbers only. */
+/** The values of a chunk: any, or numbers only. */
 export type Column = unknown[] | Float64Array<ArrayBuffer>
 
-/** Minimum of numbers that are packed: fewer are not worth a typed array. */
+/** Fewer numbers take longer to pack than to clone. */
 const MIN_PACKED_NUMBERS = 8
 
-/** Numbers in a full chunk. A larger chunk would need fresh memory each time, which costs more than fewer messages save. */
-export const FULL_CHUNK_NUMBERS: number = 2 ** 13
+/** The size of a full chunk of numbers. Larger ones take fresh memory each time, which costs more than fewer messages save. */
+export const MAX_NUMBERS_PER_CHUNK: number = 2 ** 13
 
-/** Reused for each full chunk of a caller: posting it copies it. */
+/** Packed into and cloned from again and again, so that a full chunk needs no memory of its own. */
 let scratch: Float64Array<ArrayBuffer> | undefined
 
 export function areNumbers(values: Column): boolean {
@@ -19,23 +19,23 @@ export function areNumbers(values: Column): boolean {
   return true
 }
 
-/** Pack a column of numbers. Post the result at once: the next call may overwrite it. */
+/** Pack the values if they are numbers. Clone the result at once: the next call may overwrite it. */
 export function packNumbers(values: Column): Column {
   if (values instanceof Float64Array || !areNumbers(values)) return values
   const packed =
-    values.length === FULL_CHUNK_NUMBERS
-      ? (scratch ??= new Float64Array(FULL_CHUNK_NUMBERS))
+    values.length === MAX_NUMBERS_PER_CHUNK
+      ? (scratch ??= new Float64Array(MAX_NUMBERS_PER_CHUNK))
       : new Float64Array(values.length)
   for (let i = 0; i < values.length; i++) packed[i] = values[i] as number
   return packed
 }
 
-/** A function of its own, so that V8 sees numbers only: beside values of other kinds, each number would cost an allocation. */
+/** Copy the numbers from index `from` on into the list at `at`. A function that sees numbers only: among values of all kinds each costs an allocation. */
 export function copyNumbers(list: unknown[], at: number, numbers: Float64Array, from: number): void {
   for (let i = from; i < numbers.length; i++) list[at++] = numbers[i]!
 }
 
-/** A column that is filled from its start. It is packed as long as all values are numbers. */
+/** Builds a column value by value; packed as long as all values are numbers. */
 export class ColumnBuilder {
   #packed: Float64Array<ArrayBuffer> | undefined
   #values: unknown[] = []

@@ -1,5 +1,5 @@
-// Messages with shareable objects in them: made of values, turned back into values, and given up. Shareables are looked for at
-// any depth of plain objects, arrays, Maps and Sets (lib/transport/walk.ts).
+// Messages with shareable objects in them: packing, unpacking, discarding. Shareables are looked for at any depth of plain objects,
+// arrays, Maps and Sets (lib/transport/walk.ts). README.md draws the way of a value.
 import { MessagePort } from 'node:worker_threads'
 import {
   anyShareable,
@@ -8,7 +8,7 @@ import {
   handleToSend,
   isShareable,
   partsOf,
-  rebuild,
+  rebuildShareable,
   type HandleObject,
 } from './shareable.js'
 import { isContainer, isObject, isPlain, replaceWithin, shallowCopy, someContent, someItem, walk } from './walk.js'
@@ -21,11 +21,11 @@ export interface Packed {
 }
 
 /**
- * Make a message of a value. Post the value that it returns: where a shareable's handle changes on sending, it is a copy with
- * the handles for this message.
- * @param transfer the ports that its shareables are made of are added to it
- * @param to the receiver, for kinds to which it makes a difference
- * @throws RangeError nested too deeply; what keeps a shareable from being sent
+ * Make a message of a value. Post the value that is returned: if the handle of a shareable changes on sending, it is a copy with the
+ * handles for this message.
+ * @param transfer the ports of the shareables are added to it
+ * @param to the receiver, for kinds whose handle depends on it
+ * @throws RangeError the value is nested too deeply; what the `onSend` of a shareable throws
  */
 export function pack(value: unknown, transfer: unknown[], to?: unknown): Packed {
   if (!anyShareable || !isObject(value) || isFlat(value)) return { value, handles: false }
@@ -50,7 +50,7 @@ export function pack(value: unknown, transfer: unknown[], to?: unknown): Packed 
   return { value: replaceWithin(value, sent, (part) => !isShareable(part)), handles }
 }
 
-/** Whether it has nothing but primitives in it, as most messages do. By hand, since every message is asked. */
+/** Whether the value holds only primitives, as most messages do. By hand: every message passes here, and `someContent` takes longer. */
 function isFlat(value: object): boolean {
   if (Array.isArray(value)) return !someItem(value, isAny)
   if (!isPlain(value)) return false
@@ -72,12 +72,12 @@ function addPorts(found: HandleObject, transfer: unknown[]): void {
   }
   for (const part of partsOf(found)) {
     if (part instanceof MessagePort) add(part)
-    // Messages that the object brings along as they came: with ports as such, and handles.
+    // Messages that the object brings along as it received them: with ports and handles in them.
     else if (Array.isArray(part)) walk(part, add, someContent)
   }
 }
 
-/** The value of a message, with its handles rebuilt. The containers are changed in place. */
+/** The value of a message, its handles replaced by their objects. Changes the containers in place. */
 export function unpack({ value, handles }: Packed): unknown {
   return handles ? attach(value) : value
 }
@@ -90,17 +90,17 @@ export function unpack({ value, handles }: Packed): unknown {
 export function attach<T>(message: T): T {
   return replaceWithin(
     message,
-    (part) => (isShareable(part) ? rebuild(part) : part),
+    (part) => (isShareable(part) ? rebuildShareable(part) : part),
     (part) => !isShareable(part),
   ) as T
 }
 
-/** Nobody will receive a message, whether it has come or not: close the ports that it brings along. */
+/** Give up a message that nobody will receive, arrived or not: close the ports in it. */
 export function discard(message: unknown): void {
   discarding(message)()
 }
 
-/** What discards a message that is sent now, whose value the sender may change and use later. */
+/** @returns what discards a message that is being sent, even if the sender changes the value meanwhile */
 export function discarding(message: unknown): () => void {
   const steps: (() => void)[] = []
   const note = (part: object): boolean => {

@@ -1,7 +1,7 @@
 // Shareable objects: views of shared memory (or of a port) that any thread can rebuild from a handle. A shareable has one own
 // enumerable property, its handle, and keeps all else in private fields. Structured clone copies exactly the handle, so that a
-// shareable passes through anybody's postMessage. Here is which kinds there are, and which objects this thread has; messages
-// are made of them, and they of messages, in lib/transport/pack.ts.
+// shareable passes through anybody's postMessage. This file keeps the kinds, and the objects that this thread has; pack.ts makes
+// messages of them.
 //
 // A handle is [kind, id, ...parts]: the kind names the class, the id the object (unique in the process), the parts are what the
 // class rebuilds the object from: SharedArrayBuffers, numbers, strings, MessagePorts.
@@ -21,9 +21,9 @@ export interface HandleObject {
 /** How objects of a kind are sent and rebuilt. */
 interface Kind {
   /**
-   * The object of a handle.
-   * @param here the object with that id that this thread already has. Given only to kinds with `onSend`, which decide whether it
-   * is the one; for all other kinds it is, and nothing is rebuilt
+   * Make the object of a handle.
+   * @param here the object with that id that this thread already has. Only a kind with `onSend` gets it, and decides whether to
+   * return it; for other kinds it is returned without a call
    */
   rebuild(handle: Handle, here?: object): object
   /**
@@ -48,7 +48,7 @@ const collected = new FinalizationRegistry<number>((id) => {
 
 let lastNumber = 0
 
-/** Whether any shareable was made or rebuilt in this thread: until then nothing that is sent can contain one. */
+/** Whether this thread has made or rebuilt a shareable. Until then nothing that it sends can contain one. */
 export let anyShareable = false
 
 /** Register a kind. Called once, by the module of the class. */
@@ -65,15 +65,12 @@ export function makeShareable(object: object, kind: string, ...parts: unknown[])
   remember(object, [kind, newId(), ...parts])
 }
 
-/** As `makeShareable`, for what a thread may die holding: the receiver must learn where deaths are told. */
+/** As `makeShareable`, for what a thread may die holding: the handle carries the table in which the receiver finds deaths. */
 export function makeOwnable(object: object, kind: string, ...parts: unknown[]): void {
   makeShareable(object, kind, ...parts, threadTable)
 }
 
-/**
- * As `makeShareable`, for views that are made by the million: they are not remembered, so that each time one is received it is
- * another object (on the same memory).
- */
+/** As `makeShareable`, for views made by the million: they are not remembered, so each receipt makes another object on the same memory. */
 export function makeShareableView(object: object, kind: string, ...parts: unknown[]): void {
   setHandle(object, [kind, newId(), ...parts])
 }
@@ -101,17 +98,17 @@ export function isShareable(value: object): value is HandleObject {
   return Array.isArray(handle) && typeof handle[0] === 'string' && typeof handle[1] === 'number'
 }
 
-/** The number of a shareable: unique in the process, the same in all threads. */
+/** The id of a shareable: unique in the process, the same in all threads. */
 export function idOf(object: object): number {
   return (object as HandleObject)[HANDLE][1]
 }
 
-/** Whether its handle is another one in each message. A handle as it was received, a plain object, is passed on as it is. */
+/** Whether each message carries another handle of it. A plain object, the handle as it was received, is passed on unchanged. */
 export function changesOnSend(found: HandleObject): boolean {
   return kinds.get(found[HANDLE][0])?.onSend !== undefined && !isPlain(found)
 }
 
-/** What goes into a message in the place of a shareable that changes on sending. @throws what its kind's `onSend` throws */
+/** The handle that a message carries in place of a shareable which changes on sending. @throws what `onSend` throws */
 export function handleToSend(object: HandleObject, to: unknown): HandleObject {
   const [kind, id, ...parts] = object[HANDLE]
   const changed = kinds.get(kind)!.onSend!(object, to)
@@ -123,8 +120,8 @@ export function partsOf(found: HandleObject): readonly unknown[] {
   return found[HANDLE].slice(2)
 }
 
-/** The object of a handle that was received: the one that this thread has, or a new one. @throws TypeError an unknown kind */
-export function rebuild(found: HandleObject): object {
+/** The object of a received handle: the one that this thread has, or a new one. @throws TypeError this thread does not know the kind */
+export function rebuildShareable(found: HandleObject): object {
   const handle = found[HANDLE]
   const [kind, id] = handle
   const here = known.get(id)?.deref()
@@ -137,7 +134,7 @@ export function rebuild(found: HandleObject): object {
   return object
 }
 
-/** What gives up a handle that nobody will receive. To be had before its object is used again. */
+/** @returns what gives up a handle that nobody will receive */
 export function discardingHandle(found: HandleObject): () => void {
   const handle = found[HANDLE]
   const kind = kinds.get(handle[0])

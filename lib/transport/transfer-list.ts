@@ -1,20 +1,20 @@
-// Transfer lists of callers: whether their objects can be moved, and which of them go along with a part of the arguments. `map`
-// sends its items in chunks; an object is moved with the chunk that contains it.
+// Transfer lists of callers: whether each object can be moved, and which objects go with a part of the arguments. `map` sends its
+// items in chunks, and moves an object with the chunk that has it.
 import { inspect } from 'node:util'
 import type { Transferable } from 'node:worker_threads'
 import { DataCloneError } from '../errors.js'
 import { someChild, walk } from './walk.js'
 
-/** For `with`, as it is called. @throws TypeError an object cannot be moved */
+/** Check a list when it is given. @throws TypeError one of the objects cannot be moved */
 export function checkTransfer(transfer: readonly unknown[]): void {
   const unmovable = findUnmovable(transfer)
   if (unmovable) throw new TypeError(unmovable.message)
 }
 
 /**
- * For the moment before objects are moved: since `with` was called they may have been moved or closed.
- * Not: leave this to postMessage. It sends a detached buffer as an empty one.
- * @throws DataCloneError
+ * Check the objects again before they are moved: since `with` was called, they may have been moved or closed.
+ * Not: leave it to postMessage, which sends a detached buffer as an empty one.
+ * @throws DataCloneError one of the objects cannot be moved
  */
 export function checkStillMovable(transfer: readonly Transferable[]): void {
   const unmovable = findUnmovable(transfer)
@@ -34,12 +34,12 @@ function findUnmovable(transfer: readonly unknown[]): { path: string; message: s
   return undefined
 }
 
-/** Instances of these cannot be tried out: that would lock them. */
-const LOCKED_BY_LOOKING = [ReadableStream, WritableStream, TransformStream, AbortSignal]
+/** Trying to move these would lock them. */
+const LOCKED_BY_TRYING = [ReadableStream, WritableStream, TransformStream, AbortSignal]
 
 function isMovable(item: unknown): boolean {
   if (item instanceof ArrayBuffer) return !isDetached(item)
-  return LOCKED_BY_LOOKING.some((kind) => item instanceof kind) || refusal([item]) === refusal([])
+  return LOCKED_BY_TRYING.some((kind) => item instanceof kind) || cloneFailure([item]) === cloneFailure([])
 }
 
 function isDetached(buffer: ArrayBuffer): boolean {
@@ -51,10 +51,13 @@ function isDetached(buffer: ArrayBuffer): boolean {
   }
 }
 
-const UNCLONEABLE = Symbol('refused after the transfer list')
+const UNCLONEABLE = Symbol('cannot be cloned')
 
-/** Why a transfer list is refused. Structured clone checks the list before the value, and the value fails, so nothing is moved. */
-function refusal(transfer: readonly unknown[]): string {
+/**
+ * The error of cloning an uncloneable value with this list. Structured clone checks the list before the value, so the error tells
+ * whether the list is good, and nothing is moved.
+ */
+function cloneFailure(transfer: readonly unknown[]): string {
   try {
     return String(structuredClone(UNCLONEABLE, { transfer: transfer as Transferable[] }))
   } catch (thrown) {
@@ -62,7 +65,7 @@ function refusal(transfer: readonly unknown[]): string {
   }
 }
 
-/** The candidates that `value` contains, at any depth of plain objects, arrays, Maps, Sets and typed arrays. */
+/** Those of `candidates` that are within `value`, at any depth that structured clone looks into. */
 export function transferredWith(value: unknown, candidates: readonly Transferable[]): Transferable[] {
   if (candidates.length === 0) return []
   const wanted = new Set<unknown>(candidates)

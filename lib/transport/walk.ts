@@ -10,18 +10,19 @@
 //
 // Only in the first three rows, the containers, are shareables looked for.
 
-/** What a walk cares for: all that is no primitive value that can be cloned. */
-type Content = object | symbol
+/** What a walk meets: everything but the primitive values that can be cloned. */
+type Contained = object | symbol
 
 /**
- * What looks for a child. @returns whether the search is over
- * @param key the property's name, the item's index, or the Map's key @param isKey whether the child is a Map's key, `key` its index
+ * Called for each child. @returns whether to stop
+ * @param key the property's name, the item's index, or the Map's key
+ * @param isKey whether the child itself is a Map's key; then `key` is its index
  */
-export type ChildTest = (child: Content, key: unknown, isKey: boolean) => boolean
+export type ChildTest = (child: Contained, key: unknown, isKey: boolean) => boolean
 
 /**
- * More levels are an error. Structured clone refuses far fewer, unless the stack is very large; but a value may have no end, when
- * getters make it.
+ * Levels that a walk enters. Structured clone refuses a value long before, unless the stack is very large; the limit ends the walk
+ * through a value without end, made by getters.
  */
 const MAX_WALK_DEPTH = 2 ** 16
 
@@ -29,8 +30,8 @@ export function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null
 }
 
-function isChild(value: unknown): value is Content {
-  if (typeof value === 'number' || typeof value === 'string') return false // Most are, and this is twice as fast.
+function isContained(value: unknown): value is Contained {
+  if (typeof value === 'number' || typeof value === 'string') return false // Asked first: a list of numbers takes half the time.
   return typeof value === 'object' ? value !== null : typeof value === 'function' || typeof value === 'symbol'
 }
 
@@ -48,24 +49,24 @@ export function isContainer(value: object): boolean {
 export function someChild(value: object, test: ChildTest): boolean {
   if (ArrayBuffer.isView(value)) return test(value.buffer, 'buffer', false)
   if (value instanceof Error)
-    return Object.hasOwn(value, 'cause') && isChild(value.cause) && test(value.cause, 'cause', false)
+    return Object.hasOwn(value, 'cause') && isContained(value.cause) && test(value.cause, 'cause', false)
   return isContainer(value) ? someContent(value, test) : someProperty(value as Record<string, unknown>, test)
 }
 
-/** As `someChild`, for what is directly in a container; false for all else. */
+/** As `someChild`, for containers only; false for any other value. */
 export function someContent(value: object, test: ChildTest): boolean {
   if (Array.isArray(value)) return someItem(value, test)
   if (isPlain(value)) return someProperty(value, test)
   let index = 0
   if (value instanceof Map) {
     for (const [key, item] of value) {
-      if (isChild(key) && test(key, index, true)) return true
-      if (isChild(item) && test(item, key, false)) return true
+      if (isContained(key) && test(key, index, true)) return true
+      if (isContained(item) && test(item, key, false)) return true
       index++
     }
   } else if (value instanceof Set) {
     for (const item of value) {
-      if (isChild(item) && test(item, index, false)) return true
+      if (isContained(item) && test(item, index, false)) return true
       index++
     }
   }
@@ -75,54 +76,54 @@ export function someContent(value: object, test: ChildTest): boolean {
 function someProperty(object: Record<string, unknown>, test: ChildTest): boolean {
   for (const key of Object.keys(object)) {
     const child = object[key]
-    if (isChild(child) && test(child, key, false)) return true
+    if (isContained(child) && test(child, key, false)) return true
   }
   return false
 }
 
-/** By index up to the first hole, since listing the keys of a long array takes longer than walking through it. */
+/** By index up to the first hole, by key after it. Not: by key from the start. Listing the keys of a long array costs more than its items. */
 export function someItem(array: readonly unknown[], test: ChildTest): boolean {
   const { length } = array
   let index = 0
   for (; index < length; index++) {
     const item = array[index]
-    if (isChild(item)) {
+    if (isContained(item)) {
       if (test(item, index, false)) return true
     } else if (item === undefined && !Object.hasOwn(array, index)) break
   }
   if (index === length) return false
   for (const at of indicesFrom(index, array)) {
     const item = array[at]
-    if (isChild(item) && test(item, at, false)) return true
+    if (isContained(item) && test(item, at, false)) return true
   }
   return false
 }
 
-/** The indices of its own items from `start` on. Not: by counting. */
+/** The indices of the array's own items, from `start` on. Not: by counting through the holes. */
 function indicesFrom(start: number, array: readonly unknown[]): number[] {
   return Object.keys(array).map(Number).filter((index) => index >= start) // prettier-ignore
 }
 
 /**
  * Call `enter` for each object at any depth of a value, the value included, once.
- * @param enter whether to look into it
- * @param look how to: `someChild`, or `someContent` to look into containers only
- * @throws RangeError nested too deeply
+ * @param enter whether to look into the object
+ * @param look how: `someChild`, or `someContent` for containers only
+ * @throws RangeError the value is nested too deeply; what a getter throws
  */
 export function walk(root: unknown, enter: (value: object) => boolean, look: typeof someChild): void {
   if (!isObject(root)) return
   const seen = new Set<object>([root])
-  // Not: recursion, for which the stack ends before it does for structured clone. What is yet to be entered, the last one first;
-  // an `undefined` lies below what is in one object.
+  // Not: recursion. JavaScript's stack ends at fewer levels than structured clone reaches. Here are the objects yet to enter, the
+  // next one last; an `undefined` lies below the contents of each object.
   const pending: (object | undefined)[] = [root]
   let depth = 0
-  let inOne = false
-  const meet = (child: Content): boolean => {
+  let isMarked = false
+  const meet = (child: Contained): boolean => {
     if (typeof child !== 'object') return false
     const { size } = seen
     if (seen.add(child).size === size) return false
-    if (!inOne) pending.push(undefined)
-    inOne = true
+    if (!isMarked) pending.push(undefined)
+    isMarked = true
     pending.push(child)
     return false
   }
@@ -131,20 +132,20 @@ export function walk(root: unknown, enter: (value: object) => boolean, look: typ
     if (value === undefined) {
       depth--
     } else if (enter(value)) {
-      inOne = false
+      isMarked = false
       look(value, meet)
-      if (inOne && ++depth > MAX_WALK_DEPTH) throw new RangeError(`nested more than ${MAX_WALK_DEPTH} levels deep`)
+      if (isMarked && ++depth > MAX_WALK_DEPTH) throw new RangeError(`nested more than ${MAX_WALK_DEPTH} levels deep`)
     }
   }
 }
 
 /**
- * Put other objects in the place of those in a value, at any depth. The objects that are looked into are changed, unless they
- * are replaced, too: by a `shallowCopy`. Identities and cycles are kept.
- * @param replace what takes the object's place; it may be itself
- * @param enter whether to look into an object, or into what has taken its place, if it is a container
- * @returns the value, or what has taken its place
- * @throws RangeError nested too deeply
+ * Replace objects at any depth of a value. Identities and cycles are kept. Containers are changed in place; to leave them as they
+ * are, replace each by its `shallowCopy`.
+ * @param replace returns what replaces the object, or the object itself. Called once for each object
+ * @param enter whether to look into a container, which may be a replacement
+ * @returns the value, or what replaces it
+ * @throws RangeError the value is nested too deeply; what a getter throws
  */
 export function replaceWithin(
   root: unknown,
@@ -180,7 +181,7 @@ function replaceChildren(container: object, resultOf: (value: unknown) => unknow
     })
     return
   }
-  // Keys and items keep their order.
+  // Filled anew, so that keys and items keep their order.
   if (!someContent(container, (child) => resultOf(child) !== child)) return
   const entries = [...container.entries()]
   container.clear()
@@ -190,7 +191,7 @@ function replaceChildren(container: object, resultOf: (value: unknown) => unknow
   }
 }
 
-/** A copy of a container with the same contents, holes included. */
+/** A copy of a container, with the same contents and holes. */
 export function shallowCopy(container: object): object {
   if (container instanceof Map) return new Map(container)
   if (container instanceof Set) return new Set(container)

@@ -1,6 +1,6 @@
 // The sizes of a map's chunks: the plan alone, driven through whole maps by workers and consumers of any speed.
 import { array, assert as check, boolean, double, integer, option, property, record, type Arbitrary } from 'fast-check'
-import { ChunkPlan, FULL_CHUNK_NUMBERS } from '#internals'
+import { ChunkPlan, MAX_NUMBERS_PER_CHUNK } from '#internals'
 import { assert, suite } from '../harness.js'
 
 const test = suite('chunk plan')
@@ -152,7 +152,7 @@ test('gives chunks of just the chunksize, unless the buffer holds less', () => {
 test('measures: a chunk takes two milliseconds at most, and is four times the last one at most', () => {
   check(
     property(runs, (run) => {
-      const most = run.isPacked ? FULL_CHUNK_NUMBERS : MAX_VALUES
+      const most = run.isPacked ? MAX_NUMBERS_PER_CHUNK : MAX_VALUES
       let [limit, callMs] = [run.knownMs === undefined ? 1 : MAX_VALUES, run.knownMs ?? 0]
       const see = ({ size, left }: Moment) => {
         assert.ok(size <= limit, `size ${size}, limit ${limit}`)
@@ -174,7 +174,7 @@ test('grows to chunks of two milliseconds in a few steps, and to no more than is
       const plan = new ChunkPlan({}, 1, undefined)
       const next = () => plan.next(0, { unsettled: 0, untaken: 0 }, undefined)
       for (let step = 0; step < 8; step++) plan.settled(next(), isPacked, callMs)
-      const wanted = Math.min(CHUNK_MS / callMs, isPacked ? FULL_CHUNK_NUMBERS : MAX_VALUES)
+      const wanted = Math.min(CHUNK_MS / callMs, isPacked ? MAX_NUMBERS_PER_CHUNK : MAX_VALUES)
       assert.ok(Math.abs(next() - Math.max(Math.floor(wanted), 1)) <= 1e-3 * wanted, `${next()} calls of ${callMs} ms`)
     }),
   )

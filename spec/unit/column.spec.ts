@@ -19,7 +19,7 @@ import {
   ColumnBuilder,
   ColumnPacker,
   copyNumbers,
-  FULL_CHUNK_NUMBERS,
+  MAX_NUMBERS_PER_CHUNK,
   packNumbers,
   unpackColumn,
 } from '#internals'
@@ -92,7 +92,12 @@ test('of numbers are packed from eight on, of anything else never, and holes are
 })
 
 test('of numbers are packed in full where a chunk has the usual size, and again after that', () => {
-  for (const length of [FULL_CHUNK_NUMBERS - 1, FULL_CHUNK_NUMBERS, FULL_CHUNK_NUMBERS, FULL_CHUNK_NUMBERS + 1])
+  for (const length of [
+    MAX_NUMBERS_PER_CHUNK - 1,
+    MAX_NUMBERS_PER_CHUNK,
+    MAX_NUMBERS_PER_CHUNK,
+    MAX_NUMBERS_PER_CHUNK + 1,
+  ])
     for (const sign of [1, -1]) {
       const values = Array.from({ length }, (_, n) => sign * n)
       assertSame([...sent(new ColumnPacker(), values)], values)

@@ -3,7 +3,7 @@
 // With `chunksize`, every chunk has that size, and `buffersize` bounds how many are under way. Without it, the first chunks have
 // one item, and later ones grow up to fourfold, until a chunk takes about TARGET_CHUNK_MS. Near the end, chunks shrink so that
 // all workers end together.
-import { FULL_CHUNK_NUMBERS } from '../../transport/number-column.js'
+import { MAX_NUMBERS_PER_CHUNK } from '../../transport/number-column.js'
 import type { MapSettings } from './map-options.js'
 
 const TARGET_CHUNK_MS = 2
@@ -74,7 +74,7 @@ export class ChunkPlan {
    * @param averageMs how long a call takes; `undefined` if that is not measured
    */
   settled(count: number, isNumbers: boolean, averageMs: number | undefined): void {
-    this.#adapt(MAX_GROWTH * count, isNumbers ? FULL_CHUNK_NUMBERS : MAX_VALUES_PER_CHUNK, averageMs)
+    this.#adapt(MAX_GROWTH * count, isNumbers ? MAX_NUMBERS_PER_CHUNK : MAX_VALUES_PER_CHUNK, averageMs)
   }
 
   #adapt(maxGrown: number, maxSize: number, averageMs: number | undefined): void {
