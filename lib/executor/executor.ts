@@ -148,6 +148,8 @@ export abstract class BaseExecutor<Face extends Executor> implements Executor {
   /** @throws ShutdownError, BrokenProcessPool, BootstrapError no work can be submitted now */
   protected abstract checkOpen(): void
   /** Run one call. */
+  #latest: Submission | undefined
+
   protected abstract runCall(submission: Submission, args: readonly unknown[]): Future
   /** Map a chunk. @param settled whether to go on after a failure */
   protected abstract runChunk(submission: Submission, chunk: Chunk, settled: boolean): Future<ChunkResult>
@@ -236,7 +238,10 @@ export abstract class BaseExecutor<Face extends Executor> implements Executor {
   /** @param api the method that the caller called */
   #submission(target: Target, api: Function): Submission {
     const definition = define(target)
-    return { target, definition, call: this.#call, callSite: captureCallSite(api, definition) }
+    const callSite = captureCallSite(api, definition)
+    // A burst shares its call site.
+    if (this.#latest?.callSite !== callSite) this.#latest = { target, definition, call: this.#call, callSite }
+    return this.#latest
   }
 
   #compute(submission: Submission, range: Range, options: ParallelOptions, keep: boolean): Promise<Share[]> {

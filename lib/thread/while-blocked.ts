@@ -24,10 +24,9 @@ export function runBlockedHooks(): boolean {
   return blockedHooks.size > 0
 }
 
-/** Call back at once, but never from within a blocked hook: a microtask calls back then, when the blocking call has returned. */
-export function unlessBlocked(callback: () => void): void {
-  if (hooksRun) queueMicrotask(callback)
-  else callback()
+/** Whether this is within a blocked hook, where a user's callback must not be called: it would run inside the blocking call. */
+export function isInBlockedHook(): boolean {
+  return hooksRun
 }
 
 /** Run `hook` before this thread blocks for long, where the system does not report deaths. @returns what removes the hook */

@@ -6,7 +6,7 @@
 //
 // `claimed` grows until the lease is closed. In the end settled === claimed: by results, or by the worker's death.
 import { keepShape } from '../../base/keep-shape.js'
-import { unlessBlocked } from '../../thread/while-blocked.js'
+import { isInBlockedHook } from '../../thread/while-blocked.js'
 import { LeaseSlots, newSlotMemory } from '../protocol/lease-slots.js'
 import type { TaskResult } from '../protocol/messages.js'
 import type { Job, JobLease, JobOutcome } from './job.js'
@@ -178,8 +178,7 @@ export class Lease implements JobLease {
     // A job that runs again has another lease.
     if (job.over || job.lease !== this) return
     job.over = true
-    // Not within a call that blocks: what a user's callback would do there, it could not expect.
-    unlessBlocked(() => job.settle(outcome))
+    settleJob(job, outcome)
   }
 
   /** Resolves when no task of it runs any more. */
@@ -195,6 +194,17 @@ export class Lease implements JobLease {
     clearTimeout(this.stopTimer)
     this.#onOver?.()
   }
+}
+
+/** Settle a job; once this thread no longer blocks, if it does. */
+export function settleJob(job: Job, outcome: JobOutcome): void {
+  if (isInBlockedHook()) settleLater(job, outcome)
+  else job.settle(outcome)
+}
+
+// A function of its own: a closure in settleJob would cost each call its context.
+function settleLater(job: Job, outcome: JobOutcome): void {
+  queueMicrotask(() => job.settle(outcome))
 }
 
 keepShape(new Lease(new LeaseSlots(newSlotMemory(1)), { slot: 0, receiveResults: () => {} }, []))

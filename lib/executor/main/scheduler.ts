@@ -9,14 +9,14 @@ import { BrokenProcessPool, TimeoutError } from '../../errors.js'
 import { decodeFailure } from '../../transport/error-codec.js'
 import { TERMINATED_EXITCODE } from '../../process/child.js'
 import type { Definition } from '../../task/target.js'
-import { onBlocked, unlessBlocked } from '../../thread/while-blocked.js'
+import { onBlocked } from '../../thread/while-blocked.js'
 import type { ExecutorStats } from '../call-options.js'
 import { LeaseSlots, newSlotMemory } from '../protocol/lease-slots.js'
 import type { LeaseEnd, WorkerSetup } from '../protocol/messages.js'
 import { FunctionRegistry, takeBatch, type FunctionStats } from './batch-size.js'
 import { bootFailure, brokenPool, explainUnsent, workerDied } from './death-errors.js'
 import type { Job } from './job.js'
-import { Lease } from './lease.js'
+import { Lease, settleJob } from './lease.js'
 import { packLease } from './pack-lease.js'
 import { PriorityQueue } from './priority-queue.js'
 import { startTimeLimit, stopAfter } from './time-limit.js'
@@ -261,7 +261,7 @@ export class Scheduler {
   #fail(job: Job, error: Error): void {
     if (job.over) return
     job.over = true
-    unlessBlocked(() => job.settle({ kind: 'failed', error }))
+    settleJob(job, { kind: 'failed', error })
   }
 
   #onTimeUp(lease: Lease): void {
