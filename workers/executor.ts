@@ -41,7 +41,7 @@ export default function begin({ slot, leases, results }: WorkerStart): void {
   const initialized = initialize()
   let isReady = false
   const becomeReady = async () => {
-    // Not said after a failure: a worker that ends before it is ready would do so every time.
+    // Not sent if the initializer failed: an exit before 'ready' breaks the executor, since a replacement would fail, too.
     if (await initialized) return
     isReady = true
     sender.sendReady()

@@ -50,7 +50,7 @@ export class ProcessPoolExecutor extends BaseExecutor<ProcessPoolExecutor> {
     const { wait, cancelFutures } = checkShutdown(options)
     const pool = this.#pool
     pool.shutDown = true
-    if (cancelFutures) for (const job of pool.scheduler.waiting()) job.cancel()
+    if (cancelFutures) for (const job of pool.scheduler.unsettled()) job.cancel()
     if (pool.scheduler.idle) pool.end()
     if (wait) await pool.ended
   }

@@ -13,7 +13,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['lib/transport/'],
   ['lib/sync/', 'lib/process/'],
   ['lib/shared/', 'lib/queue/', 'lib/pipe/', 'lib/executor/', 'lib/manager/'],
-  ['lib/pool/', 'lib/bullmq/'],
+  ['lib/pool/'],
   ['lib/index.ts', 'lib/internals.ts', 'workers/'],
 ]
 

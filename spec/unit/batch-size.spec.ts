@@ -147,10 +147,10 @@ test('a lease takes the first jobs of the queue, as many as fill it, and leaves 
         assert.ok(batch.length <= share, `${batch.length} jobs of ${before.length} for ${maxWorkers} workers`)
         if (batch.some(({ alone }) => alone)) assert.is(batch.length, 1)
         const filled = batch.reduce((sum, { fn }) => sum + 1 / fn.batchSize, 0)
-        assert.ok(filled <= 1.001, `${filled} leases in one`)
+        assert.ok(filled <= 1 + 1e-9, `${filled} leases in one`)
         const [next] = rest
         if (!next || next.alone || batch[0]!.alone || batch.length === share) continue
-        assert.ok(filled + 1 / next.fn.batchSize > 1.001, `there is room in a lease that is ${filled} full`)
+        assert.ok(filled + 1 / next.fn.batchSize > 1 + 1e-9, `there is room in a lease that is ${filled} full`)
       }
       assert.equal(takeBatch(queue, maxWorkers), [])
     }),

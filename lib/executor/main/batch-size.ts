@@ -72,10 +72,10 @@ export function takeBatch<J extends Batchable>(queue: PriorityQueue<J>, maxWorke
   // A worker's fair share, so that a short queue does not end up in one lease.
   const most = Math.min(Math.ceil(queue.size / maxWorkers), MAX_TASKS_PER_LEASE)
   const jobs: J[] = []
-  let filled = 0 // How much of a lease they fill. A little more than 1 counts as 1: thirds do not add up exactly.
+  let filled = 0 // How much of a lease they fill. Thirds do not add up to exactly 1.
   for (let job; (job = queue.peek());) {
     filled += 1 / job.fn.batchSize
-    if (jobs.length > 0 && (job.alone || filled > 1.001 || jobs.length >= most)) break
+    if (jobs.length > 0 && (job.alone || filled > 1 + 1e-9 || jobs.length >= most)) break
     queue.delete(job)
     jobs.push(job)
     if (job.alone) break

@@ -25,7 +25,7 @@ export function brokenPool(what: string, cause: unknown): BrokenProcessPool {
   return new BrokenProcessPool(message, { cause })
 }
 
-/** Why the message of a job alone could not be sent. */
+/** Why the message of a single job could not be sent. */
 export function explainUnsent(job: Job, reason: unknown, transfer: Transferable[]): DataCloneError {
   if (reason instanceof DataCloneError) return reason
   const { root, value } = job.describe()

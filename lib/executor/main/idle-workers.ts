@@ -1,10 +1,10 @@
-// The workers of an executor that have nothing to do, and the idle time-out. Piscina's own cannot be used: it takes workers for
-// idle that run what it knows nothing of.
+// The workers of an executor that have nothing to do, and the idle time-out. Piscina's own cannot be used: it counts a worker as
+// idle while it runs our leases.
 import { MAX_TIMER_MS, systemTimeout } from '../../base/timer.js'
 import type { WorkerHandle } from './worker-handle.js'
 
 export class IdleWorkers {
-  /** The one that has been idle longest first. */
+  /** In the order in which they became idle. */
   #workers: WorkerHandle[] = []
   readonly #timeoutMs: number
   readonly #retire: (worker: WorkerHandle) => boolean
@@ -39,7 +39,7 @@ export class IdleWorkers {
     this.#workers = this.#workers.filter((other) => other !== worker)
   }
 
-  /** Have the time-out counted for the worker that has been idle longest. */
+  /** Start the timer for the worker that has been idle longest. */
   watch(): void {
     const [first] = this.#workers
     if (this.#timeoutMs === Infinity || this.#timer || !first) return

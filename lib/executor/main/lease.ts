@@ -4,15 +4,15 @@
 //   tasks:   0 … settled   settled … done      done … claimed   claimed … count
 //            job settled   result to be read   runs (one)       open: not begun, may be taken back
 //
-// `claimed` grows until the lease is closed. In the end settled === claimed: by results, or by the worker's death.
+// `claimed` grows until the lease is closed. In the end settled === claimed: by results, by the worker's death, or because the
+// executor is broken, which fails every job.
 import { keepShape } from '../../base/keep-shape.js'
 import { isInBlockedHook } from '../../thread/while-blocked.js'
 import { LeaseSlots, newSlotMemory } from '../protocol/lease-slots.js'
-import type { TaskResult } from '../protocol/messages.js'
 import type { Job, JobLease, JobOutcome } from './job.js'
-import { MOVED, NOTHING_TO_WATCH, STILL, type Look } from './watchdog.js'
+import { MOVED, NOTHING_TO_WATCH, UNMOVED, type Look } from './watchdog.js'
 
-/** After this many looks at a settled lease whose end is not told, its worker is taken to be blocked. */
+/** After this many looks at a settled lease whose end was not reported, its worker is taken to be blocked. */
 const MAX_IDLE_LOOKS = 5
 
 /** The worker that has the lease, as the lease sees it. */
@@ -25,19 +25,19 @@ export interface LeaseHolder {
 export class Lease implements JobLease {
   readonly jobs: readonly Job[]
   readonly holder: LeaseHolder
-  /** Ends the running task when its time is up. */
-  stopTimer: NodeJS.Timeout | undefined
+  /** Stops the timer that will end the running task. */
+  stopTimer: (() => void) | undefined
   /** Whether something was moved to the worker with it: it cannot go to another. */
   movesValues = false
   readonly #slots: LeaseSlots
   #posted: Map<number, JobOutcome> | undefined
-  /** Behind the last task whose result came by a message. They come in order. */
-  #receivedCount = 0
+  /** One past the index of the last task whose result came by a message. They come in order. */
+  #receivedEnd = 0
   #settledCount = 0
   /** How many tasks were claimed at the last two looks; -1: there was none yet. */
   #lastClaimed = -1
   #claimedBefore = -1
-  /** How many looks have found everything settled and the end not told. */
+  /** How many looks have found everything settled and the end not reported. */
   #idleLooks = 0
   /** How many tasks were claimed, once no more can be. */
   #closedAt: number | undefined
@@ -76,23 +76,24 @@ export class Lease implements JobLease {
 
   /** The watchdog's look: settle what is finished. @returns what there is to look for next time */
   look(): Look {
-    const isEnding = this.#isSettled && this.#idleLooks++ < MAX_IDLE_LOOKS
+    const { isEnding } = this
+    if (isEnding) this.#idleLooks++
     const settled = this.settleFinished()
     this.#claimedBefore = this.#lastClaimed
     this.#lastClaimed = this.claimed
     if (isEnding) return MOVED
     // No message tells of an open task that is not begun, or of a finished one with others behind it.
     if (this.open === 0 && this.#settledCount >= this.claimed - 1) return NOTHING_TO_WATCH
-    return settled || this.#lastClaimed !== this.#claimedBefore ? MOVED : STILL
+    return settled || this.#lastClaimed !== this.#claimedBefore ? MOVED : UNMOVED
   }
 
-  /** Whether its worker has begun nothing new since the look before the last. Not while none is begun: the worker boots then. */
+  /** Whether the last two looks found the same tasks claimed, and some: without any, its worker boots or is still blocked by an earlier task. */
   get isStuck(): boolean {
     return this.#lastClaimed > 0 && this.#lastClaimed === this.#claimedBefore && !this.movesValues
   }
 
   /** Whether an idle worker may get its open tasks. Not before the first look: it was sent only a moment ago. */
-  get canBeShared(): boolean {
+  get canBeSplit(): boolean {
     return this.#lastClaimed >= 0 && !this.movesValues
   }
 
@@ -122,22 +123,18 @@ export class Lease implements JobLease {
     return back
   }
 
-  /** A result came by a message. */
-  receive(index: number, result: TaskResult): void {
-    this.#keep(index, result)
-  }
-
   /** A result came that cannot be read. It is that of the next task that has posted one. */
   receiveUnreadable(error: Error): void {
     const { slot } = this.holder
     const done = this.#slots.done(slot)
-    let index = this.#receivedCount
+    let index = this.#receivedEnd
     while (index < done && !this.#slots.isPosted(slot, index)) index++
-    this.#keep(index, { kind: 'failed', error })
+    this.receive(index, { kind: 'failed', error })
   }
 
-  #keep(index: number, result: JobOutcome): void {
-    this.#receivedCount = index + 1
+  /** A result came by a message. */
+  receive(index: number, result: JobOutcome): void {
+    this.#receivedEnd = index + 1
     this.#posted ??= new Map()
     this.#posted.set(index, result)
   }
@@ -153,7 +150,7 @@ export class Lease implements JobLease {
         this.#settle({ kind: 'plain', value: this.#slots.value(holder.slot, index) })
         continue
       }
-      // Posted before the task counted as finished, so it is here.
+      // Posted before the task counted as finished: it is on the port.
       if (!this.#posted?.has(index)) holder.receiveResults()
       const result = this.#posted!.get(index)!
       this.#posted!.delete(index)
@@ -191,7 +188,7 @@ export class Lease implements JobLease {
   finish(): void {
     this.#closedAt ??= this.#settledCount
     this.#isOver = true
-    clearTimeout(this.stopTimer)
+    this.stopTimer?.()
     this.#onOver?.()
   }
 }

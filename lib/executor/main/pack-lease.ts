@@ -29,7 +29,7 @@ export function packLease(jobs: readonly Job[], transfer: Transferable[]): Lease
   return { kind: 'calls', targets, args, arity: -1 }
 }
 
-/** Of an object that many calls have in common, the message holds a copy for each. */
+/** Bounds the message: an object that several calls use is copied for each. */
 const MAX_TREE_BYTES = 2 ** 18
 
 const isPrimitive = (value: unknown) => typeof value !== 'object' || value === null

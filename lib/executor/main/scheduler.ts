@@ -37,7 +37,7 @@ export class Scheduler {
   readonly #leases = new Set<Lease>()
   readonly #watchdog = new Watchdog(() => this.#look())
   readonly #onIdle: () => void
-  /** As long as leases are out: undoes the hook that works while this thread is blocked. */
+  /** Removes the hook that works while this thread is blocked. Set while leases are out. */
   #offBlocked: (() => void) | undefined
   #broken: BrokenProcessPool | undefined
   #terminated = false
@@ -103,12 +103,12 @@ export class Scheduler {
     await lease.over
   }
 
-  /** All jobs that no worker has begun, as far as this thread knows. */
-  waiting(): Job[] {
+  /** All jobs that are neither settled nor withdrawn. */
+  unsettled(): Job[] {
     return [...[...this.#leases].flatMap(({ jobs }) => jobs).filter(({ over }) => !over), ...this.#queue]
   }
 
-  /** End every worker now. Running jobs fail with WorkerDiedError and this exit code. Nothing may be queued or added any more. */
+  /** End every worker now. Running jobs fail with WorkerDiedError and this exit code. The caller has emptied the queue and adds nothing. */
   terminate(exitcode: number): void {
     this.#terminated = true
     void this.#pool.terminateAll(exitcode)
@@ -175,7 +175,7 @@ export class Scheduler {
     this.#goOn()
   }
 
-  /** The message of a lease could not be made, or not be read. Its jobs go one by one, which shows the one to blame. */
+  /** The message of a lease could not be made, or not be read. Its jobs are sent again one by one, so that only the culprit fails. */
   #onUnsent(lease: Lease, reason: unknown, transfer: Transferable[]): void {
     const unsent = lease.takeBack()
     const [job] = lease.jobs
@@ -205,7 +205,7 @@ export class Scheduler {
     if (lease.failRunning(() => died('while it ran this task'))) this.#workersLost++
     else if (exit && !lease.movesValues) this.#pool.reportIdleDeath(exit)
     if (!exit || !lease.movesValues) this.#putBack(unbegun)
-    else for (const job of unbegun) this.#fail(job, died('with what was moved to it for this task'))
+    else for (const job of unbegun) this.#fail(job, died('before it began this task, whose arguments were moved to it'))
     this.#end(worker, lease)
   }
 
@@ -223,13 +223,13 @@ export class Scheduler {
   /** Something has changed: workers may be free, jobs may wait, or all may be done. */
   #goOn(): void {
     this.#dispatch()
-    if (this.#queue.size === 0 && this.#pool.idleCount > 0) this.#share()
+    if (this.#queue.size === 0 && this.#pool.idleCount > 0) this.#redistribute()
     if (this.idle) this.#onIdle()
   }
 
   /** Idle workers get what others have not begun. */
-  #share(): void {
-    for (const lease of this.#leases) if (lease.canBeShared) this.#takeBack(lease)
+  #redistribute(): void {
+    for (const lease of this.#leases) if (lease.canBeSplit) this.#takeBack(lease)
     this.#dispatch()
   }
 
@@ -287,7 +287,7 @@ export class Scheduler {
     if (this.#broken) return
     this.#broken = brokenPool(what, cause)
     const { message } = this.#broken
-    const failing = this.waiting()
+    const failing = this.unsettled()
     for (const job of failing) this.#queue.delete(job)
     for (const job of failing) this.#fail(job, new BrokenProcessPool(message, { cause }))
     void this.#pool.destroy()

@@ -1,5 +1,5 @@
 // Time limits of the task that a lease's worker runs. One timer per lease.
-import { MAX_TIMER_MS } from '../../base/timer.js'
+import { startTimer } from '../../base/timer.js'
 import { clock, type LeaseSlots } from '../protocol/lease-slots.js'
 import type { Lease } from './lease.js'
 
@@ -9,14 +9,14 @@ export function startTimeLimit(slots: LeaseSlots, lease: Lease, onTimeUp: () => 
   const watch = () => {
     const leftMs = lease.claimed > 0 ? slots.begunAt(lease.holder.slot) + timeoutMs - clock() : timeoutMs
     if (leftMs <= 0) onTimeUp()
-    else lease.stopTimer = setTimeout(watch, Math.min(Math.ceil(leftMs), MAX_TIMER_MS))
+    else lease.stopTimer = startTimer(leftMs, watch)
   }
   watch()
 }
 
-/** Call `stop` after the grace of a task that was asked to stop: at once for none, never for Infinity. */
+/** Call `stop` when the grace of a task that was asked to stop is over. 0: at once; Infinity: never. */
 export function stopAfter(lease: Lease, graceMs: number, stop: () => void): void {
-  clearTimeout(lease.stopTimer)
+  lease.stopTimer?.()
   if (graceMs <= 0) stop()
-  else if (graceMs !== Infinity) lease.stopTimer = setTimeout(stop, Math.min(graceMs, MAX_TIMER_MS))
+  else if (graceMs !== Infinity) lease.stopTimer = startTimer(graceMs, stop)
 }

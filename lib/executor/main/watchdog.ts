@@ -1,18 +1,19 @@
-// Looks after leases that no message tells of: tasks that lie behind a slow one, or in a worker that does not begin them. It
-// looks every few milliseconds, less often while nothing moves, and not at all while each worker runs the last task it has: a
-// program that waits for one long task is not woken.
+// The timer for leases whose progress no message reports: tasks that lie behind a slow one, or in a worker that does not begin
+// them. What is looked at, and what is done about it, is up to lease.ts and scheduler.ts. It looks every few milliseconds, less
+// often while nothing moves, and not at all while each worker runs the last task it has. A program that waits for one long task
+// is not woken.
 import { systemTimeout } from '../../base/timer.js'
 
-/** The first look. What is finished waits for at most this long to be told, and half as long again. */
+/** Delay of the first look. A finished task with another behind it is settled at the next look. */
 const MIN_PERIOD_MS = 2
 
 /** Reached by doubling while nothing moves. */
 const MAX_PERIOD_MS = 64
 
-/** What a look has found. */
-export type Look = typeof NOTHING_TO_WATCH | typeof STILL | typeof MOVED
+/** What a look has found; of several leases, the greatest counts. */
+export type Look = typeof NOTHING_TO_WATCH | typeof UNMOVED | typeof MOVED
 export const NOTHING_TO_WATCH = 0
-export const STILL = 1
+export const UNMOVED = 1
 export const MOVED = 2
 
 export class Watchdog {

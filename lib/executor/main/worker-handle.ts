@@ -1,6 +1,5 @@
 // Main side: one worker of an executor. It owns a slot and the ports to its thread for as long as that lives, and has one lease
-// at a time. Piscina starts the threads and gives each its ends of the ports; a lease that goes by these ports costs half of what
-// a run of piscina costs.
+// at a time. Piscina starts the threads and gives each its ends of the ports.
 //
 //   started ──lease──> busy ──its end──> idle ──lease──> busy ──> …
 //                        └── the thread exits, in any state: the handle is closed
@@ -29,7 +28,7 @@ export class WorkerHandle implements LeaseHolder {
   readonly #knownFunctions = new Set<number>()
 
   /**
-   * @param onLeaseEnd called when the lease has ended; its results are told by then
+   * @param onLeaseEnd called when the lease has ended; the results of one that ended well are settled by then
    * @param onPortClose called when the thread's end of the ports is gone: the thread is about to exit
    */
   constructor(slot: number, ports: WorkerPorts, onLeaseEnd: (end: LeaseEnd) => void, onPortClose: () => void) {

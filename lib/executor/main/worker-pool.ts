@@ -2,8 +2,8 @@
 // replaces those that exit. Here is what piscina does not tell: which thread died of what, and whether it ever came up.
 //
 // What of piscina 5.3 must be respected: `minThreads` of 0 lets queued tasks hang after a crash; `atomics: 'sync'` blocks the
-// event loop of idle workers; `close()` kills busy ones; it forgets a thread before that has exited; and it starts a thread for
-// a queued task only when the task is queued, or when another task ends.
+// event loop of idle workers; `close()` kills busy ones; it forgets a thread before that has exited; and it considers
+// starting a thread at two moments only: when a task is queued, and when one ends.
 import { createRequire } from 'node:module'
 import { inspect } from 'node:util'
 import { fileURLToPath } from 'node:url'
@@ -113,7 +113,7 @@ export class WorkerPool {
       const placed = this.#piscina.run(message, { transferList: [there.leases, there.results] })
       placed.catch(() => {
         if (worker.threadId !== undefined) return // That thread's exit tells.
-        // What was moved with a lease is in these ports, and would never be missed.
+        // Ports that were moved with a lease lie in these. Unless these are closed, their peers would wait for ever.
         there.leases.close()
         there.results.close()
         this.#dismiss(worker)
@@ -257,7 +257,7 @@ export class WorkerPool {
     return worker?.threadId === undefined ? undefined : this.#threads.get(worker.threadId)
   }
 
-  /** Retire an idle worker. One stays. @returns whether it did */
+  /** Retire an idle worker, but keep at least one. @returns whether the worker was retired */
   #retire(worker: WorkerHandle): boolean {
     const thread = this.#threadOf(worker) // None: the worker still waits for it.
     const staying = [...this.#threads.values()].filter(({ handle, isDying }) => handle && !isDying).length

@@ -15,7 +15,8 @@
 //               3     ITEM       worker       the item of a map's chunk that runs; read once the worker is dead
 //              32 …   TAGS       worker       task i: a value of a few bits, a number (in `numbers`), or posted
 //
-// A worker has one set of words as long as its thread lives, and holds one lease at a time: the words are reset for each lease.
+// A worker has one set of words as long as its thread lives, and holds one lease at a time. For each lease the first four
+// words are reset.
 // Two workers' words lie at least 128 bytes apart, so that they share no cache line.
 import { add, exchange, load, notifyAll, peek, poke, store, type Words } from '../../memory/atomics.js'
 
@@ -34,7 +35,7 @@ const NUMBERS = 1 + MAX_TASKS_PER_LEASE
 /** In CLAIM: more than any lease has. The worker's `add` may still count on from here. */
 const CLOSED = 2 ** 30
 
-/** The result has no tag and came by a message. */
+/** The result was posted. */
 const POSTED = 1
 const NUMBER = 2
 const FIRST_CONSTANT = 3
@@ -115,7 +116,7 @@ export class LeaseSlots {
     return peek(this.#words, slot * WORDS + TAGS + index) === POSTED
   }
 
-  /** Main: what a finished task returned, unless it was posted. */
+  /** Main: what a task returned. It must be below the last `done()`, in the lease of now, and not posted. */
   value(slot: number, index: number): unknown {
     const tag = peek(this.#words, slot * WORDS + TAGS + index)
     return tag === NUMBER ? this.#numbers[slot * NUMBERS + 1 + index] : CONSTANTS[tag - FIRST_CONSTANT]
@@ -153,7 +154,7 @@ export class LeaseSlots {
   }
 }
 
-/** Milliseconds on a clock that all threads share and nobody sets. */
+/** Milliseconds of the process-wide monotonic clock. */
 export function clock(): number {
   const [seconds, nanoseconds] = process.hrtime()
   return seconds * 1e3 + nanoseconds / 1e6

@@ -46,7 +46,7 @@ export interface LeaseMessage {
 /** What a worker is to do. */
 export type LeaseBody =
   /**
-   * Call functions, by number (a single number: the same function for every task). The arguments lie one behind the other, `arity`
+   * Call functions, by number (a single number: the same function for every task). The arguments are concatenated, `arity`
    * per task. With an `arity` of -1 there is an array per task, as such or as the words of a tree.
    */
   | { kind: 'calls'; targets: number | readonly number[]; args: Packed; arity: number }
@@ -77,7 +77,7 @@ export type LeaseEnd =
       /** The worker has run its last task and exits. */
       retires: boolean
     }
-  /** The worker could not read the message: it is nested more deeply than its stack, say. No task was run. */
+  /** The worker could not read the message: for example, it is nested too deeply for its stack. No task was run. */
   | { kind: 'unread'; failure: Failure }
   /** No task can run in this worker: its initializer failed, or a task's module cannot be imported. */
   | { kind: 'broken'; what: string; failure: Failure }

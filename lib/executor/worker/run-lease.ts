@@ -28,8 +28,8 @@ export interface LeaseWorker {
 type Spent = number[]
 
 /**
- * Run a lease. Its end is given away in the same turn as its last task finishes: a microtask that this task left behind may
- * never return.
+ * Run a lease. Its end is reported in the turn in which its last task finishes: a microtask that this task has queued could block
+ * the thread for ever.
  * @param onEnd called once
  */
 export async function runLease(
@@ -40,15 +40,15 @@ export async function runLease(
   const { body } = message
   worker.functions.define(message.definitions)
   worker.slots.begin(worker.slot)
-  const onSpent = (spent: Spent) => onEnd({ kind: 'ended', spent, retires: false })
+  const onEnded = (spent: Spent) => onEnd({ kind: 'ended', spent, retires: false })
   try {
     switch (body.kind) {
       case 'calls':
-        return await runCalls(worker, message.count, body, onSpent)
+        return await runCalls(worker, message.count, body, onEnded)
       case 'map':
-        return await runAlone(worker, () => runMap(worker, body), onSpent)
+        return await runAlone(worker, () => runMap(worker, body), onEnded)
       case 'blocks':
-        return await runAlone(worker, () => runBlocks(worker, body), onSpent)
+        return await runAlone(worker, () => runBlocks(worker, body), onEnded)
       default:
         return body satisfies never
     }
@@ -63,7 +63,7 @@ async function runCalls(
   worker: LeaseWorker,
   count: number,
   { targets, args: { value, handles }, arity }: LeaseBody & { kind: 'calls' },
-  onSpent: (spent: Spent) => void,
+  onEnded: (spent: Spent) => void,
 ): Promise<void> {
   const { slots, slot, functions, sender } = worker
   const spent: Spent = []
@@ -97,14 +97,14 @@ async function runCalls(
     if (!worker.onTaskDone()) break
   }
   stopTiming()
-  onSpent(spent)
+  onEnded(spent)
 }
 
 /** Run the only task of a lease. */
 async function runAlone(
   { slots, slot, sender, onTaskDone }: LeaseWorker,
   run: () => Promise<{ result: TaskResult; spent: Spent }>,
-  onSpent: (spent: Spent) => void,
+  onEnded: (spent: Spent) => void,
 ): Promise<void> {
   let spent: Spent = []
   if (slots.claim(slot, 1) >= 0) {
@@ -118,7 +118,7 @@ async function runAlone(
     }
     onTaskDone()
   }
-  onSpent(spent)
+  onEnded(spent)
 }
 
 async function runMap(
