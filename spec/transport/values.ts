@@ -147,8 +147,9 @@ export class Values {
       case 0:
         return Object(this.#one([1, 'text', true, 5n]))
       case 1: {
-        const error = new (this.#one(ERRORS))(this.#one(TEXTS), { cause: this.#value(depth + 2) })
-        return error
+        // A copy: structuredClone itself throws where a cause leads back to its error.
+        const cause: unknown = structuredClone(this.#value(depth + 2))
+        return new (this.#one(ERRORS))(this.#one(TEXTS), { cause })
       }
       default:
         return Object.assign(new (class Foo extends Map<unknown, unknown> {})([[1, this.#value(depth + 1)]]), {
