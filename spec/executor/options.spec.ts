@@ -1,4 +1,4 @@
-import { cpuCount, ProcessPoolExecutor, DataCloneError } from 'manyhands'
+import { BrokenProcessPool, cpuCount, DataCloneError, ProcessPoolExecutor } from 'manyhands'
 import { assert, suite, thrownBy, until } from '../harness.js'
 import { Gate, passGate, ThreadWatch } from './gate.js'
 
@@ -79,6 +79,23 @@ test('ProcessPoolExecutor refuses bad and unknown options', async () => {
   )
   assert.instance(uncloneable, DataCloneError)
   assert.is(uncloneable.path, 'initargs[0]')
+})
+
+test('an initializer that throws what this thread cannot read breaks the executor', async () => {
+  // A worker has more stack than this thread: of these depths, some can be posted there and not be read here.
+  for (const depth of [3000, 5000, 7000, 9000]) {
+    const executor = new ProcessPoolExecutor({
+      maxWorkers: 1,
+      initializer: (depth: number) => {
+        let nested: unknown[] = []
+        for (let i = 0; i < depth; i++) nested = [nested]
+        throw nested
+      },
+      initargs: [depth],
+    })
+    assert.instance(await executor.submit(() => 1).exception(), BrokenProcessPool, `depth ${depth}`)
+    await executor.shutdown()
+  }
 })
 
 test('initializer runs once in each worker, before its first task, with initargs', async () => {

@@ -76,8 +76,7 @@ export function takeBatch<J extends Batchable>(queue: PriorityQueue<J>, maxWorke
   for (let job; (job = queue.peek());) {
     filled += 1 / job.fn.batchSize
     if (jobs.length > 0 && (job.alone || filled > 1 + 1e-9 || jobs.length >= most)) break
-    queue.delete(job)
-    jobs.push(job)
+    jobs.push(queue.shift()!)
     if (job.alone) break
   }
   return jobs

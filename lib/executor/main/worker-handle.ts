@@ -7,6 +7,7 @@
 // A handle can be given a lease before it has a thread: the port keeps the message until the thread reads it.
 import { MessageChannel, receiveMessageOnPort, type Transferable } from 'node:worker_threads'
 import { unreadable } from '../../transport/clone-error.js'
+import { encodeFailure } from '../../transport/error-codec.js'
 import type { LeaseBody, LeaseEnd, ResultMessage, WorkerPorts, WorkerStart } from '../protocol/messages.js'
 import type { Lease, LeaseHolder } from './lease.js'
 
@@ -35,7 +36,10 @@ export class WorkerHandle implements LeaseHolder {
     this.slot = slot
     this.#ports = ports
     this.#onLeaseEnd = onLeaseEnd
-    ports.leases.on('message', (end: LeaseEnd) => this.#end(end)).once('close', onPortClose)
+    ports.leases
+      .on('message', (end: LeaseEnd) => this.#end(end))
+      .on('messageerror', (failure) => this.#end(unreadableEnd(failure)))
+      .once('close', onPortClose)
     ports.leases.unref()
   }
 
@@ -50,11 +54,18 @@ export class WorkerHandle implements LeaseHolder {
 
   /** Look whether the lease has ended. For a thread that blocks, whose event loop does not tell. */
   pollLeaseEnd(): void {
-    const received = receiveMessageOnPort(this.#ports.leases)
-    if (!received) return
-    const end = received.message as LeaseEnd
+    const end = this.#receiveEnd()
+    if (!end) return
     if (end.kind === 'ended') this.#end(end)
     else queueMicrotask(() => this.#end(end)) // A failure is told when the thread no longer blocks.
+  }
+
+  #receiveEnd(): LeaseEnd | undefined {
+    try {
+      return receiveMessageOnPort(this.#ports.leases)?.message as LeaseEnd | undefined
+    } catch (failure) {
+      return unreadableEnd(failure)
+    }
   }
 
   #end(end: LeaseEnd): void {
@@ -87,12 +98,17 @@ export class WorkerHandle implements LeaseHolder {
   /** Its thread has exited, or it will never have one. The end of its last lease may not have been heard yet. */
   close(): void {
     this.isDying = true
-    const last = receiveMessageOnPort(this.#ports.leases)
-    if (last) this.#end(last.message as LeaseEnd)
+    const last = this.#receiveEnd()
+    if (last) this.#end(last)
     this.receiveResults()
     this.#ports.leases.close()
     this.#ports.results.close()
   }
+}
+
+/** Stands for an end that cannot be read here. Only a failure is large enough for that: one nested too deeply, say. */
+function unreadableEnd(failure: unknown): LeaseEnd {
+  return { kind: 'broken', what: 'a worker failed with what cannot be read here', failure: encodeFailure(failure) }
 }
 
 /** The ports of a new worker: the ends that stay here, and what goes to its thread. */
