@@ -6,7 +6,7 @@ import { checkStillMovable } from '../../transport/transfer-list.js'
 import { PLAIN_CALL } from '../call-options.js'
 import type { LeaseBody, TaskResult } from '../protocol/messages.js'
 import type { FunctionStats } from './batch-size.js'
-import { FutureJob, type JobOptions } from './job.js'
+import { FutureJob, unexpectedResult, type JobOptions } from './job.js'
 
 export class CallJob extends FutureJob {
   readonly args: readonly unknown[]
@@ -29,7 +29,8 @@ export class CallJob extends FutureJob {
   }
 
   protected decode(outcome: TaskResult): unknown {
-    return outcome.kind === 'returned' ? unpack(outcome.value) : undefined
+    if (outcome.kind !== 'returned') throw unexpectedResult(outcome)
+    return unpack(outcome.value)
   }
 }
 

@@ -7,7 +7,7 @@ import { checkStillMovable, transferredWith } from '../../transport/transfer-lis
 import type { Chunk, ChunkResult } from '../map/map-chunk.js'
 import type { LeaseBody, PackedColumn, TaskResult } from '../protocol/messages.js'
 import type { FunctionStats } from './batch-size.js'
-import { FutureJob, type JobOptions, type JobOutcome } from './job.js'
+import { FutureJob, unexpectedResult, type JobOptions, type JobOutcome } from './job.js'
 
 /** One per function, whose items are mostly of one kind: the packer remembers what could not be packed. */
 const packers = new WeakMap<FunctionStats, ColumnPacker>()
@@ -45,7 +45,7 @@ export class ChunkJob extends FutureJob<ChunkResult> {
   }
 
   protected decode(outcome: TaskResult): ChunkResult {
-    if (outcome.kind !== 'mapped' && outcome.kind !== 'left') return { values: [], failures: [] }
+    if (outcome.kind !== 'mapped' && outcome.kind !== 'left') throw unexpectedResult(outcome)
     const { stack } = this.options.callSite
     return {
       values: unpackColumn(unpack(outcome.values) as SentColumn),

@@ -190,3 +190,8 @@ function mayRetry(outcome: JobOutcome): boolean {
   if (outcome.kind !== 'failed') return outcome.kind === 'threw' || outcome.kind === 'died'
   return outcome.error instanceof WorkerDiedError || outcome.error instanceof TimeoutError
 }
+
+/** For a result of another kind of job: a bug of this package, which must not become a wrong result. */
+export function unexpectedResult({ kind }: TaskResult): Error {
+  return new Error(`the worker sent a result of the kind '${kind}', which this job cannot have`)
+}

@@ -5,7 +5,7 @@ import type { RangeTask } from '../range/range.js'
 import type { Share } from '../range/run-blocks.js'
 import type { LeaseBody, TaskResult } from '../protocol/messages.js'
 import type { FunctionStats } from './batch-size.js'
-import { FutureJob, type JobOptions } from './job.js'
+import { FutureJob, unexpectedResult, type JobOptions } from './job.js'
 
 export class RangeJob extends FutureJob<Share> {
   readonly args = undefined
@@ -34,6 +34,7 @@ export class RangeJob extends FutureJob<Share> {
   }
 
   protected decode(outcome: TaskResult): Share {
-    return (outcome.kind === 'computed' ? unpack(outcome.share) : { count: 0, numbers: [], parts: [] }) as Share
+    if (outcome.kind !== 'computed') throw unexpectedResult(outcome)
+    return unpack(outcome.share) as Share
   }
 }
