@@ -54,9 +54,12 @@ async function runProcess({
   if (!claimStart(control)) return
   if (env) replaceEnvironment(env)
   becomeProcess(identity).watchCancellation(control, CANCEL_REQUESTED)
-  onFinalExit((code) => {
+  process.once('exit', (code) => {
     // With another code, a handler of the program has handled the error and ended the thread: there is no error to report.
+    // Not by the final code: an exit handler may change the code of an error that nobody handled.
     if (code !== UNCAUGHT && code !== HANDLER_FAILED) mailbox.postMessage(null)
+  })
+  onFinalExit((code) => {
     store(control, EXIT_CODE, code)
     store(control, EXITING, 1) // publishes the code; pairs with load(EXITING) in the parent
   })

@@ -1,6 +1,6 @@
 // ProcessPoolExecutor: runs tasks in a pool of worker threads. It makes a job of each call, chunk and part in a range; the
 // scheduler (main/scheduler.ts) gets them to the workers. After Python's concurrent.futures.ProcessPoolExecutor.
-import { BrokenProcessPool, ShutdownError } from '../errors.js'
+import { ShutdownError } from '../errors.js'
 import { fromParts, partsIn } from '../base/parts.js'
 import { KILLED_EXITCODE, TERMINATED_EXITCODE } from '../process/child.js'
 import { refuseTooDeep } from '../process/current-process.js'
@@ -12,6 +12,7 @@ import type { Future } from './future.js'
 import type { FunctionStats } from './main/batch-size.js'
 import { CallJob } from './main/call-job.js'
 import { ChunkJob } from './main/chunk-job.js'
+import { copyOf } from './main/death-errors.js'
 import type { FutureJob, JobOptions } from './main/job.js'
 import { RangeJob } from './main/range-job.js'
 import type { Chunk, ChunkResult } from './map/map-chunk.js'
@@ -91,7 +92,7 @@ export class ProcessPoolExecutor extends BaseExecutor<ProcessPoolExecutor> {
     refuseDuringImport('submit work to an executor')
     refuseTooDeep('submit work to an executor')
     const { broken } = scheduler
-    if (broken) throw new BrokenProcessPool(broken.message, { cause: broken.cause })
+    if (broken) throw copyOf(broken)
     if (shutDown) throw new ShutdownError('the executor was shut down and takes no more work')
   }
 

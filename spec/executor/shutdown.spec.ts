@@ -1,12 +1,14 @@
 import {
   BrokenProcessPool,
   CancelledError,
+  Event,
   InlineExecutor,
   ProcessPoolExecutor,
   ShutdownError,
+  tasksFrom,
   WorkerDiedError,
 } from 'manyhands'
-import { assert, suite, thrownBy } from '../harness.js'
+import { assert, suite, thrownBy, until } from '../harness.js'
 import { Gate, passGate, ThreadWatch } from './gate.js'
 
 const test = suite('shutting an executor down')
@@ -297,6 +299,60 @@ test('counts in its statistics what is finished, though no promise has told of i
   while (stats.running > 0 && performance.now() < deadline)
   assert.equal([stats.queued, stats.running, stats.completed], [0, 0, 1])
   assert.is(await future, 1)
+  await executor.shutdown()
+})
+
+test('a shutdown ends that a getter of an argument asks for, though the message cannot be made', async () => {
+  const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+  let ended: Promise<void> | undefined
+  const future = executor.submit((x: unknown) => x, {
+    get a() {
+      ended ??= executor.shutdown({ cancelFutures: true })
+      return () => {}
+    },
+  })
+  assert.is(future.cancelled(), true)
+  await ended
+})
+
+test('a shutdown does not wait for a worker that is blocked by what a task has left behind', async () => {
+  const executor = new ProcessPoolExecutor({ maxWorkers: 2 })
+  const leave = (words: Int32Array): void =>
+    void setImmediate(() => {
+      Atomics.add(words, 0, 1)
+      for (;;);
+    })
+  const words = new Int32Array(new SharedArrayBuffer(4))
+  await executor.submit(leave, words)
+  await until(() => Atomics.load(words, 0) === 1)
+  // It goes to the blocked worker, and then to a new one.
+  assert.is(await executor.submit((n: number) => n, 2), 2)
+  const future = executor.submit((n: number) => n, 3)
+  future.cancel()
+  await executor.shutdown()
+  assert.is(executor.stats().workers, 0)
+})
+
+test('a retry fails that was on its way when the executor broke', async () => {
+  const executor = new ProcessPoolExecutor({ maxWorkers: 2 })
+  const gate = new Gate()
+  await Promise.all([1, 2].map(() => executor.submit((ms: number) => new Promise((r) => setTimeout(r, ms)), 100)))
+  const retried = executor.with({ retries: 1 }).submit((words: Int32Array) => {
+    Atomics.add(words, 0, 1)
+    Atomics.notify(words, 0)
+    Atomics.wait(words, 1, 0)
+    throw new Error('the first time')
+  }, gate.words)
+  await gate.begun()
+  const breaking = executor.submit(
+    tasksFrom<{ run: () => void }>(new URL('../../../spec/fixtures/executor/throws.mjs', import.meta.url)).run,
+  )
+  gate.open()
+  // Both ends are heard while this thread blocks, and told after that.
+  assert.not.ok(new Event().waitSync(500))
+  assert.instance(await breaking.exception(), BrokenProcessPool)
+  const error = await retried.exception()
+  assert.ok(error instanceof BrokenProcessPool || (error as Error).message === 'the first time', String(error))
   await executor.shutdown()
 })
 

@@ -220,4 +220,23 @@ test('a target whose promise never settles keeps the process from ending', async
   assert.is(process.exitcode, -15)
 })
 
+test('an error that nobody handled is kept, whatever an exit handler makes of the exit code', async () => {
+  for (const target of [
+    () => {
+      process.on('exit', () => (process.exitCode = 13))
+      throw new Error('boom')
+    },
+    () => {
+      process.on('exit', () => (process.exitCode = 13))
+      setTimeout(() => {
+        throw new Error('boom')
+      })
+    },
+  ]) {
+    const child = new Process({ target }).start()
+    await child.join()
+    assert.equal([child.exitcode, (child.error as Error)?.message], [13, 'boom'])
+  }
+})
+
 test.run()

@@ -25,6 +25,11 @@ export function brokenPool(what: string, cause: unknown): BrokenProcessPool {
   return new BrokenProcessPool(message, { cause })
 }
 
+/** A broken executor's error, for one more job or call. Each has its own. */
+export function copyOf({ message, cause }: BrokenProcessPool): BrokenProcessPool {
+  return new BrokenProcessPool(message, { cause })
+}
+
 /** Why the message of a single job could not be sent. */
 export function explainUnsent(job: Job, reason: unknown, transfer: Transferable[]): DataCloneError {
   if (reason instanceof DataCloneError) return reason

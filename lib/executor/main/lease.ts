@@ -15,9 +15,14 @@ import { MOVED, NOTHING_TO_WATCH, UNMOVED, type Look } from './watchdog.js'
 /** After this many looks at a settled lease whose end was not reported, its worker is taken to be blocked. */
 const MAX_IDLE_LOOKS = 5
 
+/** After this many looks, some 120 ms, at a lease that is not begun its worker is taken to be blocked, unless it boots. */
+const MAX_UNBEGUN_LOOKS = 6
+
 /** The worker that has the lease, as the lease sees it. */
 export interface LeaseHolder {
   readonly slot: number
+  /** The worker has said that it can run tasks. */
+  readonly isReady: boolean
   /** Have the lease receive the results that the worker has posted. */
   receiveResults(): void
 }
@@ -37,6 +42,7 @@ export class Lease implements JobLease {
   /** How many tasks were claimed at the last two looks; -1: there was none yet. */
   #lastClaimed = -1
   #claimedBefore = -1
+  #unbegunLooks = 0
   /** How many looks have found everything settled and the end not reported. */
   #idleLooks = 0
   /** How many tasks were claimed, once no more can be. */
@@ -71,7 +77,12 @@ export class Lease implements JobLease {
   }
 
   get #isSettled(): boolean {
-    return this.open === 0 && this.#settledCount === this.claimed && this.#settledCount > 0
+    return this.isDone && this.#settledCount > 0
+  }
+
+  /** Whether no job of it is left: each is settled, withdrawn, or was taken back. */
+  get isDone(): boolean {
+    return this.open === 0 && this.#settledCount === this.claimed
   }
 
   /** The watchdog's look: settle what is finished. @returns what there is to look for next time */
@@ -81,15 +92,23 @@ export class Lease implements JobLease {
     const settled = this.settleFinished()
     this.#claimedBefore = this.#lastClaimed
     this.#lastClaimed = this.claimed
+    this.#unbegunLooks = this.#lastClaimed === 0 ? this.#unbegunLooks + 1 : 0
     if (isEnding) return MOVED
     // No message tells of an open task that is not begun, or of a finished one with others behind it.
     if (this.open === 0 && this.#settledCount >= this.claimed - 1) return NOTHING_TO_WATCH
     return settled || this.#lastClaimed !== this.#claimedBefore ? MOVED : UNMOVED
   }
 
-  /** Whether the last two looks found the same tasks claimed, and some: without any, its worker boots or is still blocked by an earlier task. */
-  get isStuck(): boolean {
+  /** Whether the last two looks found the same tasks claimed, and some: the others lie behind a slow one. */
+  get isBlocked(): boolean {
     return this.#lastClaimed > 0 && this.#lastClaimed === this.#claimedBefore && !this.movesValues
+  }
+
+  /** Whether its worker could have begun it long ago, and has not: an earlier task has left behind what blocks the thread. */
+  get isUnbegun(): boolean {
+    if (this.movesValues || this.#unbegunLooks < MAX_UNBEGUN_LOOKS) return false
+    this.holder.receiveResults() // It may have said meanwhile that it is ready. Until then it boots.
+    return this.holder.isReady
   }
 
   /** Whether an idle worker may get its open tasks. Not before the first look: it was sent only a moment ago. */
@@ -204,4 +223,4 @@ function settleLater(job: Job, outcome: JobOutcome): void {
   queueMicrotask(() => job.settle(outcome))
 }
 
-keepShape(new Lease(new LeaseSlots(newSlotMemory(1)), { slot: 0, receiveResults: () => {} }, []))
+keepShape(new Lease(new LeaseSlots(newSlotMemory(1)), { slot: 0, isReady: false, receiveResults: () => {} }, []))

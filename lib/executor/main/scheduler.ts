@@ -5,7 +5,7 @@
 //     ^                                                 │
 //     └── not begun: taken back from behind a slow task, to be stopped, or because the worker died
 import type { Transferable } from 'node:worker_threads'
-import { BrokenProcessPool, TimeoutError } from '../../errors.js'
+import { TimeoutError, type BrokenProcessPool } from '../../errors.js'
 import { decodeFailure } from '../../transport/error-codec.js'
 import { TERMINATED_EXITCODE } from '../../process/child.js'
 import type { Definition } from '../../task/target.js'
@@ -14,7 +14,7 @@ import type { ExecutorStats } from '../call-options.js'
 import { LeaseSlots, newSlotMemory } from '../protocol/lease-slots.js'
 import type { LeaseEnd, WorkerSetup } from '../protocol/messages.js'
 import { FunctionRegistry, takeBatch, type FunctionStats } from './batch-size.js'
-import { bootFailure, brokenPool, explainUnsent, workerDied } from './death-errors.js'
+import { bootFailure, brokenPool, copyOf, explainUnsent, workerDied } from './death-errors.js'
 import type { Job } from './job.js'
 import { Lease, settleJob } from './lease.js'
 import { packLease } from './pack-lease.js'
@@ -70,8 +70,11 @@ export class Scheduler {
     return this.#terminated
   }
 
+  /** Whether every job is done. Leases without one may still be out: their workers are blocked by what a task has left behind. */
   get idle(): boolean {
-    return this.#queue.size === 0 && this.#leases.size === 0
+    if (this.#queue.size > 0) return false
+    for (const lease of this.#leases) if (!lease.isDone) return false
+    return true
   }
 
   /** What this executor knows of a function. */
@@ -80,6 +83,8 @@ export class Scheduler {
   }
 
   add(job: Job): void {
+    // A retry that was on its way when the executor broke.
+    if (this.#broken) return this.#fail(job, copyOf(this.#broken))
     this.#queue.push(job)
     this.#dispatch()
   }
@@ -160,7 +165,11 @@ export class Scheduler {
     }
     if (jobs[0]!.timeoutMs !== Infinity) startTimeLimit(this.#slots, lease, () => this.#onTimeUp(lease))
     this.#watchdog.wake()
-    this.#offBlocked ??= onBlocked(() => this.#onBlocked())
+    // While this thread blocks, perhaps for what its own tasks are to do, workers that are free begin the next ones.
+    this.#offBlocked ??= onBlocked(() => {
+      this.#pool.poll()
+      this.#look()
+    })
   }
 
   #onLeaseEnd(worker: WorkerHandle, end: LeaseEnd): void {
@@ -183,12 +192,10 @@ export class Scheduler {
       for (const each of unsent) each.alone = true
       return this.#putBack(unsent)
     }
-    if (job!.over) return
-    job!.over = true
     const error = explainUnsent(job!, reason, transfer)
-    // Not within the submission that fails.
+    // Not within the submission that fails. A getter of its arguments may have cancelled it, and shut down.
     queueMicrotask(() => {
-      job!.settle({ kind: 'failed', error })
+      this.#fail(job!, error)
       this.#goOn()
     })
   }
@@ -245,17 +252,11 @@ export class Scheduler {
     let found: Look = NOTHING_TO_WATCH
     for (const lease of this.#leases) {
       const seen = lease.look()
-      if (lease.isStuck) this.#takeBack(lease)
+      if (lease.isBlocked || (lease.isUnbegun && this.#pool.canTakeMore)) this.#takeBack(lease)
       if (seen > found) found = seen
     }
     this.#goOn()
     return found
-  }
-
-  /** This thread blocks, perhaps for what its own tasks are to do: let workers that are free begin the next ones. */
-  #onBlocked(): void {
-    this.#pool.poll()
-    this.#look()
   }
 
   #fail(job: Job, error: Error): void {
@@ -286,10 +287,9 @@ export class Scheduler {
   #break(what: string, cause: unknown): void {
     if (this.#broken) return
     this.#broken = brokenPool(what, cause)
-    const { message } = this.#broken
     const failing = this.unsettled()
     for (const job of failing) this.#queue.delete(job)
-    for (const job of failing) this.#fail(job, new BrokenProcessPool(message, { cause }))
+    for (const job of failing) this.#fail(job, copyOf(this.#broken))
     void this.#pool.destroy()
     this.#goOn()
   }

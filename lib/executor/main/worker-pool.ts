@@ -84,6 +84,11 @@ export class WorkerPool {
     return this.#idle.size
   }
 
+  /** Whether a lease can be given to a worker, or to a new one. */
+  get canTakeMore(): boolean {
+    return this.idleCount > 0 || this.#workers.includes(undefined)
+  }
+
   takeIdle(): WorkerHandle | undefined {
     return this.#ended ? undefined : this.#idle.take()
   }
@@ -268,8 +273,7 @@ export class WorkerPool {
 
   #stop(thread: PoolThread, exitcode?: number): void {
     if (thread.isExpected) return // Each call of Worker.terminate() adds a listener.
-    thread.isExpected = true
-    setDying(thread)
+    setDying(thread, true)
     thread.exitcode = exitcode
     void thread.worker.terminate()
   }
@@ -281,10 +285,7 @@ export class WorkerPool {
     do {
       this.#meetNewThreads()
       const threads = [...this.#threads.values()]
-      for (const thread of threads) {
-        thread.isExpected = true
-        setDying(thread)
-      }
+      for (const thread of threads) setDying(thread, true)
       // Its promise is of no use: it misses the exit of a thread in whose 'exit' event it was called.
       void piscina.destroy()
       await Promise.all(threads.map(({ exited }) => exited))
@@ -292,8 +293,9 @@ export class WorkerPool {
   }
 }
 
-function setDying(thread: PoolThread): void {
+function setDying(thread: PoolThread, isExpected: boolean = thread.isExpected): void {
   thread.isDying = true
+  thread.isExpected = isExpected
   thread.worker.ref() // Jobs may wait for its slot.
   if (thread.handle) thread.handle.isDying = true
 }
