@@ -59,8 +59,7 @@ export class WorkerPool {
   readonly #events: WorkerPoolEvents
   /** The threads that have not exited, by thread id. */
   readonly #threads = new Map<number, PoolThread>()
-  /** By slot. */
-  readonly #workers: (WorkerHandle | undefined)[]
+  readonly #workersBySlot: (WorkerHandle | undefined)[]
   readonly #idle: IdleWorkers
   #piscina: Piscina | undefined
   /** Under this symbol piscina shows its load balancer the handle that a run is for. */
@@ -70,7 +69,7 @@ export class WorkerPool {
   constructor(options: WorkerPoolOptions, events: WorkerPoolEvents) {
     this.#options = options
     this.#events = events
-    this.#workers = Array.from({ length: options.maxWorkers }, () => undefined)
+    this.#workersBySlot = Array.from({ length: options.maxWorkers }, () => undefined)
     this.#idle = new IdleWorkers(options.idleTimeout, (worker) => this.#retire(worker))
   }
 
@@ -86,7 +85,7 @@ export class WorkerPool {
 
   /** Whether a lease can be given to a worker, or to a new one. */
   get canTakeMore(): boolean {
-    return this.idleCount > 0 || this.#workers.includes(undefined)
+    return this.idleCount > 0 || this.#workersBySlot.includes(undefined)
   }
 
   takeIdle(): WorkerHandle | undefined {
@@ -100,7 +99,7 @@ export class WorkerPool {
 
   /** Start a worker. It can be given a lease at once. @returns undefined: there are as many as there may be, or none can start */
   start(): WorkerHandle | undefined {
-    const slot = this.#workers.indexOf(undefined)
+    const slot = this.#workersBySlot.indexOf(undefined)
     if (slot < 0 || this.#ended) return undefined
     const { here, there } = newPorts(slot)
     const worker: WorkerHandle = new WorkerHandle(
@@ -110,7 +109,7 @@ export class WorkerPool {
       // Its port holds the event loop no longer, and the thread's exit is still to be told.
       () => this.#threadOf(worker)?.worker.ref(),
     )
-    this.#workers[slot] = worker
+    this.#workersBySlot[slot] = worker
     try {
       this.#piscina ??= this.#open()
       // A symbol is not cloned: it takes the handle to the load balancer, and not to the thread.
@@ -135,12 +134,12 @@ export class WorkerPool {
 
   /** Look for the ends of leases. For a thread that blocks. */
   poll(): void {
-    for (const worker of this.#workers) worker?.pollLeaseEnd()
+    for (const worker of this.#workersBySlot) worker?.pollLeaseEnd()
   }
 
   /** End the thread of a slot. @param exitcode the exit code to report */
   terminate(slot: number, exitcode: number): void {
-    const thread = this.#threadOf(this.#workers[slot])
+    const thread = this.#threadOf(this.#workersBySlot[slot])
     if (thread) this.#stop(thread, exitcode)
   }
 
@@ -253,7 +252,7 @@ export class WorkerPool {
     // start another thread until then.
     queueMicrotask(() => {
       this.#events.onWorkerEnd(worker, exit)
-      this.#workers[worker.slot] = undefined
+      this.#workersBySlot[worker.slot] = undefined
       this.#events.onSlotFree()
     })
   }
