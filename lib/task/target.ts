@@ -58,7 +58,12 @@ export async function runTarget(definition: Definition, fn: Function, args: unkn
 
 /** Add advice to a ReferenceError if the function was sent by its source. */
 export function advise(definition: Definition, thrown: unknown): void {
-  if (definition.kind === 'source') adviseOnReferenceError(thrown, definition)
+  if (definition.kind !== 'source') return
+  try {
+    adviseOnReferenceError(thrown, definition)
+  } catch {
+    // It has a stack that is no string, or a getter that throws: it goes without advice.
+  }
 }
 
 async function findInModule({ kind, module, name }: ModuleDefinition): Promise<Function> {

@@ -89,4 +89,30 @@ test('map refuses an iterator that breaks the protocol', async () => {
   assert.instance(await thrownBy(() => executor.map((n: unknown) => n, broken as never)), TypeError)
 })
 
+test('a task that finished in time has not timed out because this thread was busy', async () => {
+  await using executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+  const ended = new Int32Array(new SharedArrayBuffer(4))
+  const quick = (words: Int32Array): string => {
+    Atomics.store(words, 0, 1)
+    return 'ok'
+  }
+  await executor.submit(quick, new Int32Array(1))
+  const future = executor.with({ timeout: 300 }).submit(quick, ended)
+  while (Atomics.load(ended, 0) === 0) await new Promise((resolve) => setImmediate(resolve))
+  const since = performance.now()
+  while (performance.now() - since < 400);
+  assert.is(await future, 'ok')
+})
+
+test('a ReferenceError whose stack is no string fails its task alone', async () => {
+  await using executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+  const failing = () => {
+    Error.prepareStackTrace = (_, sites) => sites
+    // @ts-expect-error -- it is not defined
+    return notDefined
+  }
+  assert.instance(await executor.submit(failing).exception(), ReferenceError)
+  assert.is(await executor.submit(() => 1), 1)
+})
+
 test.run()

@@ -83,8 +83,7 @@ export class Scheduler {
   }
 
   add(job: Job): void {
-    // A retry that was on its way when the executor broke.
-    if (this.#broken) return this.#fail(job, copyOf(this.#broken))
+    if (this.#broken) return this.#fail(job, copyOf(this.#broken)) // A retry that was on its way.
     this.#queue.push(job)
     this.#dispatch()
   }
@@ -267,6 +266,7 @@ export class Scheduler {
 
   #onTimeUp(lease: Lease): void {
     const job = lease.jobs[0]!
+    lease.settleFinished() // This thread may have been busy while the task finished.
     if (job.over) return
     job.over = true
     this.#stopRunning(lease, job, 0)
