@@ -1,6 +1,7 @@
 // Why a value cannot be sent to another thread, and where in it the culprit is. The search runs only after sending has failed, or
 // where a value has to be refused.
 import { inspect } from 'node:util'
+import { MessagePort } from 'node:worker_threads'
 import { DataCloneError } from '../errors.js'
 import { isShareable } from './shareable.js'
 import { isObject, someChild, walk } from './walk.js'
@@ -128,15 +129,24 @@ export function maySend(value: unknown): boolean {
 /** What structured clone throws; `undefined` if it does not. */
 function failureOf(value: unknown): unknown {
   try {
-    structuredClone(value)
+    cloneOf(value)
     return undefined
   } catch (failure) {
     return failure ?? new Error('a getter threw nothing')
   }
 }
 
+/** As structuredClone, which crashes Node 20 where the value holds a port that has been closed or moved. @throws as it does */
+export function cloneOf<T>(value: T): T {
+  if (hasWithin(value, (part) => part instanceof MessagePort))
+    throw Object.assign(new Error('a MessagePort is moved, never cloned'), { code: MISSING_IN_TRANSFER_LIST })
+  return structuredClone(value)
+}
+
+const MISSING_IN_TRANSFER_LIST = 'ERR_MISSING_TRANSFERABLE_IN_TRANSFER_LIST'
+
 function mustMove(failure: unknown): boolean {
-  return (failure as { code?: unknown } | undefined)?.code === 'ERR_MISSING_TRANSFERABLE_IN_TRANSFER_LIST'
+  return (failure as { code?: unknown } | undefined)?.code === MISSING_IN_TRANSFER_LIST
 }
 
 /** The children of a value. A list, since recursion from within a callback would take more stack. */

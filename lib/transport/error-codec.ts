@@ -7,7 +7,7 @@
 import { types } from 'node:util'
 import { DataCloneError, errorClasses } from '../errors.js'
 import { pack, unpack, type Packed } from './pack.js'
-import { explainCloneFailure } from './clone-error.js'
+import { cloneOf, explainCloneFailure } from './clone-error.js'
 
 /** A thrown value, in a form that can always be posted. */
 export type Failure =
@@ -54,7 +54,7 @@ export function encodeFailure(thrown: unknown): Failure {
 function encodeThrown(thrown: unknown, seen: Map<Error, number>, depth: number): Failure {
   if (isError(thrown)) return encodeError(thrown, seen, depth)
   try {
-    return { kind: 'value', value: pack(structuredClone(thrown), []) }
+    return { kind: 'value', value: pack(cloneOf(thrown), []) }
   } catch (failure) {
     return encodeError(explainCloneFailure(failure, thrown, 'thrown value'), seen, depth)
   }
@@ -98,7 +98,7 @@ function encodeProperty(
     const encoded = errors.map((one) => encodeThrown(one, seen, depth + 1))
     return Array.isArray(value) ? encoded : encoded[0]!
   }
-  return { kind: 'value', value: pack(structuredClone(value), []) }
+  return { kind: 'value', value: pack(cloneOf(value), []) }
 }
 
 /** A text of a user's error, which may have getters that throw, and fields of other types. */

@@ -1,7 +1,7 @@
 import { DataCloneError, Pipe, Process, activeChildren, type Target } from 'manyhands'
 import { makeShareable } from '#internals'
 import { MessageChannel } from 'node:worker_threads'
-import { assert, suite, thrownBy } from '../harness.js'
+import { assert, runProgram, suite, thrownBy } from '../harness.js'
 
 const test = suite('arguments that cannot be sent')
 
@@ -120,6 +120,27 @@ test('a transfer that Node refuses says why', async () => {
   const error = await refusalOf([1], [new Uint8Array(4)])
   assert.is(error.path, 'args')
   assert.match(error.message, /^args cannot be sent to another thread: ./)
+})
+
+test('an end of a Pipe that is closed, or has moved, is refused: the program does not crash', async () => {
+  const { code, stdout, stderr } = await runProgram(`
+    import { Pipe, ProcessPoolExecutor } from 'manyhands'
+    const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+    const [, closed] = Pipe()
+    closed.close()
+    const [, moved] = Pipe()
+    await executor.submit((end) => void end, moved)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    const show = (future) => future.exception().then(({ code }) => console.log(code))
+    for (const end of [closed, moved]) {
+      await show(executor.submit((end) => void end, end))
+      await show(executor.submit((list) => void list, [{ end }, () => {}]))
+    }
+    console.log(await executor.submit(() => 1))
+    await executor.shutdown()
+  `)
+  assert.is(code, 0, stderr)
+  assert.match(stdout, /^(ERR_MANYHANDS_(DATA_CLONE|CONNECTION_CLOSED)\n){4}1\n$/)
 })
 
 test.run()

@@ -1,6 +1,6 @@
 // Worker side: how a task's result gets back. A small value is left in the task's result slot; everything else is posted.
 import type { MessagePort, Transferable } from 'node:worker_threads'
-import { explainCloneFailure, isCloneable } from '../../transport/clone-error.js'
+import { cloneOf, explainCloneFailure, isCloneable } from '../../transport/clone-error.js'
 import { ColumnPacker, type SentColumn } from '../../transport/column.js'
 import { encodeFailure, type Failure } from '../../transport/error-codec.js'
 import { pack, type Packed } from '../../transport/pack.js'
@@ -122,7 +122,7 @@ function withoutUncloneable({ values: { value }, failures }: TaskResult & { kind
   const all = new Map(failures)
   for (const [index, one] of values.entries()) {
     try {
-      structuredClone(one)
+      cloneOf(one)
     } catch (failure) {
       all.set(index, encodeFailure(explainCloneFailure(failure, one, 'result')))
       values[index] = undefined
