@@ -5,7 +5,7 @@
 //  1     EXITING            the process         1: it is ending by itself, with the code in EXIT_CODE
 //  2     EXIT_CODE          the process         valid once EXITING is 1
 //  3     CANCEL_REQUESTED   parent              1: asked to stop (terminate with grace); notified
-//  4     START_STATE        whoever is first    START_PENDING --process, before it runs its target--> STARTED
+//  4     START_STATE        either, the first   START_PENDING --process, before it runs its target--> STARTED
 //                                               START_PENDING --parent, before it ends the thread--> START_PREVENTED
 //
 // EXITING is stored after EXIT_CODE and read before it.
