@@ -124,7 +124,7 @@ const REPLACED: Record<string, string> = {
 // Ports whose messages are numbers, in memory that the controller sees.
 const THREADS = `
   export const { threadId } = controller
-  class Port {
+  export class MessagePort {
     constructor(memory, side) {
       this.handle = ['Port', memory, side]
       this.words = new Int32Array(memory)
@@ -145,11 +145,11 @@ const THREADS = `
   export class MessageChannel {
     constructor() {
       const memory = new SharedArrayBuffer(64)
-      this.port1 = new Port(memory, 0)
-      this.port2 = new Port(memory, 1)
+      this.port1 = new MessagePort(memory, 0)
+      this.port2 = new MessagePort(memory, 1)
     }
   }
-  export const portFrom = ({ handle: [, memory, side] }) => new Port(memory, side)
+  export const portFrom = ({ handle: [, memory, side] }) => new MessagePort(memory, side)
   export const receiveMessageOnPort = ({ words, side }) => {
     const message = controller.port('receive', words, side)
     return message === undefined ? undefined : { message }
