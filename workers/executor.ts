@@ -1,5 +1,5 @@
 // A worker of an executor. Piscina loads this file in each of its threads and calls the default export once, with the worker's
-// slot and its ends of the ports. Leases come by these ports from then on (lib/executor/main/worker-handle.ts).
+// slot and its ends of the ports. Leases come by these ports from then on (lib/executor/main/threads/worker-handle.ts).
 import { threadId, workerData } from 'node:worker_threads'
 import { LeaseSlots } from '../lib/executor/protocol/lease-slots.js'
 import type { LeaseEnd, LeaseMessage, WorkerSetup, WorkerStart } from '../lib/executor/protocol/messages.js'

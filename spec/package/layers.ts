@@ -102,7 +102,7 @@ export const OUTSIDE_THINGS: readonly OutsideThing[] = [
   },
   {
     name: 'piscina',
-    owners: ['lib/executor/main/worker-pool.ts'],
+    owners: ['lib/executor/main/threads/worker-pool.ts'],
     isUsedIn: (source) => /['"`]piscina['"`]/.test(source),
   },
   {
@@ -117,7 +117,7 @@ export const OUTSIDE_THINGS: readonly OutsideThing[] = [
   },
   {
     name: 'new Worker',
-    owners: ['lib/thread/boot.ts', 'lib/executor/main/worker-pool.ts'],
+    owners: ['lib/thread/boot.ts', 'lib/executor/main/threads/worker-pool.ts'],
     isUsedIn: (_, code) => /\bnew (\w+\.)?Worker\b/.test(code),
   },
   {

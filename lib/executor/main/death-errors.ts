@@ -5,7 +5,7 @@ import { BrokenProcessPool, DataCloneError, WorkerDiedError } from '../../errors
 import { explainCloneFailure } from '../../transport/clone-error.js'
 import { publish } from '../../base/diagnostics.js'
 import type { Job } from './job.js'
-import type { ThreadExit } from './worker-pool.js'
+import type { ThreadExit } from './threads/pool-thread.js'
 
 export function workerDied(threadId: number, { exitcode, reason }: ThreadExit, when: string): WorkerDiedError {
   publish('task', () => ({ event: 'workerDied', pid: threadId, exitcode }))

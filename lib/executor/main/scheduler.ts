@@ -17,12 +17,14 @@ import { FunctionRegistry, takeBatch, type FunctionStats } from './batch-size.js
 import { bootFailure, brokenPool, copyOf, explainUnsent, workerDied } from './death-errors.js'
 import type { Job } from './job.js'
 import { Lease, settleJob } from './lease.js'
+import { LeasesOut } from './leases-out.js'
 import { packLease } from './pack-lease.js'
 import { PriorityQueue } from './priority-queue.js'
+import type { ThreadExit } from './threads/pool-thread.js'
+import type { WorkerHandle } from './threads/worker-handle.js'
+import { WorkerPool, type WorkerPoolOptions } from './threads/worker-pool.js'
 import { startTimeLimit, stopAfter } from './time-limit.js'
 import { NOTHING_TO_WATCH, Watchdog, type Look } from './watchdog.js'
-import type { WorkerHandle } from './worker-handle.js'
-import { WorkerPool, type ThreadExit, type WorkerPoolOptions } from './worker-pool.js'
 
 export type SchedulerOptions = Omit<WorkerPoolOptions, 'setup'> & { setup: Omit<WorkerSetup, 'slots'> }
 export type SchedulerStats = Pick<ExecutorStats, 'workers' | 'queued' | 'running' | 'workersLost'>
@@ -33,8 +35,7 @@ export class Scheduler {
   readonly #maxWorkers: number
   readonly #functions = new FunctionRegistry()
   readonly #queue = new PriorityQueue<Job>()
-  /** The leases that are out. */
-  readonly #leases = new Set<Lease>()
+  readonly #leases = new LeasesOut()
   readonly #watchdog = new Watchdog(() => this.#look())
   readonly #onIdle: () => void
   /** Removes the hook that works while this thread is blocked. Set while leases are out. */
@@ -72,9 +73,7 @@ export class Scheduler {
 
   /** Whether every job is done. Leases without one may still be out: their workers are blocked by what a task has left behind. */
   get idle(): boolean {
-    if (this.#queue.size > 0) return false
-    for (const lease of this.#leases) if (!lease.isDone) return false
-    return true
+    return this.#queue.size === 0 && this.#leases.areDone
   }
 
   /** What this executor knows of a function. */
@@ -109,7 +108,7 @@ export class Scheduler {
 
   /** All jobs that are neither settled nor withdrawn. */
   unsettled(): Job[] {
-    return [...[...this.#leases].flatMap(({ jobs }) => jobs).filter(({ over }) => !over), ...this.#queue]
+    return [...this.#leases.unsettledJobs(), ...this.#queue]
   }
 
   /** End every worker now. Running jobs fail with WorkerDiedError and this exit code. The caller has emptied the queue and adds nothing. */
@@ -124,14 +123,8 @@ export class Scheduler {
   }
 
   stats(): SchedulerStats {
-    let [queued, running] = [this.#queue.size, 0]
-    for (const lease of this.#leases) {
-      lease.settleFinished()
-      const count = lease.count()
-      running += count.running
-      queued += count.queued
-    }
-    return { workers: this.#pool.size, queued, running, workersLost: this.#workersLost }
+    const { queued, running } = this.#leases.count()
+    return { workers: this.#pool.size, queued: this.#queue.size + queued, running, workersLost: this.#workersLost }
   }
 
   #dispatch(): void {
@@ -144,9 +137,7 @@ export class Scheduler {
 
   /** Start a worker, unless enough others are about to be free. */
   #startWorker(): WorkerHandle | undefined {
-    let ending = 0
-    for (const lease of this.#leases) if (lease.isEnding) ending++
-    return this.#queue.size > ending ? this.#pool.start() : undefined
+    return this.#queue.size > this.#leases.endingCount ? this.#pool.start() : undefined
   }
 
   #send(worker: WorkerHandle, jobs: Job[]): void {

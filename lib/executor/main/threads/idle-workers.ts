@@ -1,6 +1,6 @@
 // The workers of an executor that have nothing to do, and the idle time-out. Piscina's own cannot be used: it counts a worker as
 // idle while it runs our leases.
-import { MAX_TIMER_MS, systemTimeout } from '../../base/timer.js'
+import { MAX_TIMER_MS, systemTimeout } from '../../../base/timer.js'
 import type { WorkerHandle } from './worker-handle.js'
 
 export class IdleWorkers {

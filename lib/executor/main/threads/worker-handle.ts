@@ -6,10 +6,10 @@
 //
 // A handle can be given a lease before it has a thread: the port keeps the message until the thread reads it.
 import { MessageChannel, receiveMessageOnPort, type Transferable } from 'node:worker_threads'
-import { unreadable } from '../../transport/clone-error.js'
-import { encodeFailure } from '../../transport/error-codec.js'
-import type { LeaseBody, LeaseEnd, ResultMessage, WorkerPorts, WorkerStart } from '../protocol/messages.js'
-import type { Lease, LeaseHolder } from './lease.js'
+import { unreadable } from '../../../transport/clone-error.js'
+import { encodeFailure } from '../../../transport/error-codec.js'
+import type { LeaseBody, LeaseEnd, ResultMessage, WorkerPorts, WorkerStart } from '../../protocol/messages.js'
+import type { Lease, LeaseHolder } from '../lease.js'
 
 export class WorkerHandle implements LeaseHolder {
   readonly slot: number

@@ -9,8 +9,9 @@ import { inspect } from 'node:util'
 import { fileURLToPath } from 'node:url'
 import type { ResourceLimits, Worker } from 'node:worker_threads'
 import type { Piscina } from 'piscina'
-import type { LeaseEnd, WorkerSetup } from '../protocol/messages.js'
+import type { LeaseEnd, WorkerSetup } from '../../protocol/messages.js'
 import { IdleWorkers } from './idle-workers.js'
+import { setDying, type PoolThread, type ThreadExit } from './pool-thread.js'
 import { newPorts, WorkerHandle } from './worker-handle.js'
 
 export interface WorkerPoolOptions {
@@ -30,28 +31,6 @@ export interface WorkerPoolEvents {
   onSlotFree(): void
   /** A thread ended before it was ready for its first task: the next one would, too. */
   onBootFailure(exit: ThreadExit): void
-}
-
-/** How a thread ended. */
-export interface ThreadExit {
-  exitcode: number
-  /** The uncaught error, where there was one. */
-  reason: unknown
-}
-
-/** A thread that piscina has started. */
-interface PoolThread {
-  readonly worker: Worker
-  handle: WorkerHandle | undefined
-  /** It has thrown, or is being ended: it gets no handle, and its handle no lease. */
-  isDying: boolean
-  /** It is ended from here, on purpose. */
-  isExpected: boolean
-  /** The exit code to report, where that is not the real one. */
-  exitcode: number | undefined
-  /** The uncaught error. */
-  reason: unknown
-  exited: Promise<void>
 }
 
 export class WorkerPool {
@@ -290,11 +269,4 @@ export class WorkerPool {
       await Promise.all(threads.map(({ exited }) => exited))
     } while (piscina.threads.length > 0)
   }
-}
-
-function setDying(thread: PoolThread, isExpected: boolean = thread.isExpected): void {
-  thread.isDying = true
-  thread.isExpected = isExpected
-  thread.worker.ref() // Jobs may wait for its slot.
-  if (thread.handle) thread.handle.isDying = true
 }
