@@ -1,6 +1,7 @@
 // The thread of one Process. It boots, waits for its start message, runs the target, and ends when the target has settled and
 // the event loop has nothing left.
 import { parentPort, type MessagePort } from 'node:worker_threads'
+import { clearTimeout, nextTick, Promise, setImmediate, setTimeout } from '../lib/base/clock.js'
 import { store } from '../lib/memory/atomics.js'
 import { unpack } from '../lib/transport/pack.js'
 import { CANCEL_REQUESTED, claimStart, EXITING, EXIT_CODE, type ProcessMessage } from '../lib/process/control-block.js'
@@ -75,7 +76,7 @@ async function runProcess({
     await runTarget(target, await loadTarget(target), unpack(args) as unknown[])
   } catch (thrown) {
     // In a turn of its own, where nothing catches it: it ends the thread as any uncaught error does.
-    process.nextTick(() => {
+    nextTick(() => {
       throw thrown instanceof ImportFailure ? thrown.reason : thrown
     })
   }

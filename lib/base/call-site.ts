@@ -2,6 +2,7 @@
 //
 // Capturing a stack costs more than everything else in the submission of a small task. So in a burst (many submissions of one
 // function within a few milliseconds) the first have stacks of their own, and the rest share the last of those: a loop's.
+import { setTimeout } from './clock.js'
 
 /** A stack that is formatted when it is first read. */
 export interface CallSite {

@@ -1,5 +1,6 @@
 // Calling a user's callback. An error that it throws is the user's: it is printed, and stops nothing here.
 import { inspect } from 'node:util'
+import { Promise } from './clock.js'
 
 /** @param what how the printed line names the callback: `a done callback of a future` */
 export function callSafely<A extends unknown[]>(what: string, callback: (...args: A) => unknown, ...args: A): void {

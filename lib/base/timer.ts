@@ -1,10 +1,8 @@
-// Timers: of any length, and the system's own.
+// Timers of any length.
+import { clearTimeout, performance, setTimeout } from './clock.js'
 
 /** The longest time that Node's timers take. `startTimer` waits for a longer one in parts. */
 export const MAX_TIMER_MS: number = 2 ** 31 - 1
-
-/** The system's `setTimeout`, for what must go on while a program's tests have put fake timers in its place. */
-export const systemTimeout: typeof setTimeout = globalThis.setTimeout
 
 /**
  * Start a timer of any length, Infinity included.

@@ -1,6 +1,7 @@
 // Waiting for a promise with a limit: the one place where timeouts and abort signals meet promises. After trio's fail_after.
 //
 // A reaction to a promise cannot be removed. So each promise that is waited for has one, which calls all current waiters.
+import { Promise } from './clock.js'
 import { TimeoutError } from '../errors.js'
 import { whenAborted } from './abort-listeners.js'
 import { startTimer } from './timer.js'

@@ -7,6 +7,7 @@
 //
 // An executor settles its futures from PENDING. Whether the work runs is asked of the work itself (`begun`), because a worker begins
 // it without a message. FINISHED and CANCELLED are final.
+import { Promise } from '../base/clock.js'
 import { CancelledError, InvalidStateError } from '../errors.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
 import { withTimeout } from '../base/with-timeout.js'

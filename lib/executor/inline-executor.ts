@@ -3,6 +3,7 @@
 // be stopped here: a time limit, an abort and a forced cancel settle its future and ask it to stop, which it sees through
 // `currentProcess()`, and it may go on.
 import { inspect } from 'node:util'
+import { Promise } from '../base/clock.js'
 import { ShutdownError } from '../errors.js'
 import { whenAborted } from '../base/abort-listeners.js'
 import { fromParts, partsIn } from '../base/parts.js'

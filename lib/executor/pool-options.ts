@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os'
 import { inspect } from 'node:util'
 import type { ResourceLimits, Transferable } from 'node:worker_threads'
+import { Promise } from '../base/clock.js'
 import { checkCount, checkInteger, checkOptions } from '../base/validate.js'
 import { checkTimeout } from '../base/wait-options.js'
 import { currentProcess } from '../process/current-process.js'

@@ -1,5 +1,6 @@
 // Waiting for several futures at once. After Python's concurrent.futures.wait and as_completed.
 import { inspect } from 'node:util'
+import { performance, Promise } from '../base/clock.js'
 import { TimeoutError } from '../errors.js'
 import { checkOptions } from '../base/validate.js'
 import { checkWaitOptions, type WaitOptions } from '../base/wait-options.js'

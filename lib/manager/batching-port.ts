@@ -12,6 +12,7 @@
 // An object must not wait: it is cloned when it is posted, and must arrive as it was when it was given. An item that contains one
 // is posted at once, after those that waited, so that the order is kept.
 import type { MessagePort, Transferable } from 'node:worker_threads'
+import { nextTick } from '../base/clock.js'
 import type { RpcNotice } from './messages.js'
 
 export const CALL_ITEM = 0
@@ -74,7 +75,7 @@ export class BatchingPort {
     if (this.#flushScheduled) return
     this.#flushScheduled = true
     // Not: a microtask. Items of other promises that settle in this turn would miss the message.
-    process.nextTick(() => {
+    nextTick(() => {
       this.#flushScheduled = false
       this.#flush()
     })

@@ -4,6 +4,7 @@
 // proxy of the object to a thread; the thread counts with it, and gives that number back when the proxy is collected. When the
 // thread ends, its port closes and the manager takes back what is left. See README.md.
 import { MessageChannel, threadId, type MessagePort } from 'node:worker_threads'
+import { Promise } from '../base/clock.js'
 import { ManagerError } from '../errors.js'
 import { unpack } from '../transport/pack.js'
 import { notifyAndClose } from './batching-port.js'

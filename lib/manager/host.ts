@@ -2,6 +2,7 @@
 //
 // A call runs at once, unless its object is busy: while it is being made, and while a function that the caller has sent runs on it
 // (`update`, `sort`). Calls wait for that.
+import { Promise } from '../base/clock.js'
 import { ManagerError } from '../errors.js'
 import { callSafely } from '../base/safe-callback.js'
 import { pack, unpack } from '../transport/pack.js'

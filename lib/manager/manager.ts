@@ -3,6 +3,7 @@
 //   start() ──> RUNNING ──shutdown(), or its thread dies──> ENDED: every call rejects with ManagerError
 import { inspect } from 'node:util'
 import { MessageChannel, type Transferable, type Worker } from 'node:worker_threads'
+import { Promise } from '../base/clock.js'
 import { ManagerError } from '../errors.js'
 import { checkOptions, checkString } from '../base/validate.js'
 import { publish } from '../base/diagnostics.js'

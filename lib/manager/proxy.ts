@@ -6,6 +6,7 @@
 // leads to the manager. The receiver uses it, unless it has one.
 import { inspect } from 'node:util'
 import type { MessagePort, Transferable } from 'node:worker_threads'
+import { Promise } from '../base/clock.js'
 import { pack } from '../transport/pack.js'
 import { makeShareable, idOf, registerShareable, remember } from '../transport/shareable.js'
 import { captureCallSite } from '../base/call-site.js'

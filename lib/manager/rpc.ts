@@ -7,6 +7,7 @@
 // - pending calls hold the program open, and nothing else does.
 import { expose, transferHandlers } from 'comlink'
 import type { MessagePort, Transferable } from 'node:worker_threads'
+import { Promise } from '../base/clock.js'
 import type { CallSite } from '../base/call-site.js'
 import { decodeFailure, encodeFailure, type Failure } from '../transport/error-codec.js'
 import { explainCloneFailure, unreadable } from '../transport/clone-error.js'

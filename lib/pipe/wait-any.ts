@@ -1,6 +1,7 @@
 // Waiting for the first of several: connections, and sentinels of processes. No thread can sleep on several words at once, so this
 // looks at all of them again and again, with pauses that double up to a few milliseconds.
 import { inspect } from 'node:util'
+import { performance, Promise, setTimeout } from '../base/clock.js'
 import { checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
 import { waitOn, type Words } from '../memory/atomics.js'
 import { runBlockedHooks } from '../thread/while-blocked.js'

@@ -1,4 +1,5 @@
 // AsyncResult: the result of work that a Pool does in the background. After Python's multiprocessing.pool.AsyncResult.
+import { Promise } from '../base/clock.js'
 import { InvalidStateError, TimeoutError } from '../errors.js'
 import { partsIn } from '../base/parts.js'
 import { callSafely } from '../base/safe-callback.js'

@@ -1,5 +1,6 @@
 // The iterator that imap gives. It takes results from the map as the consumer asks for them, which bounds how far the inputs are
 // read. `join` must not wait for the consumer: from then on, all results are taken and kept here.
+import { Promise } from '../base/clock.js'
 
 export class Imap<R> implements AsyncIterableIterator<R, undefined, undefined> {
   /** Resolves when there are no more results, or the consumer has left. */

@@ -3,6 +3,7 @@
 //   OPEN ──close()──> CLOSED: takes no more work ──all work done──> the workers end
 //     └───terminate()────────────────────────────────────────────> the workers end
 import { inspect } from 'node:util'
+import { Promise } from '../base/clock.js'
 import { InvalidStateError, ShutdownError } from '../errors.js'
 import { fromParts } from '../base/parts.js'
 import { checkCount, checkOptions } from '../base/validate.js'

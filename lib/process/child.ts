@@ -5,6 +5,7 @@
 // is blocked in joinSync, by the reaper. The first to see it calls #finish; the other finds it done.
 import { inspect } from 'node:util'
 import { receiveMessageOnPort, type MessagePort, type Worker } from 'node:worker_threads'
+import { performance, Promise } from '../base/clock.js'
 import { TimeoutError } from '../errors.js'
 import { load, notifyAll, store, waitOn, type Words } from '../memory/atomics.js'
 import { publish } from '../base/diagnostics.js'

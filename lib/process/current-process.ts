@@ -1,6 +1,7 @@
 // The process that this thread is: the main program, a Process, a manager, or a worker of an executor.
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { isMainThread, threadId } from 'node:worker_threads'
+import { Promise } from '../base/clock.js'
 import { BootstrapError, CancelledError, ProcessError } from '../errors.js'
 import { isDead } from '../thread/liveness.js'
 import { load, notifyAll, whenChanged, type Words } from '../memory/atomics.js'

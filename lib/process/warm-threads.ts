@@ -3,6 +3,7 @@
 //
 // One warm thread is kept; after a burst of starts as many as the burst would have used, up to MAX_WARM_THREADS.
 import type { Worker } from 'node:worker_threads'
+import { clearTimeout, setTimeout } from '../base/clock.js'
 import { bootThread, type ThreadOptions } from '../thread/boot.js'
 
 /** Time without a start or the end of a boot after which warm threads are booted: before that, processes need the cores. */

@@ -11,6 +11,7 @@
 //
 // A spin is a hint: no algorithm relies on what it says. With one core nothing changes meanwhile, and nothing spins.
 import { availableParallelism } from 'node:os'
+import { performance } from '../base/clock.js'
 import { peek, type Words } from '../memory/atomics.js'
 
 const LOOKS = availableParallelism() > 1 ? 100 : 0

@@ -1,5 +1,6 @@
 // Awaiting: the waiters of this thread that wait without blocking it, in the order in which they came. At most one `waitAsync` is
 // armed for those that wait on the same word: an abandoned one cannot be cancelled, and would absorb wake-ups.
+import { Promise, setTimeout } from '../base/clock.js'
 import { whenAborted } from '../base/abort-listeners.js'
 import { startTimer } from '../base/timer.js'
 import { checkWaitOptions, type WaitOptions } from '../base/wait-options.js'

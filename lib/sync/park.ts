@@ -10,6 +10,7 @@
 // No sleep is longer than a slice: the thread that was to wake this one may have died before it could, or a thread that died may have
 // swallowed the wake-up. Such a loss costs a slice, not for ever. A waiter that slept through a slice starts `probing`: it asks
 // whether the threads that it waits for are dead.
+import { performance } from '../base/clock.js'
 import { waitOn, type Words } from '../memory/atomics.js'
 import { runBlockedHooks, runLongWaitHooks } from '../thread/while-blocked.js'
 import type { AdaptiveSpin } from './adaptive-spin.js'

@@ -21,6 +21,7 @@
 // the handle of every object that a thread can hold carries the table of the thread that made it, and a receiver joins that table:
 // it registers there, and looks there, too.
 import { getEnvironmentData, setEnvironmentData, threadId as ownId, type Worker } from 'node:worker_threads'
+import { performance } from '../base/clock.js'
 import { load, or, peek, poke, store, type Words } from '../memory/atomics.js'
 import { readThreadStat } from './os-thread.js'
 

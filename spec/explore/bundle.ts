@@ -82,6 +82,12 @@ const REPLACED: Record<string, string> = {
     export const notifyOne = (words, index) => controller.notify(words, index, 1)
     export const notifyAll = (words, index) => controller.notify(words, index, Infinity)
     export const whenChanged = controller.whenChanged`,
+  'lib/base/clock.ts': `
+    export const performance = { now: () => controller.now() }
+    export const setTimeout = (callback, ms) => controller.setTimeout(callback, ms)
+    export const clearTimeout = (timer) => controller.clearTimeout(timer)
+    export const { Promise } = globalThis
+    export const hrtime = undefined`,
   'lib/thread/liveness.ts': `
     export const isDead = controller.isDead
     export const probeDead = controller.isDead
@@ -274,11 +280,6 @@ export async function bundle({ mutant, mutex = 'real' }: { mutant?: Mutant; mute
     format: 'cjs',
     platform: 'node',
     target: 'node20',
-    define: {
-      'performance.now': 'controller.now',
-      setTimeout: 'controller.setTimeout',
-      clearTimeout: 'controller.clearTimeout',
-    },
     plugins: [plugin],
   })
   if (mutant && !mutated) throw new Error(`${mutant.file} was not bundled`)

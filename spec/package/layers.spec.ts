@@ -122,6 +122,27 @@ const USES: Record<string, { used: string[]; unused: string[] }> = {
       "import { load } from './atomics.js'; load()",
     ],
   },
+  'the clocks, timers and promises of Node': {
+    used: [
+      'performance.now()',
+      'globalThis.setTimeout(wake, 5)',
+      'const { now } = Date',
+      'new Promise(begin)',
+      'value instanceof Promise',
+      'process.nextTick(wake)',
+      'AbortSignal.timeout(5)',
+      "import { setTimeout } from 'node:timers/promises'",
+      "import { performance } from 'perf_hooks'",
+    ],
+    unused: [
+      '// setTimeout(wake, 5)',
+      "import { performance, Promise } from './clock.js'; performance.now(); new Promise(begin)",
+      'let settled: Promise<Date>',
+      'socket.setTimeout(5)',
+      'AbortSignal.any([])',
+      "import { startTimer } from './timers.js'; startTimer()",
+    ],
+  },
   piscina: {
     used: [
       "import { Piscina } from 'piscina'",

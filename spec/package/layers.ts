@@ -98,7 +98,13 @@ export const OUTSIDE_THINGS: readonly OutsideThing[] = [
   {
     name: 'the global Atomics',
     owners: ['lib/memory/atomics.ts'],
-    isUsedIn: (_, code) => /\bGLOBAL_ATOMICS\b/.test(code),
+    isUsedIn: (_, code) => /\bGLOBAL_Atomics\b/.test(code),
+  },
+  {
+    name: 'the clocks, timers and promises of Node',
+    owners: ['lib/base/clock.ts', 'workers/executor-entry.cjs'],
+    isUsedIn: (source, code) =>
+      /['"`](node:)?(timers|timers\/promises|perf_hooks)['"`]/.test(source) || /\bGLOBAL_CLOCK\b/.test(code),
   },
   {
     name: 'piscina',
@@ -123,7 +129,7 @@ export const OUTSIDE_THINGS: readonly OutsideThing[] = [
   {
     name: 'code from strings',
     owners: ['lib/transport/codec/key-sets.ts', 'lib/task/function-source.ts', 'lib/task/import-module.ts'],
-    isUsedIn: (source, code) => /['"`](node:)?vm['"`]/.test(source) || /\bGLOBAL_FUNCTION\(|\bGLOBAL_EVAL\b/.test(code),
+    isUsedIn: (source, code) => /['"`](node:)?vm['"`]/.test(source) || /\bGLOBAL_Function\(|\bGLOBAL_eval\b/.test(code),
   },
 ]
 
@@ -138,11 +144,16 @@ export const outsideThingsOwned = (things = OUTSIDE_THINGS): Rule =>
     }
   }
 
-const GLOBALS = { Atomics: 'GLOBAL_ATOMICS', Function: 'GLOBAL_FUNCTION', eval: 'GLOBAL_EVAL' }
+const CLOCKS = ['performance', 'Date', 'setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'setImmediate', 'clearImmediate', 'queueMicrotask', 'Promise', 'AbortSignal.timeout', 'process.hrtime', 'process.nextTick'] // prettier-ignore
+
+const MARKS = [
+  ...['Atomics', 'Function', 'eval'].map((name) => [name, `GLOBAL_${name}`]),
+  ...CLOCKS.map((name) => [name, 'GLOBAL_CLOCK']),
+]
 
 /** What runs of a source: without comments and types, uses of the globals marked. */
 export function codeIn(source: string): string {
-  const marked = Object.entries(GLOBALS).flatMap(([name, mark]) => [
+  const marked = MARKS.flatMap(([name, mark]) => [
     [name, mark],
     [`globalThis.${name}`, mark],
   ])

@@ -6,6 +6,7 @@
 //
 // `claimed` grows until the lease is closed. In the end settled === claimed: by results, by the worker's death, or because the
 // executor is broken, which fails every job.
+import { Promise, queueMicrotask } from '../../base/clock.js'
 import { keepShape } from '../../base/keep-shape.js'
 import { isInBlockedHook } from '../../thread/while-blocked.js'
 import { LeaseSlots, newSlotMemory } from '../protocol/lease-slots.js'

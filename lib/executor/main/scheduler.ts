@@ -5,6 +5,7 @@
 //     ^                                                 │
 //     └── not begun: taken back from behind a slow task, to be stopped, or because the worker died
 import type { Transferable } from 'node:worker_threads'
+import { queueMicrotask } from '../../base/clock.js'
 import { TimeoutError, type BrokenProcessPool } from '../../errors.js'
 import { decodeFailure } from '../../transport/error-codec.js'
 import { TERMINATED_EXITCODE } from '../../process/child.js'

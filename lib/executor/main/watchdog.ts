@@ -2,7 +2,7 @@
 // them. What is looked at, and what is done about it, is up to lease.ts and scheduler.ts. It looks every few milliseconds, less
 // often while nothing moves, and not at all while each worker runs the last task it has. A program that waits for one long task
 // is not woken.
-import { systemTimeout } from '../../base/timer.js'
+import { clearTimeout, setTimeout } from '../../base/clock.js'
 
 /** Delay of the first look. A finished task with another behind it is settled at the next look. */
 const MIN_PERIOD_MS = 2
@@ -32,7 +32,7 @@ export class Watchdog {
       this.#timer = undefined
     }
     this.#periodMs = MIN_PERIOD_MS
-    this.#timer ??= systemTimeout(() => this.#onTimer(), MIN_PERIOD_MS)
+    this.#timer ??= setTimeout(() => this.#onTimer(), MIN_PERIOD_MS)
   }
 
   #onTimer(): void {
@@ -40,6 +40,6 @@ export class Watchdog {
     const found = this.#look()
     if (found === NOTHING_TO_WATCH) return
     this.#periodMs = found === MOVED ? MIN_PERIOD_MS : Math.min(2 * this.#periodMs, MAX_PERIOD_MS)
-    this.#timer ??= systemTimeout(() => this.#onTimer(), this.#periodMs)
+    this.#timer ??= setTimeout(() => this.#onTimer(), this.#periodMs)
   }
 }

@@ -1,4 +1,5 @@
 // Inputs of which one at least is async. They are stepped together, only while a read is pending.
+import { Promise } from '../../base/clock.js'
 import {
   checkIteratorResult,
   closeIterator,

@@ -3,6 +3,7 @@
 //
 //   inputs ──read──> entries, one per chunk, in order ──settled──> results ──taken──> consumer
 //            └──────────────────── bounded by the plan ─────────────────────┘
+import { clearInterval, performance, Promise, setInterval } from '../../base/clock.js'
 import { DataCloneError } from '../../errors.js'
 import { whenAborted } from '../../base/abort-listeners.js'
 import { callSafely } from '../../base/safe-callback.js'

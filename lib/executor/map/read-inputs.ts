@@ -1,6 +1,7 @@
 // Which way a map's inputs are read: lists in slices, other sync inputs step by step, async ones by async-inputs.ts; and the rows
 // of starmap, each of which is the list of a call's arguments.
 import { inspect } from 'node:util'
+import { Promise } from '../../base/clock.js'
 import { AsyncInputs } from './async-inputs.js'
 import {
   checkIteratorResult,

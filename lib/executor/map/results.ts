@@ -1,5 +1,6 @@
 // The results of a map on their way to the consumer: batches arrive, and are taken value by value by an iterator, or batch by batch
 // by a consumer that awaits them all. Each result can be taken once.
+import { Promise } from '../../base/clock.js'
 import { copyNumbers, type Column } from '../../transport/number-column.js'
 
 /** The results of one chunk. */

@@ -18,6 +18,7 @@
 // A worker has one set of words as long as its thread lives, and holds one lease at a time. For each lease the first four
 // words are reset.
 // Two workers' words lie at least 128 bytes apart, so that they share no cache line.
+import { hrtime } from '../../base/clock.js'
 import { add, exchange, load, notifyAll, peek, poke, store, type Words } from '../../memory/atomics.js'
 
 /** Maximum tasks per lease. Bounds how long a worker stays silent, and the shared memory per worker. */
@@ -156,6 +157,6 @@ export class LeaseSlots {
 
 /** Milliseconds of the process-wide monotonic clock. */
 export function clock(): number {
-  const [seconds, nanoseconds] = process.hrtime()
+  const [seconds, nanoseconds] = hrtime()
   return seconds * 1e3 + nanoseconds / 1e6
 }

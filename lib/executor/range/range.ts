@@ -2,6 +2,7 @@
 // claims block after block (run-blocks.ts). A worker that finds no block left reports. By then every block belongs to a worker
 // that has begun, so tasks that still wait for a busy worker are withdrawn.
 import { inspect } from 'node:util'
+import { Promise } from '../../base/clock.js'
 import { CancelledError } from '../../errors.js'
 import { whenAborted } from '../../base/abort-listeners.js'
 import { isThenable } from '../../base/thenable.js'

@@ -1,4 +1,5 @@
 // Worker side: runs a lease, task by task, and says how it ended. There is one function for each kind of body.
+import { performance } from '../../base/clock.js'
 import { isThenable } from '../../base/thenable.js'
 import { advise } from '../../task/target.js'
 import { unpackColumn, type SentColumn } from '../../transport/column.js'

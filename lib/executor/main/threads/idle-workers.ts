@@ -1,6 +1,7 @@
 // The workers of an executor that have nothing to do, and the idle time-out. Piscina's own cannot be used: it counts a worker as
 // idle while it runs our leases.
-import { MAX_TIMER_MS, systemTimeout } from '../../../base/timer.js'
+import { performance, setTimeout } from '../../../base/clock.js'
+import { MAX_TIMER_MS } from '../../../base/timer.js'
 import type { WorkerHandle } from './worker-handle.js'
 
 export class IdleWorkers {
@@ -44,7 +45,7 @@ export class IdleWorkers {
     const [first] = this.#workers
     if (this.#timeoutMs === Infinity || this.#timer || !first) return
     const leftMs = Math.max(Math.ceil(first.idleSinceMs + this.#timeoutMs - performance.now()), 1)
-    this.#timer = systemTimeout(() => this.#onTimer(), Math.min(leftMs, MAX_TIMER_MS)).unref()
+    this.#timer = setTimeout(() => this.#onTimer(), Math.min(leftMs, MAX_TIMER_MS)).unref()
   }
 
   #onTimer(): void {

@@ -6,6 +6,7 @@
 //
 // A handle can be given a lease before it has a thread: the port keeps the message until the thread reads it.
 import { MessageChannel, receiveMessageOnPort, type Transferable } from 'node:worker_threads'
+import { queueMicrotask } from '../../../base/clock.js'
 import { unreadable } from '../../../transport/clone-error.js'
 import { encodeFailure } from '../../../transport/error-codec.js'
 import type { LeaseBody, LeaseEnd, ResultMessage, WorkerPorts, WorkerStart } from '../../protocol/messages.js'
