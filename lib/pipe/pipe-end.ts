@@ -140,7 +140,9 @@ export class PipeEnd {
     if (PipeEnd.isClosedIn(this.seen) || this.#portGone) return true
     const holder = load(this.words, this.#peer + HOLDER) - 1
     if (holder < 0 || holder === threadId) return false
-    return isDead(holder) || (this.#unanswered && probeDue(this) && probeDead(holder))
+    if (!isDead(holder) && !(this.#unanswered && probeDue(this) && probeDead(holder))) return false
+    // It may have passed the end on before it ended.
+    return load(this.words, this.#peer + HOLDER) === holder + 1
   }
 
   /** Whether the other end is in transit to another thread. If that dies before it receives the end, only `isPortGone` tells. */

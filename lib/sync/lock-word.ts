@@ -12,6 +12,9 @@
 //     └────release─────┴──release, wakes one──────┘        any HELD, its owner dead ──recover, or hand over──> HELD by the next
 //
 // A thread that slept on the word takes it as CONTENDED: others may be asleep, and only the release that cleared the mark knew of them.
+//
+// Whoever finds that the owner is dead reads the word again. Not: conclude from the first look that it died holding the lock. It may
+// have released the lock and ended between the look and the question. A dead thread writes nothing: what the second look finds stays.
 import { threadId } from 'node:worker_threads'
 import { publish } from '../base/diagnostics.js'
 import { DeadlockError, OwnerDiedError } from '../errors.js'
@@ -66,7 +69,11 @@ export class LockWaiter implements Waiter {
     const turns = blocking ? 0 : load(words, at + TURNS)
     const word = load(words, at)
     const owner = word & OWNER_MASK
-    if (owner === 0 || this.#inherits(owner)) {
+    if (owner === 0 || this.#isDead(owner)) {
+      if (owner !== 0 && this.onOwnerDeath === 'report') {
+        if (load(words, at) !== word) return AGAIN
+        throw ownerDied(owner)
+      }
       const taken = (word & ~OWNER_MASK) | ME | (this.slept ? CONTENDED : 0)
       return compareExchange(words, at, word, taken) === word ? DONE : AGAIN
     }
@@ -88,10 +95,8 @@ export class LockWaiter implements Waiter {
     return false // Its mark stays. It costs the next release a wake-up for nobody.
   }
 
-  #inherits(owner: number): boolean {
-    if (!(this.probing ? probeDead(owner - 1) : isDead(owner - 1))) return false
-    if (this.onOwnerDeath === 'handOver') return true
-    throw ownerDied(owner)
+  #isDead(owner: number): boolean {
+    return this.probing ? probeDead(owner - 1) : isDead(owner - 1)
   }
 }
 
@@ -105,7 +110,8 @@ export function ownerDied(owner: number): OwnerDiedError {
 /** @param probe ask the system. @throws OwnerDiedError the owner is dead */
 export function refuseAbandoned(words: Words, at: number, probe: boolean): void {
   const owner = ownerOf(words, at)
-  if (owner !== 0 && owner !== ME && (probe ? probeDead(owner - 1) : isDead(owner - 1))) throw ownerDied(owner)
+  if (owner === 0 || owner === ME || !(probe ? probeDead(owner - 1) : isDead(owner - 1))) return
+  if (ownerOf(words, at) === owner) throw ownerDied(owner)
 }
 
 /** Take the lock if that needs no waiting. @throws OwnerDiedError */
@@ -115,7 +121,10 @@ export function tryAcquire(words: Words, at: number, onOwnerDeath: OnOwnerDeath)
     const owner = word & OWNER_MASK
     if (owner !== 0) {
       if (owner === ME || !(probeDue(owner) ? probeDead(owner - 1) : isDead(owner - 1))) return false
-      if (onOwnerDeath === 'report') throw ownerDied(owner)
+      if (onOwnerDeath === 'report') {
+        if (load(words, at) !== word) continue
+        throw ownerDied(owner)
+      }
     }
     if (compareExchange(words, at, word, (word & ~OWNER_MASK) | ME) === word) return true
   }

@@ -59,8 +59,7 @@ class ReadersWriter extends Monitor {
       if (this.isOrphan(entry, probe)) this.remove(entry)
     for (const entry of this.entries(GRANTED)) {
       if (!this.isOrphan(entry, probe)) continue
-      // It ended before it knew that it might write: it has changed nothing. Not: clear WRITER in any case. Another thread may have
-      // seen the death a moment ago and taken its place.
+      // It ended before it knew that it might write: it has changed nothing.
       if (this.writer === this.ownerOf(entry)) this.commit(WRITER, 0, entry, 0)
       else this.remove(entry)
     }
@@ -148,9 +147,11 @@ class ReadersWriter extends Monitor {
     return this.entries(HOLDING).length > 0
   }
 
+  /** Whether a thread died writing. Not: before it knew that it might. The next `settle` gives that to others. */
   #isWriterDead(probe: boolean): boolean {
     const { writer } = this
-    return writer !== 0 && writer !== ME && (probe ? probeDead(writer - 1) : isDead(writer - 1))
+    if (writer === 0 || writer === ME || !(probe ? probeDead(writer - 1) : isDead(writer - 1))) return false
+    return !this.entries(GRANTED).some((entry) => this.ownerOf(entry) === writer)
   }
 }
 

@@ -9,8 +9,11 @@
 // - wait: sleepers queue in the order of arrival. notify wakes the first. A thread killed in its sleep still takes a wake-up, as real
 //   ones do, until it is reaped.
 // - kill: before any atomic operation, in a sleep, and before any plain store. Reap: any time later; from then on a probe finds it dead.
-// - A slice of a sleep ends by itself only where the caller gave a time, or after a thread was reaped: without a death, no thread may
-//   depend on it.
+// - A thread that comes to its end is dead as well, from any moment after it on: from the first probe that finds it so.
+// - A slice of a sleep ends by itself only where the caller gave a time, or after a thread was reaped or ended while it held something:
+//   without that, no thread may depend on it.
+// - What an OwnerDiedError says must be true: the thread that it names has ended, and held something as it ended. A thread holds from
+//   the beginning of its step 'acquire', 'try' or 'get task' until its 'release' or 'done', if the memory says so.
 // - The time is over, or not, whenever it is asked for.
 // - A port belongs to the thread whose number is its side. It takes messages posted before its owner died or the other side closed. When
 //   no more can come, it is closed by the first read that finds it empty.
@@ -19,7 +22,7 @@ import type { Bundle, Classes, Controller, PortUse } from './bundle.js'
 /** What the program of a simulated thread does besides using locks. */
 export interface Thread {
   id: number
-  /** Use a lock once. @returns what `use` returns, or the code of the error that it throws */
+  /** Use a lock once. The name tells what it comes to hold: see above. @returns what `use` returns, or the code of the error that it throws */
   step(name: string, use: () => unknown): unknown
   /** Be in a critical section, as `role`, for a moment that others can see. */
   inside(role?: string): void
@@ -66,6 +69,8 @@ type Op =
       b: number
     }
   | { kind: 'dead'; at: number }
+  /** An OwnerDiedError named a thread. */
+  | { kind: 'blame'; at: number }
   /** A mutex, where that is taken for granted. */
   | { kind: 'enter'; at: number; report: boolean }
   | { kind: 'exit'; at: number }
@@ -84,6 +89,8 @@ interface Node {
   op: Op
   /** Whether the waiter that tries was given a time. */
   timed: boolean
+  /** Whether the thread has, or may have, what it takes in its steps. */
+  holds: boolean
   parent: Node | undefined
   /** The result that led here from the parent. */
   result: Result
@@ -95,6 +102,8 @@ const SLEEPS = 1
 const KILLED = 2
 const REAPED = 3
 const ENDED = 4
+/** It has ended, and another thread knows. */
+const SEEN = 5
 
 interface State {
   memory: Int32Array
@@ -103,11 +112,24 @@ interface State {
   /** Sleepers in the order of their coming: thread, word, thread, word, … */
   sleepers: number[]
   kills: number
+  /** Which threads held something as they ended. */
+  heirs: boolean[]
   /** The role in which each thread is inside. */
   inside: (string | undefined)[]
 }
 
 const STOP = Symbol('stop')
+/** The steps by which a thread comes to hold something, and those after which it does not, given their results. */
+const TAKES = new Set(['acquire', 'try', 'recover', 'get task'])
+const ENDS_HOLD: Record<string, (result: unknown) => boolean> = {
+  acquire: (result) => result !== true,
+  try: (result) => result !== true,
+  recover: (result) => result !== undefined,
+  wait: (result) => result === 'OWNER_DIED',
+  release: (result) => result === undefined,
+  'get task': (result) => typeof result !== 'number',
+  done: (result) => result === undefined,
+}
 /** What programs read and write. */
 const DATA = new Int32Array(4)
 /** Whether no other thread can see it: it is done together with the operation before it. */
@@ -126,6 +148,7 @@ class Simulated {
   #stopped = false
   #results: unknown[] = []
   #timed = false
+  #holds = false
   #prefixes = new WeakMap<object, string>()
   /** `block` was called with a time, which the next waiter has. */
   #timesNext = false
@@ -199,14 +222,17 @@ class Simulated {
         this.#timedWaiters = new WeakSet()
         this.#point(`${name} ${JSON.stringify(this.#results)}${way()}`)
         let result: unknown
+        if (TAKES.has(name)) this.#holds = true
         try {
           result = use()
         } catch (thrown) {
           if (thrown === STOP) throw thrown
-          const { code } = thrown as { code?: string }
+          const { code, pid } = thrown as { code?: string; pid?: number }
           if (code === undefined) throw thrown
           result = code.replace('ERR_MANYHANDS_', '')
+          if (result === 'OWNER_DIED') this.#do({ kind: 'blame', at: pid! })
         }
+        if (name in ENDS_HOLD && ENDS_HOLD[name]!(result)) this.#holds = false
         this.#results.push(result ?? null)
         this.#timed = false
         this.#point(`after ${name} ${JSON.stringify(this.#results)}${way()}`)
@@ -264,6 +290,7 @@ class Simulated {
     this.#stopped = false
     this.#results = []
     this.#timed = false
+    this.#holds = false
     this.#prefixes = new WeakMap()
     this.#timesNext = false
     this.#since = []
@@ -323,6 +350,7 @@ class Simulated {
       id: this.#nextId++,
       op,
       timed: this.#timed,
+      holds: this.#holds,
       parent: this.#last,
       result: this.#lastResult,
       children: new Map(),
@@ -398,6 +426,7 @@ class Explorer {
       status: this.#threads.map(() => RUNS),
       sleepers: [],
       kills: scenario.kills ?? 0,
+      heirs: this.#threads.map(() => false),
       inside: this.#threads.map(() => undefined),
     }
   }
@@ -437,23 +466,23 @@ class Explorer {
 
   #expand(state: State, at: number): void {
     const { status } = state
-    if (status.every((s) => s === ENDED || s === REAPED)) {
+    if (status.every((s) => s === ENDED || s === SEEN || s === REAPED)) {
       this.#good.push(at)
       this.#checkEnd(state, at)
       return
     }
-    const reaped = status.includes(REAPED)
+    const slicesEnd = status.some((s, t) => s === REAPED || (isGone(s) && state.heirs[t]))
     for (const [t, s] of status.entries()) {
       const node = state.nodes[t]
       if (s === RUNS) this.#step(state, t, at)
-      if (s === SLEEPS && (reaped || node!.timed)) this.#wakeUp(state, t, 'timed-out', at)
+      if (s === SLEEPS && (slicesEnd || node!.timed)) this.#wakeUp(state, t, 'timed-out', at)
       if (
         ((s === RUNS && !this.#scenario.onlyAsleep) || s === SLEEPS) &&
         state.kills > 0 &&
         (this.#scenario.victims?.includes(t) ?? true)
       ) {
         const next = copy(state)
-        kill(next, t)
+        this.#kill(next, t)
         this.#meet(next, at, () => `${t} killed`)
       }
       if (s === KILLED) {
@@ -525,10 +554,19 @@ class Explorer {
         return this.#advance(next, t, woken, at)
       }
       case 'dead':
-        return this.#advance(next, t, state.status[op.at] === REAPED, at)
+        if (state.status[op.at] === ENDED) {
+          this.#advance(copy(state), t, false, at)
+          next.status[op.at] = SEEN
+        }
+        return this.#advance(next, t, isGone(next.status[op.at]!) && next.status[op.at] !== ENDED, at)
+      case 'blame':
+        if (!isGone(state.status[op.at]!)) this.#violate(at, `${op.at} is said to have ended, and runs`)
+        else if (!state.heirs[op.at])
+          this.#violate(at, `${op.at} is said to have ended holding it, and had released it`)
+        return this.#advance(next, t, undefined, at)
       case 'enter': {
         const owner = memory[op.at]!
-        if (owner !== 0 && state.status[owner - 1] !== REAPED) return
+        if (owner !== 0 && !isGone(state.status[owner - 1]!)) return
         if (owner !== 0 && op.report) return this.#advance(next, t, false, at)
         memory[op.at] = t + 1
         return this.#advance(next, t, undefined, at)
@@ -573,6 +611,7 @@ class Explorer {
         return this.#violate(at, `thread ${t}: ${op.what}`)
       case 'done':
         next.status[t] = ENDED
+        next.heirs[t] = this.#holdsAtEnd(state, t)
         return this.#meet(next, at, () => `${t} ends`)
       default:
         throw new Error(`not an operation that others see: ${op.kind}`)
@@ -587,12 +626,25 @@ class Explorer {
       `${t} ${op.kind} ${'at' in op ? op.at : ''} ${'a' in op ? `${op.a} ${op.b}` : ''} = ${String(result)}`
     const onPoke = () => {
       const killed = copy(next)
-      kill(killed, t)
+      this.#kill(killed, t)
       this.#meet(killed, at, () => `${label()}, then killed before a plain store`)
     }
     const mayDie = kills > 0 && !this.#scenario.onlyAsleep && (victims?.includes(t) ?? true)
     next.nodes[t] = this.#threads[t]!.advance(next.nodes[t]!, result, next, mayDie ? onPoke : undefined)
     this.#meet(next, at, label)
+  }
+
+  #kill(state: State, t: number): void {
+    state.heirs[t] = this.#holdsAtEnd(state, t)
+    state.status[t] = KILLED
+    state.nodes[t] = undefined
+    state.inside[t] = undefined
+    state.kills--
+  }
+
+  /** Whether a thread that ends now has something by its steps, and by the memory of the objects. */
+  #holdsAtEnd({ nodes, memory }: State, t: number): boolean {
+    return nodes[t]!.holds && this.#objects.some(([kind, start]) => isHolder(kind, memory.subarray(start), t + 1))
   }
 
   #checkEnd(state: State, at: number): void {
@@ -653,11 +705,23 @@ function stateOf(kind: string, words: Int32Array): string {
   return `mutex ${words[0]}, log ${words[4]}, state ${own.join()}, entries ${used.join()}`
 }
 
-function kill(state: State, t: number): void {
-  state.status[t] = KILLED
-  state.nodes[t] = undefined
-  state.inside[t] = undefined
-  state.kills--
+/** A thread that probes may find it dead, now or later. */
+const isGone = (status: number) => status === ENDED || status === SEEN || status === REAPED
+
+/** Whether the memory of an object says that a thread has it. One that died over a log has what the log says: perhaps. */
+function isHolder(kind: string, words: Int32Array, owner: number): boolean {
+  if (kind === 'JoinableQueue') return true
+  if (NO_MONITOR.has(kind)) return (words[0]! & OWNER) === owner
+  if (words[4]! > 0) return true
+  const has = (state: number) => {
+    for (let i = 0; i < words[2]!; i++) {
+      const status = words[32 + 4 * i]!
+      if ((status & state) !== 0 && (status & OWNER) === owner) return true
+    }
+    return false
+  }
+  // What was granted and not yet got is not held.
+  return kind === 'RWLock' ? words[5] === owner && !has(2 ** 29) : has(2 ** 30)
 }
 
 function without(sleepers: number[], t: number): number[] {
@@ -673,9 +737,13 @@ function copy(state: State): State {
     status: [...state.status],
     sleepers: [...state.sleepers],
     kills: state.kills,
+    heirs: [...state.heirs],
     inside: [...state.inside],
   }
 }
+
+/** The bits of a word that name its owner. */
+const OWNER = 2 ** 28 - 1
 
 /** Kinds whose memory is not that of a monitor. */
 const NO_MONITOR = new Set(['Lock', 'RLock', 'Queue', 'JoinableQueue', 'LeaseSlots', 'Connection', 'Port'])
@@ -703,7 +771,7 @@ function hash(state: State, objects: [kind: string, start: number][]): number {
   }
   for (const [t, node] of state.nodes.entries()) {
     mix(node?.id ?? -1)
-    mix(state.status[t]! + (state.inside[t] === undefined ? 0 : 8))
+    mix(state.status[t]! + (state.inside[t] === undefined ? 0 : 8) + (state.heirs[t] ? 16 : 0))
   }
   mix(state.kills)
   for (const value of state.sleepers) mix(value + 1)

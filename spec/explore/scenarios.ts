@@ -57,6 +57,24 @@ const tryUse = (lock: Recoverable, thread: Thread) => {
   thread.step('release', () => lock.release())
 }
 
+/** Take it, begin a change of what it protects, and end. */
+const keep = (lock: Recoverable, thread: Thread) => {
+  take(lock, thread)
+  thread.write(0, 1)
+}
+
+/** Use what it protects. A change that a dead thread has begun comes with an OwnerDiedError. */
+const useWhole = (lock: Recoverable, thread: Thread) => {
+  const result = thread.step('acquire', () => lock.acquireSync())
+  if (result === 'OWNER_DIED') {
+    if (thread.step('recover', () => lock.recoverSync()) === 'LOCK') return useWhole(lock, thread)
+    thread.write(0, 0)
+  }
+  thread.expect(thread.read(0) === 0, 'it was taken over in silence')
+  thread.inside()
+  thread.step('release', () => lock.release())
+}
+
 const nest = (lock: Recoverable, thread: Thread) => {
   take(lock, thread)
   thread.expect(thread.step('again', () => lock.acquireSync()) === true, 'could not take it again')
@@ -82,6 +100,9 @@ const writerTwice = (lock: RWLock, thread: Thread) => {
   writer(lock, thread)
 }
 
+const keepWriting = ({ write }: RWLock, thread: Thread) => keep(write, thread)
+const writeWhole = ({ write }: RWLock, thread: Thread) => useWhole(write, thread)
+
 const writerInTime = ({ write }: RWLock, thread: Thread) => useInTime(write, thread)
 
 const together = (role: string, other: string) => role === 'read' && other === 'read'
@@ -106,6 +127,13 @@ const relay = (timeoutMs?: number) => (condition: Condition, thread: Thread) => 
     if (result === false) break
   }
   thread.step('pass on', () => condition.notify(1))
+  thread.step('release', () => condition.release())
+}
+
+/** Nobody notifies it. */
+const waitInVain = (condition: Condition, thread: Thread) => {
+  take(condition, thread)
+  thread.expect(thread.step('wait', () => condition.waitSync(100)) === false, 'woken by nobody')
   thread.step('release', () => condition.release())
 }
 
@@ -140,6 +168,15 @@ const wholeParty = (parties: number) => (results: (unknown[] | undefined)[]) => 
   if (released.length === 0) return true
   return released.length === indices.length && new Set(released).size === indices.length && indices.length <= parties
 }
+
+/** Nobody gave up, died, or broke it. */
+const allOf =
+  (parties: number, times = 1) =>
+  (results: (unknown[] | undefined)[]) => {
+    for (let time = 0; time < times; time++)
+      if (new Set(results.map((list) => list![time])).size !== parties) return false
+    return results.flat().every((index) => typeof index === 'number')
+  }
 
 const makeLock = (classes: { Lock: typeof Lock }) => new classes.Lock()
 const makeHandOver = (classes: { Lock: typeof Lock }) => new classes.Lock({ onOwnerDeath: 'handOver' })
@@ -178,6 +215,11 @@ export const onWords: Scenario<object>[] = [
   scenario('Lock: 3 threads, two await, 2 deaths', makeLock, [use, useAwaited, useAwaited], { kills: 2 }),
   scenario('RLock: 3 threads', makeRLock, [nest, nest, use]),
   scenario('RLock: 3 threads, 1 death', makeRLock, [nest, nest, use], { kills: 1 }),
+  scenario('Lock: 3 threads, one ends with it', makeLock, [keep, useWhole, useWhole], { leavesNoTrace: false }),
+  scenario('Lock: 3 threads, one awaits, one ends with it', makeLock, [keep, useAwaited, useInTime], {
+    leavesNoTrace: false,
+  }),
+  scenario('RLock: 3 threads, one ends with it', makeRLock, [keep, useWhole, useWhole], { leavesNoTrace: false }),
   scenario('Semaphore, its mutex too: 2 threads, 1 death', makeOne, [use, use], { kills: 1 }),
 ]
 
@@ -197,6 +239,10 @@ export const onMonitors: Scenario<object>[] = [
   scenario('Semaphore(1): 3 threads, 1 death', makeOne, [use, use, use], { kills: 1 }),
   scenario('Semaphore(1): 3 threads, one out of time, 1 death', makeOne, [use, use, useInTime], { kills: 1 }),
   scenario('Semaphore(1): 3 threads, one twice, 1 death', makeOne, [useTwice, use, use], { kills: 1 }),
+  scenario('Semaphore(1): 3 threads, one ends with it', makeOne, [keep, useWhole, useWhole], { leavesNoTrace: false }),
+  scenario('RWLock: 3 writers, one ends with it', makeRWLock, [keepWriting, writeWhole, writeWhole], {
+    leavesNoTrace: false,
+  }),
   scenario('RWLock: 3 writers, one twice, 1 death', makeRWLock, [writerTwice, writer, writer], { together, kills: 1 }),
   scenario('RWLock: 2 readers, 1 writer', makeRWLock, [reader, reader, writer], { together }),
   scenario('RWLock: 1 reader, 2 writers, 1 out of time', makeRWLock, [reader, writer, writerInTime], { together }),
@@ -209,6 +255,8 @@ export const onMonitors: Scenario<object>[] = [
   }),
   scenario('Condition: 2 wait, both notified', makeCondition, [consume, consume, produce(2, 2)]),
   scenario('Condition: notified, or out of time', makeCondition, [relay(100), produce(1, 1)]),
+  scenario('Condition: 1 waits in vain, 1 uses the lock', makeCondition, [waitInVain, use]),
+  scenario('Condition: 1 waits, 1 ends with the lock', makeCondition, [relay(100), keep], { leavesNoTrace: false }),
   scenario('Condition: 2 wait, one of them dies in its sleep', makeCondition, [relay(), relay(), produce(1, 1)], {
     kills: 1,
     victims: [0],
@@ -227,8 +275,8 @@ export const onMonitors: Scenario<object>[] = [
     victims: [1],
     leavesNoTrace: false,
   }),
-  scenario('Barrier(3)', barrierOf(3), [meet, meet, meet], { end: wholeParty(3) }),
-  scenario('Barrier(2), twice', barrierOf(2), [meetTwice, meetTwice]),
+  scenario('Barrier(3)', barrierOf(3), [meet, meet, meet], { end: allOf(3) }),
+  scenario('Barrier(2), twice', barrierOf(2), [meetTwice, meetTwice], { end: allOf(2, 2) }),
   scenario('Barrier(3), out of time', barrierOf(3), [meetInTime, meet, meet], {
     end: wholeParty(3),
     leavesNoTrace: false,
@@ -341,7 +389,7 @@ const getManyAndNoMore = (count: number) => (queue: Queue<number>, thread: Threa
 }
 /** Get a task, and tell of it in a word of the program before it is done. */
 const work = (timeoutMs?: number) => (queue: JoinableQueue<number>, thread: Thread) => {
-  if (typeof thread.step('get', () => queue.getSync(timeoutMs)) !== 'number') return
+  if (typeof thread.step('get task', () => queue.getSync(timeoutMs)) !== 'number') return
   thread.write(thread.id, 1)
   thread.expect(thread.step('done', () => queue.taskDone()) === undefined, 'not to be done')
 }
