@@ -3,10 +3,22 @@
 // Capturing a stack costs more than everything else in the submission of a small task. So in a burst (many submissions of one
 // function within a few milliseconds) the first have stacks of their own, and the rest share the last of those: a loop's.
 import { setTimeout } from './clock.js'
+import { stackText } from './thrown-text.js'
 
-/** A stack that is formatted when it is first read. */
-export interface CallSite {
-  readonly stack: string
+const { captureStackTrace } = Error
+
+/** Where work was submitted. */
+export class CallSite {
+  readonly #holder: { stack?: unknown }
+
+  constructor(holder: { stack?: unknown }) {
+    this.#holder = holder
+  }
+
+  /** The stack. It is formatted when it is first read. */
+  get stack(): string {
+    return stackText(this.#holder, '')
+  }
 }
 
 /** Submissions of a burst that have a stack of their own. */
@@ -28,8 +40,9 @@ let bursts = new Map<object, Burst>()
 export function captureCallSite(api: Function, what: object): CallSite {
   const burst = bursts.get(what)
   if (burst && burst.count >= MAX_OWN_STACKS) return burst.callSite
-  const callSite = { stack: '' }
-  Error.captureStackTrace(callSite, api)
+  const holder = {}
+  captureStackTrace(holder, api)
+  const callSite = new CallSite(holder)
   if (burst) {
     burst.count++
     burst.callSite = callSite

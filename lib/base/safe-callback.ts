@@ -1,13 +1,15 @@
 // Calling a user's callback. An error that it throws is the user's: it is printed, and stops nothing here.
 import { inspect } from 'node:util'
 import { Promise } from './clock.js'
+import { types } from 'node:util'
+import { thrownText } from './thrown-text.js'
 
 /** @param what how the printed line names the callback: `a done callback of a future` */
 export function callSafely<A extends unknown[]>(what: string, callback: (...args: A) => unknown, ...args: A): void {
-  const print = (thrown: unknown) => void process.stderr.write(`${what} threw:\n${inspect(thrown)}\n`)
+  const print = (thrown: unknown) => void process.stderr.write(`${what} threw:\n${thrownText(thrown)}\n`)
   try {
     const returned = callback(...args)
-    if (returned instanceof Promise) returned.catch(print)
+    if (types.isPromise(returned)) returned.catch(print)
   } catch (thrown) {
     print(thrown)
   }

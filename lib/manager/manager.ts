@@ -2,6 +2,7 @@
 //
 //   start() ──> RUNNING ──shutdown(), or its thread dies──> ENDED: every call rejects with ManagerError
 import { inspect } from 'node:util'
+import { stackText, thrownText } from '../base/thrown-text.js'
 import { MessageChannel, type Transferable, type Worker } from 'node:worker_threads'
 import { Promise } from '../base/clock.js'
 import { ManagerError } from '../errors.js'
@@ -172,7 +173,7 @@ export class Manager {
     let cause: unknown
     const worker = this.#worker
     worker.on('error', (thrown: unknown) => {
-      if (cause === undefined) process.stderr.write(`Manager ${this.name}:\n${inspect(thrown)}\n`)
+      if (cause === undefined) process.stderr.write(`Manager ${this.name}:\n${thrownText(thrown)}\n`)
       cause ??= thrown
     })
     return new Promise((resolve) => {
@@ -182,7 +183,7 @@ export class Manager {
         publish('process', () => ({ event: 'ended', name, pid: this.#client.manager, exitcode: code }))
         const how = this.#shutDown ? 'was shut down' : `died with exit code ${code}`
         const reason = new ManagerError(`${this.name} ${how}`, { ...(cause !== undefined && { cause }) })
-        void reason.stack // A stack is formatted when it is first read. Until then it keeps its frames' objects, and the worker.
+        stackText(reason, '') // A stack is formatted when it is first read. Until then it keeps its frames' objects, and the worker.
         resolve(reason)
       })
     })

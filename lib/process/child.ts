@@ -3,11 +3,11 @@
 // The process leaves its results where a blocked parent can read them: its exit code in the control block, the error that
 // ended it in a mailbox, a port without a listener. The end itself is seen by the Worker's 'exit' event or, while this thread
 // is blocked in joinSync, by the reaper. The first to see it calls #finish; the other finds it done.
-import { inspect } from 'node:util'
 import { receiveMessageOnPort, type MessagePort, type Worker } from 'node:worker_threads'
 import { performance, Promise } from '../base/clock.js'
 import { TimeoutError } from '../errors.js'
 import { load, notifyAll, store, waitOn, type Words } from '../memory/atomics.js'
+import { thrownText } from '../base/thrown-text.js'
 import { publish } from '../base/diagnostics.js'
 import { onLongWait, runBlockedHooks } from '../thread/while-blocked.js'
 import { startTimer } from '../base/timer.js'
@@ -202,6 +202,6 @@ export class Child {
     if (this.#reported) return
     this.#reported = true
     this.error = thrown
-    process.stderr.write(`Process ${this.#parts.name}:\n${inspect(thrown)}\n`)
+    process.stderr.write(`Process ${this.#parts.name}:\n${thrownText(thrown)}\n`)
   }
 }

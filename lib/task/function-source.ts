@@ -2,6 +2,7 @@
 // without the variables around it.
 import { types } from 'node:util'
 import { constants, Script } from 'node:vm'
+import { stackText } from '../base/thrown-text.js'
 
 /** A function as it is sent by its source. */
 export interface SourceDefinition {
@@ -96,7 +97,8 @@ export function adviseOnReferenceError(thrown: unknown, { name }: SourceDefiniti
   const advice =
     ` (the function ${name} was sent to the worker by its source, without the variables around it:` +
     ' pass what it needs as arguments, or define it with task(import.meta.url, …))'
-  const { message, stack = '' } = thrown
+  const { message } = thrown
+  const stack = stackText(thrown, `ReferenceError: ${message}`)
   // A frozen error stays as it is.
   Reflect.set(thrown, 'message', message + advice)
   Reflect.set(

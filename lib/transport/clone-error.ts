@@ -55,7 +55,7 @@ function messageOf(failure: unknown): string {
 
 /** The first object at any depth of a value for which `test` is true. */
 export function findWithin(value: unknown, path: string, test: (value: object) => boolean): Located | undefined {
-  if (!hasWithin(value, test)) return undefined
+  if (!hasWithin(value, test)) return undefined // Asked first, since paths cost more than the walk.
   const seen = new Set<unknown>()
   const search = (inner: unknown, innerPath: string): Located | undefined => {
     if (!isObject(inner) || seen.has(inner)) return undefined
@@ -70,8 +70,8 @@ export function findWithin(value: unknown, path: string, test: (value: object) =
   return search(value, path)
 }
 
-/** Asked first, since most values hold nothing of the kind, and paths cost more than the walk. */
-function hasWithin(value: unknown, test: (value: object) => boolean): boolean {
+/** Whether `test` is true for an object at any depth, or could be: a getter has thrown. */
+export function hasWithin(value: unknown, test: (value: object) => boolean): boolean {
   let found = false
   const enter = (part: object): boolean => {
     found ||= test(part)

@@ -4,14 +4,15 @@
 //
 // Both sides number the errors in the order in which they meet them. One that is met again travels as its number, so that a cycle
 // stays a cycle.
-import { types } from 'node:util'
+import { stackText } from '../base/thrown-text.js'
 import { DataCloneError, errorClasses } from '../errors.js'
+import { cloneOf, explainCloneFailure, hasWithin } from './clone-error.js'
 import { pack, unpack, type Packed } from './pack.js'
-import { cloneOf, explainCloneFailure } from './clone-error.js'
+import { isError, putIn, SendableParts, type ErrorPlace } from './sendable-part.js'
 
 /** A thrown value, in a form that can always be posted. */
 export type Failure =
-  | { kind: 'value'; value: Packed }
+  | { kind: 'value'; value: Packed; errors?: PlacedError[] }
   | { kind: 'again'; number: number }
   | {
       kind: 'error'
@@ -23,11 +24,16 @@ export type Failure =
       properties: Property[]
     }
 
-/** An own property: `code`, `cause`, the `errors` of an AggregateError, and any other. Errors and arrays of errors are encoded in turn. */
+/** An error within a value. The container is part of the value: both are in one message, which keeps identities. */
+interface PlacedError extends Omit<ErrorPlace, 'error'> {
+  failure: Failure
+}
+
+/** An own property: `code`, `cause`, the `errors` of an AggregateError, and any other. */
 interface Property {
   key: string
   enumerable: boolean
-  value: Failure | Failure[]
+  value: Failure
 }
 
 const builtIns = new Map<string, Function>(
@@ -40,65 +46,90 @@ const builtIns = new Map<string, Function>(
 /** Levels of causes that are encoded; deeper ones are cut, since encoding is recursive. */
 const MAX_CAUSE_DEPTH = 100
 
+/** Errors that are encoded with one thrown value; getters may make errors without end. */
+const MAX_ERRORS = 2 ** 14
+
+/** What was met while one thrown value is encoded. */
+class Encoding {
+  /** The errors, numbered. */
+  readonly errors = new Map<Error, number>()
+  readonly parts = new SendableParts()
+}
+
 /** Encode a thrown value. Never throws. */
 export function encodeFailure(thrown: unknown): Failure {
   try {
-    return encodeThrown(thrown, new Map(), 0)
+    return encodeThrown(thrown, new Encoding(), 0)
   } catch (failure) {
     // A revoked proxy, say, throws whatever is done with it.
     const error = new DataCloneError('what was thrown cannot be looked at', { path: 'thrown value', cause: failure })
-    return encodeThrown(error, new Map(), 0)
+    return encodeThrown(error, new Encoding(), 0)
   }
 }
 
-function encodeThrown(thrown: unknown, seen: Map<Error, number>, depth: number): Failure {
-  if (isError(thrown)) return encodeError(thrown, seen, depth)
+function encodeThrown(thrown: unknown, encoding: Encoding, depth: number): Failure {
+  if (isError(thrown)) return encodeError(thrown, encoding, depth)
   try {
     return { kind: 'value', value: pack(cloneOf(thrown), []) }
   } catch (failure) {
-    return encodeError(explainCloneFailure(failure, thrown, 'thrown value'), seen, depth)
+    return encodeError(explainCloneFailure(failure, thrown, 'thrown value'), encoding, depth)
   }
 }
 
-function isError(value: unknown): value is Error {
-  return types.isNativeError(value) || value instanceof Error
-}
-
-function encodeError(error: Error, seen: Map<Error, number>, depth: number): Failure {
-  const number = seen.get(error)
+function encodeError(error: Error, encoding: Encoding, depth: number): Failure {
+  const { errors } = encoding
+  const number = errors.get(error)
   if (number !== undefined) return { kind: 'again', number }
-  seen.set(error, seen.size)
+  errors.set(error, errors.size)
   const properties: Property[] = []
+  const message = readText(() => error.message)
   for (const key of Object.getOwnPropertyNames(error)) {
-    if (key === 'stack' || key === 'message') continue
+    if (key === 'stack' || (key === 'message' && message !== undefined)) continue
     const enumerable = Object.prototype.propertyIsEnumerable.call(error, key)
-    const value = tryRead(() => encodeProperty(key, (error as unknown as Record<string, unknown>)[key], seen, depth))
+    const read = tryRead(() => ({ value: (error as unknown as Record<string, unknown>)[key] }))
+    const value = read && encodeProperty(key, read.value, encoding, depth)
     if (value) properties.push({ key, enumerable, value })
   }
+  const name = readText(() => error.name) ?? 'Error'
   return {
     kind: 'error',
     class: classOf(error),
-    name: readText(() => error.name) ?? 'Error',
-    message: readText(() => error.message) ?? '',
-    stack: readText(() => error.stack) ?? '',
+    name,
+    message: message ?? '',
+    stack: stackText(error, message ? `${name}: ${message}` : name),
     properties,
   }
 }
 
-/** @returns `undefined` for a cause beyond the limit. A cause that cannot be sent becomes an error that says so. @throws any other value cannot be sent */
-function encodeProperty(
-  key: string,
-  value: unknown,
-  seen: Map<Error, number>,
-  depth: number,
-): Property['value'] | void {
-  const errors: unknown[] = Array.isArray(value) ? value : [value]
-  if (key === 'cause' || key === 'errors' || (errors.length > 0 && errors.every(isError))) {
-    if (depth >= MAX_CAUSE_DEPTH) return undefined
-    const encoded = errors.map((one) => encodeThrown(one, seen, depth + 1))
-    return Array.isArray(value) ? encoded : encoded[0]!
+/** @returns `undefined`: nothing of it can be sent, or it is an error beyond a limit. A cause that cannot be sent becomes an error that says so */
+function encodeProperty(key: string, value: unknown, encoding: Encoding, depth: number): Failure | undefined {
+  const isErrorValue = tryRead(() => isError(value))
+  if (isErrorValue === undefined) return undefined // A proxy that cannot be looked at.
+  if (isErrorValue) return encodeInner(value as Error, encoding, depth)
+  const part = encodePart(value, encoding, depth)
+  if (part || key !== 'cause' || depth >= MAX_CAUSE_DEPTH) return part
+  return tryRead(() => encodeThrown(value, encoding, depth + 1))
+}
+
+/** An error that hangs on another. */
+function encodeInner(error: Error, encoding: Encoding, depth: number): Failure | undefined {
+  if (depth >= MAX_CAUSE_DEPTH || encoding.errors.size >= MAX_ERRORS) return undefined
+  return encodeError(error, encoding, depth + 1)
+}
+
+/** What can be sent of a value. The errors in it are encoded in turn. */
+function encodePart(value: unknown, encoding: Encoding, depth: number): Failure | undefined {
+  const whole = hasWithin(value, isError) ? undefined : tryRead(() => pack(cloneOf(value), []))
+  if (whole) return { kind: 'value', value: whole }
+  const places: ErrorPlace[] = []
+  const part = encoding.parts.copy(value, places)
+  if (!part) return undefined
+  const errors: PlacedError[] = []
+  for (const { container, key, error } of places) {
+    const failure = encodeInner(error, encoding, depth)
+    if (failure) errors.push({ container, key, failure })
   }
-  return { kind: 'value', value: pack(cloneOf(value), []) }
+  return { kind: 'value', value: pack(part.value, []), errors }
 }
 
 /** A text of a user's error, which may have getters that throw, and fields of other types. */
@@ -137,21 +168,22 @@ export function decodeFailure(failure: Failure, submitted?: string): unknown {
 }
 
 function decodeThrown(failure: Failure, made: Error[], submitted?: string): unknown {
-  if (failure.kind === 'value') return unpack(failure.value)
+  if (failure.kind === 'value') {
+    const { value, errors = [] } = failure
+    const unpacked = unpack(value)
+    for (const { container, key, failure: inner } of errors) putIn(container, key, decodeThrown(inner, made))
+    return unpacked
+  }
   if (failure.kind === 'again') return made[failure.number]
   const { name, message } = failure
-  const stack = submitted ? `${failure.stack}\n    --- submitted by ---\n${framesOf(submitted)}` : failure.stack
+  const frames = framesOf(submitted)
+  const stack = frames ? `${failure.stack}\n    --- submitted by ---\n${frames}` : failure.stack
   const error = failure.class === 'DOMException' ? new DOMException(message, name) : errorOf(failure.class, message)
   made.push(error)
-  defineOn(error, 'stack', stack)
+  setStack(error, stack)
   if (error.name !== name) defineOn(error, 'name', name)
   for (const { key, enumerable, value } of failure.properties)
-    defineOn(
-      error,
-      key,
-      Array.isArray(value) ? value.map((one) => decodeThrown(one, made)) : decodeThrown(value, made),
-      enumerable,
-    )
+    defineOn(error, key, decodeThrown(value, made), enumerable)
   return error
 }
 
@@ -161,11 +193,17 @@ function errorOf(className: string, message: string): Error {
   return Reflect.construct(Error, [message], errorClass) as Error
 }
 
+/** Not: always define it. That makes the stack of this thread first, by the program's `prepareStackTrace`, which may throw. */
+function setStack(error: Error, stack: string): void {
+  if (Object.hasOwn(error, 'stack')) error.stack = stack
+  else defineOn(error, 'stack', stack) // `stackTraceLimit` is no number.
+}
+
 function defineOn(error: Error, key: string, value: unknown, enumerable = false): void {
   Object.defineProperty(error, key, { value, enumerable, writable: true, configurable: true })
 }
 
-function framesOf(stack: string): string {
+function framesOf(stack = ''): string {
   return stack
     .split('\n')
     .filter((line) => /^\s+at /.test(line))

@@ -1,9 +1,17 @@
-import { DataCloneError, ProcessError, TimeoutError } from 'manyhands'
+import { DataCloneError, ProcessError, ProcessPoolExecutor, TimeoutError } from 'manyhands'
 import { decodeFailure, encodeFailure } from '#internals'
+import { once } from 'node:events'
 import { inspect } from 'node:util'
 import { assert, suite, thrownBy } from '../harness.js'
 import { ended } from '../process/replies.js'
-import { rejectLater, rejectUnhandled, throwables, throwInTimer, throwIt } from './error-codec.tasks.js'
+import {
+  rejectLater,
+  rejectUnhandled,
+  throwables,
+  throwInTimer,
+  throwIt,
+  throwWithPreparedStack,
+} from './error-codec.tasks.js'
 
 const test = suite('errors across threads')
 
@@ -127,6 +135,115 @@ test('own properties arrive as far as they can be sent', async () => {
   assert.is(error.inner.code, 'EINNER')
   assert.is(error.hidden, 'not enumerable')
   assert.equal(Object.keys(error), ['code', 'errno', 'nothing', 'list', 'inner'])
+})
+
+test('a property keeps all of it that can be sent, at any depth', async () => {
+  const error = await errorOf('httpClient')
+  assert.equal(error.response.headers, { retryAfter: 5 })
+  assert.is(error.response.status, 503)
+  assert.equal(error.response.data, { items: [1, undefined, 3] })
+  assert.equal(error.request, { path: '/x' })
+  assert.is(error.response.request, error.request, 'one object stays one')
+  assert.equal(error.config, { url: 'http://x/' })
+  assert.equal(error.seen, new Map([['n', new Set([1])]]))
+  assert.is(error.self.error, error, 'a cycle stays one')
+  assert.instance(error.inner.list[0], TypeError)
+  assert.is(error.inner.list[0].code, 'EDEEP')
+})
+
+test('causes and the errors of an AggregateError keep what can be sent of them', async () => {
+  const error = await errorOf('causeWithFunction')
+  assert.equal(error.cause, { status: 3 })
+  assert.equal(error.errors[0], { status: 1 })
+  assert.instance(error.errors[1], Error)
+  assert.equal(error.errors[1].cause, { status: 2 })
+})
+
+test('the error of a real request arrives with what it says of the request', async () => {
+  const { globalAgent, request } = await import('node:http')
+  const made = request({ host: '127.0.0.1', port: 1 })
+  const [error] = (await once(made, 'error')) as [Error]
+  const arrived = across(Object.assign(error, { request: made, config: { agent: globalAgent } }))
+  assert.is(arrived.code, 'ECONNREFUSED')
+  assert.is(arrived.request.method, 'GET')
+  assert.is(arrived.request.path, '/')
+  assert.is(arrived.config.agent.defaultPort, 80)
+})
+
+test('what hangs on an error is bounded in depth and number, the nearest first', () => {
+  const fn = () => 1
+  let deep: object = { fn }
+  for (let i = 0; i < 5000; i++) deep = { deep }
+  const wide = Array.from({ length: 50_000 }, (_, i) => ({ i, fn }))
+  const error = across(Object.assign(new Error('m'), { deep, wide, near: { fn, status: 5 } }))
+  let depth = 0
+  for (let at = error.deep; at; at = at.deep) depth++
+  assert.ok(depth >= 100 && depth < 200, `${depth} levels`)
+  assert.equal(error.wide[5000], { i: 5000 })
+  assert.is(error.wide.length, 50_000)
+  assert.is(error.wide[49_999], undefined)
+  assert.ok(error.near === undefined || error.near.status === 5)
+  const endless = (n: number): Error => Object.defineProperties(new Error(`${n}`), {
+    a: { get: () => endless(n + 1), enumerable: true },
+    b: { get: () => [endless(n + 1)], enumerable: true },
+  }) // prettier-ignore
+  assert.is(across(endless(0)).a.a.a.message, '3')
+})
+
+test('what can be cloned arrives whole, however large', () => {
+  const rows = Array.from({ length: 50_000 }, (_, i) => ({ i }))
+  assert.equal(across(Object.assign(new Error('m'), { rows })).rows[49_999], { i: 49_999 })
+})
+
+test('a message, name or stack that is no text does no harm, and arrives where it can', () => {
+  const error = across(Object.assign(new Error('m'), { message: { detail: 5 }, name: 7, stack: 9 }))
+  assert.equal(error.message, { detail: 5 })
+  assert.is(error.name, 7)
+  assert.is(error.stack, 'Error')
+  const getters = Object.defineProperties(new TypeError('m'), {
+    stack: { get: () => { throw new Error('no stack') } },
+    message: { get: () => 'made' },
+  }) // prettier-ignore
+  assert.is(across(getters).stack, 'TypeError: made')
+})
+
+test('a tool of the program may make anything of stacks, in the worker', async () => {
+  const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+  for (const kind of ['sites', 'object', 'throws', 'no limit', 'limit 0']) {
+    const error = (await executor.submit(throwWithPreparedStack, kind).exception()) as Error
+    assert.instance(error, RangeError, kind)
+    assert.is(error.message, 'm', kind)
+    assert.match(error.stack!, /^RangeError: m/, kind)
+    if (kind === 'sites' || kind === 'throws') assert.match(error.stack!, /at preparesStacks.*error-codec\.tasks/, kind)
+    assert.match(error.stack!, /--- submitted by ---\n +at .*error-codec\.spec/, kind)
+  }
+  await executor.shutdown()
+})
+
+test('a tool of the program may make anything of stacks, in the thread that submits', async () => {
+  const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+  const { prepareStackTrace, stackTraceLimit } = Error
+  const prepared: Record<string, () => unknown> = {
+    sites: () => (Error.prepareStackTrace = (_, sites) => sites),
+    object: () => (Error.prepareStackTrace = () => ({ frames: 1 })),
+    throws: () =>
+      (Error.prepareStackTrace = () => {
+        throw new Error('the tool fails')
+      }),
+    'no limit': () => Reflect.deleteProperty(Error, 'stackTraceLimit'),
+    'limit 0': () => (Error.stackTraceLimit = 0),
+  }
+  for (const [kind, prepare] of Object.entries(prepared)) {
+    prepare()
+    const error = (await executor.submit(throwIt, 'TypeError').exception()) as Error
+    const { error: ofProcess } = await ended(throwIt, { args: ['TypeError'] })
+    Object.assign(Error, { prepareStackTrace, stackTraceLimit })
+    assert.instance(error, TypeError, kind)
+    assert.match(error.stack!, 'throwsFromHere', kind)
+    assert.is(error.stack!.includes('submitted by'), kind === 'sites' || kind === 'throws', kind)
+    assert.instance(ofProcess, TypeError, kind)
+  }
+  await executor.shutdown()
 })
 
 test('getters that throw and fields of wrong types do no harm', async () => {

@@ -15,6 +15,14 @@ class Renamed extends Error {
 
 class TimeoutError extends Error {}
 
+class Headers503 {
+  retryAfter = 5
+  get broken(): never {
+    throw new Error('a getter')
+  }
+  toJSON = (): number => 1
+}
+
 /** By name, since what is thrown may be impossible to send as an argument. */
 export const throwables: Record<string, () => unknown> = {
   Error: () => new Error('m'),
@@ -82,6 +90,27 @@ export const throwables: Record<string, () => unknown> = {
       },
       name: { value: 5 },
     }),
+  httpClient: () => {
+    const request = { path: '/x', socket: new MessageChannel().port1, on() {} }
+    const response = { status: 503, headers: new Headers503(), request, data: { items: [1, () => 2, 3] } }
+    const error = Object.assign(new Error('Request failed'), {
+      response,
+      request,
+      config: { url: 'http://x/', validateStatus() {}, signal: Symbol('s') },
+      seen: new Map<unknown, unknown>([
+        ['fn', () => 1],
+        ['n', new Set([1, () => 2])],
+      ]),
+    })
+    return Object.assign(error, {
+      self: { error },
+      inner: { list: [Object.assign(new TypeError('deep'), { code: 'EDEEP' })] },
+    })
+  },
+  causeWithFunction: () =>
+    new AggregateError([{ status: 1, retry() {} }, new Error('x', { cause: { status: 2, retry() {} } })], 'all', {
+      cause: { status: 3, retry() {} },
+    }),
   undefined: () => undefined,
   null: () => null,
   zero: () => 0,
@@ -116,3 +145,22 @@ export const throwInTimer: Task = task(import.meta.url, function throwInTimer() 
     throw new RangeError('in a timer')
   }, 1)
 })
+
+/** Errors of which a tool of the program makes the stacks: `kind` says what it makes of them. */
+export const throwWithPreparedStack: Task<[kind: string]> = task(
+  import.meta.url,
+  function preparesStacks(kind: string) {
+    const { prepareStackTrace, stackTraceLimit } = Error
+    const fails = () => {
+      throw new Error('the tool fails')
+    }
+    if (kind === 'sites') Error.prepareStackTrace = (_, sites) => sites
+    else if (kind === 'object') Error.prepareStackTrace = () => ({ frames: 1 })
+    else if (kind === 'throws') Error.prepareStackTrace = fails
+    else if (kind === 'no limit') Reflect.deleteProperty(Error, 'stackTraceLimit')
+    else Error.stackTraceLimit = 0
+    // Put back in the next turn: the stack is read in this one.
+    setImmediate(() => Object.assign(Error, { prepareStackTrace, stackTraceLimit }))
+    throw new RangeError('m')
+  },
+)

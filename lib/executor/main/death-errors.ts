@@ -1,8 +1,8 @@
 // Errors that the executor raises itself: worker death, a broken pool, arguments that cannot be sent.
 import type { Transferable } from 'node:worker_threads'
-import { inspect } from 'node:util'
 import { BrokenProcessPool, DataCloneError, WorkerDiedError } from '../../errors.js'
 import { explainCloneFailure } from '../../transport/clone-error.js'
+import { thrownText } from '../../base/thrown-text.js'
 import { publish } from '../../base/diagnostics.js'
 import type { Job } from './job.js'
 import type { ThreadExit } from './threads/pool-thread.js'
@@ -18,8 +18,13 @@ export function bootFailure({ exitcode, reason }: ThreadExit): unknown {
   return reason ?? new WorkerDiedError(`the thread exited with code ${exitcode}`, { exitcode })
 }
 
+/** The message of an error; any other value as text. */
+function reasonText(cause: unknown): string {
+  return cause instanceof Error && typeof cause.message === 'string' ? cause.message : thrownText(cause)
+}
+
 export function brokenPool(what: string, cause: unknown): BrokenProcessPool {
-  const reason = cause instanceof Error ? cause.message : inspect(cause)
+  const reason = reasonText(cause)
   const message = `the executor is broken: ${what}: ${reason}`
   publish('task', () => ({ event: 'broken', message, cause }))
   return new BrokenProcessPool(message, { cause })

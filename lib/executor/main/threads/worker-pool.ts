@@ -5,11 +5,11 @@
 // event loop of idle workers; `close()` kills busy ones; it forgets a thread before that has exited; and it considers
 // starting a thread at two moments only: when a task is queued, and when one ends.
 import { createRequire } from 'node:module'
-import { inspect } from 'node:util'
 import { fileURLToPath } from 'node:url'
 import type { ResourceLimits, Worker } from 'node:worker_threads'
 import type { Piscina } from 'piscina'
 import { performance, Promise, queueMicrotask } from '../../../base/clock.js'
+import { thrownText } from '../../../base/thrown-text.js'
 import type { LeaseEnd, WorkerSetup } from '../../protocol/messages.js'
 import { IdleWorkers } from './idle-workers.js'
 import { setDying, type PoolThread, type ThreadExit } from './pool-thread.js'
@@ -138,7 +138,7 @@ export class WorkerPool {
 
   /** Report an error outside of any task: in a timer that a task left behind, say. The thread is replaced. */
   reportIdleDeath({ reason }: ThreadExit): void {
-    if (reason !== undefined && !this.#ended) process.stderr.write(`An idle worker died:\n${inspect(reason)}\n`)
+    if (reason !== undefined && !this.#ended) process.stderr.write(`An idle worker died:\n${thrownText(reason)}\n`)
   }
 
   #open(): Piscina {
