@@ -8,10 +8,48 @@ import { inspect } from 'node:util'
  * @throws TypeError not an object; an unknown option
  */
 export function checkOptions(options: unknown, what: string, known: readonly string[]): asserts options is object {
-  if (typeof options !== 'object' || options === null)
+  if (typeof options !== 'object' || options === null || Array.isArray(options) || isCollection(options))
     throw new TypeError(`${what} must be an object, { ${known.join(', ')} }, not ${inspect(options)}`)
-  for (const name of Object.keys(options))
+  for (const name of optionNames(options))
     if (!known.includes(name)) throw new TypeError(`${what} do not include '${name}'; they are { ${known.join(', ')} }`)
+}
+
+function isCollection(value: object): boolean {
+  return value instanceof Map || value instanceof Set
+}
+
+/** What reading the options could find: also what is inherited, but for the methods of a class and what all objects have. */
+function optionNames(options: object): string[] {
+  const names = Object.keys(options)
+  for (let from = prototypeOf(options); from && !isObjectPrototype(from); from = prototypeOf(from))
+    for (const [name, { enumerable, get }] of Object.entries(Object.getOwnPropertyDescriptors(from)))
+      if (enumerable || get) names.push(name)
+  return names
+}
+
+/** Of any realm. */
+function isObjectPrototype(object: object): boolean {
+  return object === Object.prototype || Object.hasOwn(object, 'isPrototypeOf')
+}
+
+function prototypeOf(object: object): object | null {
+  return Object.getPrototypeOf(object) as object | null
+}
+
+/** Refuse options of a function that has none. Not: any excess argument. `map` of an array passes an index. @throws TypeError */
+export function refuseOptions(options: unknown, what: string): void {
+  if (typeof options === 'object' && options !== null) refuseExcess([options], what)
+}
+
+/**
+ * Check that a function was not given more arguments than it has: options of another library, say.
+ * @param excess those behind its parameters
+ * @param what how an error names the function, with its parameters: `kill()`
+ * @throws TypeError
+ */
+export function refuseExcess(excess: readonly unknown[], what: string): void {
+  if (excess.some((argument) => argument !== undefined))
+    throw new TypeError(`${what} takes nothing else, not ${excess.map((argument) => inspect(argument)).join(', ')}`)
 }
 
 /** @throws TypeError */

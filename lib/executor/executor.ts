@@ -3,6 +3,7 @@
 import { captureCallSite, type CallSite } from '../base/call-site.js'
 import { define, type Definition } from '../task/target.js'
 import type { Target } from '../task/task.js'
+import { markUnsendable, unsendableMark } from '../transport/unsendable.js'
 import { extendCall, type Call, type CallOptions, type ExecutorStats, type ShutdownOptions } from './call-options.js'
 import type { Future } from './future.js'
 import type { Input } from './map/inputs.js'
@@ -20,6 +21,10 @@ import {
   type ReduceOptions,
 } from './range/range.js'
 import type { Share } from './range/run-blocks.js'
+
+const UNSENDABLE_EXECUTOR = unsendableMark(
+  'have the task return what is to be submitted here, or make an executor there',
+)
 
 /** Options of a `map` whose results are entries like those of `Promise.allSettled`. */
 export type SettledOptions = MapOptions & { settled: true }
@@ -137,6 +142,7 @@ export abstract class BaseExecutor<Face extends Executor> implements Executor {
 
   /** @param call the options of what is submitted through this face */
   protected constructor(call: Call) {
+    markUnsendable(this, UNSENDABLE_EXECUTOR)
     this.#call = call
   }
 

@@ -14,6 +14,9 @@ import { withTimeout } from '../base/with-timeout.js'
 import { keepShape } from '../base/keep-shape.js'
 import { callSafely } from '../base/safe-callback.js'
 import { checkFlag, checkFunction, checkOptions } from '../base/validate.js'
+import { markUnsendable, unsendableMark } from '../transport/unsendable.js'
+
+const UNSENDABLE_FUTURE = unsendableMark('await it, and send its result')
 
 /** The work of a future, as the executor that runs it presents it. */
 export interface Work {
@@ -55,6 +58,7 @@ export class Future<R = unknown> implements PromiseLike<R> {
 
   /** @param work what the future is for; without it, the future is settled by `setResult`, `setException` and `cancel` alone */
   constructor(work?: Work) {
+    markUnsendable(this, UNSENDABLE_FUTURE)
     this.#work = work
   }
 

@@ -6,9 +6,10 @@ import { stackText, thrownText } from '../base/thrown-text.js'
 import { MessageChannel, type Transferable, type Worker } from 'node:worker_threads'
 import { Promise } from '../base/clock.js'
 import { ManagerError } from '../errors.js'
-import { checkOptions, checkString } from '../base/validate.js'
+import { checkOptions, checkString, refuseExcess } from '../base/validate.js'
 import { publish } from '../base/diagnostics.js'
 import { pack } from '../transport/pack.js'
+import { markUnsendable, unsendableMark } from '../transport/unsendable.js'
 import { refuseDuringImport } from '../task/import-guard.js'
 import type { Definition } from '../task/target.js'
 import { definitionOfTask, type ClassTask } from '../task/task.js'
@@ -19,6 +20,8 @@ import { connect, type ManagerClient } from './client.js'
 import { newRemote } from './proxy.js'
 import type { Remote, RemoteDict, RemoteList, RemoteNamespace } from './proxy-types.js'
 import type { ObjectKind } from './messages.js'
+
+const UNSENDABLE_MANAGER = unsendableMark('send proxies of its objects')
 
 export interface ManagerOptions {
   /** @default `Manager-N`, `Manager-N:M` for managers of the N-th process */
@@ -47,6 +50,7 @@ export class Manager {
   #ended = false
 
   private constructor(name: string) {
+    markUnsendable(this, UNSENDABLE_MANAGER)
     const { port1, port2 } = new MessageChannel()
     const { name: parentName, pid, numbers } = currentProcess()
     const identity: Identity = {
@@ -144,7 +148,9 @@ export class Manager {
   /**
    * End the manager and its objects. All calls, pending ones included, reject with ManagerError. Shutting down twice is harmless.
    */
-  async shutdown(): Promise<void> {
+  shutdown(): Promise<void>
+  async shutdown(...excess: unknown[]): Promise<void> {
+    refuseExcess(excess, 'shutdown()')
     if (!this.#shutDown && !this.#ended) {
       this.#worker.ref()
       void this.#worker.terminate()

@@ -6,6 +6,9 @@ import { callSafely } from '../base/safe-callback.js'
 import { checkFunction } from '../base/validate.js'
 import { checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
 import { withTimeout } from '../base/with-timeout.js'
+import { markUnsendable, unsendableMark } from '../transport/unsendable.js'
+
+const UNSENDABLE_RESULT = unsendableMark('await its get(), and send the result')
 
 /** Called when work of a Pool is done. What a callback throws is printed to stderr and ignored. */
 export interface Callbacks<R = any> {
@@ -34,6 +37,7 @@ export class AsyncResult<R = unknown> {
   constructor(parts?: undefined) {
     const given = partsIn(parts)
     if (!given) throw new TypeError('an AsyncResult is made by a Pool: use applyAsync, mapAsync or starmapAsync')
+    markUnsendable(this, UNSENDABLE_RESULT)
     const [work, { callback, errorCallback }] = given as [PromiseLike<R>, Callbacks<R>]
     const onResult = (value: R) => {
       this.#state = 'returned'

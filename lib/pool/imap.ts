@@ -1,6 +1,9 @@
 // The iterator that imap gives. It takes results from the map as the consumer asks for them, which bounds how far the inputs are
 // read. `join` must not wait for the consumer: from then on, all results are taken and kept here.
 import { Promise } from '../base/clock.js'
+import { markUnsendable, unsendableMark } from '../transport/unsendable.js'
+
+const UNSENDABLE_IMAP = unsendableMark('send what it gives')
 
 export class Imap<R> implements AsyncIterableIterator<R, undefined, undefined> {
   /** Resolves when there are no more results, or the consumer has left. */
@@ -12,6 +15,7 @@ export class Imap<R> implements AsyncIterableIterator<R, undefined, undefined> {
   #isEnded = false
 
   constructor(results: AsyncIterable<R, undefined, undefined>) {
+    markUnsendable(this, UNSENDABLE_IMAP)
     this.#results = results[Symbol.asyncIterator]()
     this.ended = new Promise((resolve) => (this.#resolveEnded = resolve))
   }

@@ -6,15 +6,18 @@ import { inspect } from 'node:util'
 import { Promise } from '../base/clock.js'
 import { InvalidStateError, ShutdownError } from '../errors.js'
 import { fromParts } from '../base/parts.js'
-import { checkCount, checkOptions } from '../base/validate.js'
+import { checkCount, checkOptions, refuseExcess } from '../base/validate.js'
 import { isInput, type Input } from '../executor/map/inputs.js'
 import { Rows } from '../executor/map/read-inputs.js'
 import type { MapOptions } from '../executor/map/map-options.js'
 import type { ProcessPoolOptions } from '../executor/pool-options.js'
 import { ProcessPoolExecutor } from '../executor/process-pool-executor.js'
 import type { Target } from '../task/task.js'
+import { markUnsendable, unsendableMark } from '../transport/unsendable.js'
 import { AsyncResult, checkCallbacks, type Callbacks } from './async-result.js'
 import { Imap } from './imap.js'
+
+const UNSENDABLE_POOL = unsendableMark('have the function return what is to be done here, or make a Pool there')
 
 /** Options of a `Pool`. */
 export type PoolOptions<I extends unknown[] = any[]> = Pick<
@@ -43,6 +46,7 @@ export class Pool {
    * @throws DataCloneError (ERR_MANYHANDS_DATA_CLONE) `initargs` cannot be sent
    */
   constructor(processes?: number, options: PoolOptions = {}) {
+    markUnsendable(this, UNSENDABLE_POOL)
     checkOptions(options, 'the options of a Pool', ['initializer', 'initargs', 'maxTasksPerChild'])
     const { initializer, initargs, maxTasksPerChild } = options
     const maxWorkers = processes === undefined ? undefined : checkCount(processes, 'processes')
@@ -145,7 +149,9 @@ export class Pool {
   }
 
   /** Take no more work. What was submitted is still done; then the workers end. After Python's Pool.close. */
-  close(): void {
+  close(): void
+  close(...excess: unknown[]): void {
+    refuseExcess(excess, 'close()')
     if (this.#state !== 'open') return
     this.#state = 'closed'
     this.#ended = this.#end()
@@ -155,7 +161,9 @@ export class Pool {
    * End the workers at once. Work that runs fails with WorkerDiedError (ERR_MANYHANDS_WORKER_DIED), exit code -15; work that waits
    * fails with CancelledError (ERR_MANYHANDS_CANCELLED). After Python's Pool.terminate.
    */
-  terminate(): void {
+  terminate(): void
+  terminate(...excess: unknown[]): void {
+    refuseExcess(excess, 'terminate()')
     if (this.#state === 'terminated') return
     this.#state = 'terminated'
     this.#ended = this.#executor.terminateWorkers()
@@ -166,7 +174,9 @@ export class Pool {
    * @throws InvalidStateError (ERR_MANYHANDS_INVALID_STATE) the pool is open: `close` or `terminate` comes first
    * After Python's Pool.join.
    */
-  async join(): Promise<void> {
+  join(): Promise<void>
+  async join(...excess: unknown[]): Promise<void> {
+    refuseExcess(excess, 'join()')
     if (this.#state === 'open') throw new InvalidStateError('the pool is open: close or terminate it before joining it')
     for (const imap of this.#imaps) imap.readAll()
     await this.#ended

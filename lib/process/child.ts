@@ -13,6 +13,7 @@ import { onLongWait, runBlockedHooks } from '../thread/while-blocked.js'
 import { startTimer } from '../base/timer.js'
 import { withTimeout } from '../base/with-timeout.js'
 import { decodeFailure, type Failure } from '../transport/error-codec.js'
+import { markUnsendable, unsendableMark } from '../transport/unsendable.js'
 import { CANCEL_REQUESTED, ENDED, EXITING, EXIT_CODE, preventStart } from './control-block.js'
 import { markEnded, watchForDeath } from './reaper.js'
 
@@ -26,6 +27,8 @@ const MAX_JOIN_SLICE_MS = 1000
 /** The same where hooks must run while the thread is blocked. */
 const MAX_HOOK_SLICE_MS = 10
 
+const UNSENDABLE_SENTINEL = unsendableMark('wait for it in the thread that started the process')
+
 let newSentinel: (control: Words, watch: () => void) => Sentinel
 
 /** Becomes ready when its process has ended. See `Connection.wait`. */
@@ -38,6 +41,7 @@ export class Sentinel {
   readonly #watch: () => void
 
   private constructor(control: Words, watch: () => void) {
+    markUnsendable(this, UNSENDABLE_SENTINEL)
     this.#control = control
     this.#watch = watch
   }

@@ -5,7 +5,10 @@ import { Promise } from '../base/clock.js'
 import { BootstrapError, CancelledError, ProcessError } from '../errors.js'
 import { isDead } from '../thread/liveness.js'
 import { load, notifyAll, whenChanged, type Words } from '../memory/atomics.js'
+import { markUnsendable, unsendableMark } from '../transport/unsendable.js'
 import type { Identity } from './control-block.js'
+
+const UNSENDABLE_IDENTITY = unsendableMark('send its name or pid')
 
 /** A word that becomes nonzero to ask this thread to stop: a process's for its whole life, a worker's for one task. */
 interface Cancellation {
@@ -48,6 +51,7 @@ export class CurrentProcess {
   #cancellation: Cancellation | undefined
 
   constructor({ name, daemon, numbers }: Pick<Identity, 'name' | 'daemon' | 'numbers'>) {
+    markUnsendable(this, UNSENDABLE_IDENTITY)
     this.name = name
     this.daemon = daemon
     this.numbers = numbers
@@ -134,6 +138,7 @@ export class ParentProcess {
   readonly pid: number
 
   constructor({ name, pid }: Identity['parent']) {
+    markUnsendable(this, UNSENDABLE_IDENTITY)
     this.name = name
     this.pid = pid
   }

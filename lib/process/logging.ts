@@ -10,12 +10,16 @@
 // thread was started, until it sets its own.
 import { Date } from '../base/clock.js'
 import { checkString } from '../base/validate.js'
+import { checkString, refuseExcess } from '../base/validate.js'
 import { writeSync } from 'node:fs'
 import { format, inspect } from 'node:util'
 import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads'
 import { load, store, type Words } from '../memory/atomics.js'
 import { logEventsBy, type PackageEvent } from '../base/diagnostics.js'
 import { currentProcess } from './current-process.js'
+import { markUnsendable, unsendableMark } from '../transport/unsendable.js'
+
+const UNSENDABLE_LOGGER = unsendableMark('call getLogger() there')
 
 const LEVEL = 0
 const STDERR = 1
@@ -47,6 +51,10 @@ function checkLevel(level: unknown): number {
 
 /** The program's logger: one level and one destination for all threads. Its methods take the arguments of `console.log`. */
 export class Logger {
+  constructor() {
+    markUnsendable(this, UNSENDABLE_LOGGER)
+  }
+
   /** Log nothing below this level, in any thread. @throws TypeError, RangeError no such level */
   setLevel(level: LogLevel): void {
     store(logWords, LEVEL, checkLevel(level))
@@ -100,7 +108,9 @@ export class Logger {
 const logger = new Logger()
 
 /** The program's logger. It logs nothing until some thread calls `logToStderr`. After Python's multiprocessing.get_logger. */
-export function getLogger(): Logger {
+export function getLogger(): Logger
+export function getLogger(...excess: unknown[]): Logger {
+  refuseExcess(excess, 'getLogger()')
   return logger
 }
 
@@ -109,7 +119,9 @@ export function getLogger(): Logger {
  * @param level minimum level to log. @default unchanged; WARNING if none was set
  * @throws TypeError, RangeError no such level
  */
-export function logToStderr(level?: LogLevel): Logger {
+export function logToStderr(level?: LogLevel): Logger
+export function logToStderr(level?: LogLevel, ...excess: unknown[]): Logger {
+  refuseExcess(excess, 'logToStderr(level)')
   if (level !== undefined) logger.setLevel(level)
   store(logWords, STDERR, 1)
   return logger

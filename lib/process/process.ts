@@ -10,12 +10,13 @@ import { availableParallelism } from 'node:os'
 import { inspect } from 'node:util'
 import { MessageChannel, type Transferable } from 'node:worker_threads'
 import { ProcessError } from '../errors.js'
-import { checkFlag, checkOptions, checkString } from '../base/validate.js'
+import { checkFlag, checkOptions, checkString, refuseExcess } from '../base/validate.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
 import { publish } from '../base/diagnostics.js'
 import { checkThreadOptions, type ThreadOptions } from '../thread/boot.js'
 import { discarding, pack } from '../transport/pack.js'
 import { explainCloneFailure } from '../transport/clone-error.js'
+import { markUnsendable, unsendableMark } from '../transport/unsendable.js'
 import { refuseDuringImport } from '../task/import-guard.js'
 import { define, type Definition } from '../task/target.js'
 import type { Target } from '../task/task.js'
@@ -36,6 +37,8 @@ export interface ProcessOptions<A extends unknown[] = any[]> extends ThreadOptio
   /** The parts of `args` that are moved to the process, not cloned. @default [] */
   transfer?: readonly Transferable[] | undefined
 }
+
+const UNSENDABLE_PROCESS = unsendableMark('send its name or pid, or an end of a Pipe to talk to it')
 
 const OPTIONS: readonly (keyof ProcessOptions)[] = [
   'target',
@@ -66,6 +69,7 @@ export class Process<A extends unknown[] = any[]> {
 
   /** @throws TypeError unknown option, option of the wrong type, or target that no worker can run */
   constructor(options: ProcessOptions<A>) {
+    markUnsendable(this, UNSENDABLE_PROCESS)
     checkOptions(options, 'the options of a Process', OPTIONS)
     const { target, args = [], name, daemon, env, resourceLimits, transfer = [] } = options
     this.#target = define(target)
@@ -91,7 +95,9 @@ export class Process<A extends unknown[] = any[]> {
    * @throws BootstrapError (ERR_MANYHANDS_BOOTSTRAP) a worker is still importing the module that calls it
    * @throws DataCloneError (ERR_MANYHANDS_DATA_CLONE) an argument cannot be sent; nothing was started
    */
-  start(): this {
+  start(): this
+  start(...excess: unknown[]): this {
+    refuseExcess(excess, 'start()')
     this.#refuseClosed()
     if (this.#child) throw new ProcessError(`${this.name} cannot be started twice`)
     refuseDuringImport(`start ${this.name}`)
@@ -176,8 +182,10 @@ export class Process<A extends unknown[] = any[]> {
     this.#started('terminate()').stop(TERMINATED_EXITCODE, graceMs)
   }
 
-  /** End the process at once, with exit code -9. @throws ProcessError (ERR_MANYHANDS_PROCESS) not started, or closed */
-  kill(): void {
+  /** End the process at once, with exit code -9. @throws ProcessError (ERR_MANYHANDS_PROCESS) not started, or closed; TypeError an argument */
+  kill(): void
+  kill(...excess: unknown[]): void {
+    refuseExcess(excess, 'kill()')
     this.#started('kill()').stop(KILLED_EXITCODE, 0)
   }
 
@@ -185,7 +193,9 @@ export class Process<A extends unknown[] = any[]> {
    * Release a process that has ended; using it afterwards is an error. Closing twice is harmless.
    * @throws ProcessError (ERR_MANYHANDS_PROCESS) not started, or still running
    */
-  close(): void {
+  close(): void
+  close(...excess: unknown[]): void {
+    refuseExcess(excess, 'close()')
     if (this.#closed) return
     if (!this.#started('close()').ended)
       throw new ProcessError(`${this.name} cannot be closed while it runs; join or terminate it first`)

@@ -4,6 +4,9 @@ import { checkOptions } from '../base/validate.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
 import { TimeoutError } from '../errors.js'
 import type { OnOwnerDeath } from './lock-word.js'
+import { markUnsendable, unsendableMark } from '../transport/unsendable.js'
+
+const UNSENDABLE_GUARD = unsendableMark('send the lock')
 
 /** A lock that is held, to be released at the end of a block: `using guard = lock.holdSync()`. Releasing it twice is harmless. */
 export class Guard {
@@ -11,6 +14,7 @@ export class Guard {
 
   /** @internal */
   constructor(release: () => void) {
+    markUnsendable(this, UNSENDABLE_GUARD)
     this.#release = release
   }
 

@@ -1,7 +1,7 @@
 // Tasks: functions that a worker finds by module and name. It imports the module.
 import { isAbsolute } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { checkFunction } from '../base/validate.js'
+import { checkFunction, refuseExcess, refuseOptions } from '../base/validate.js'
 import { TaskNotFoundError } from '../errors.js'
 import { importFrom, type Exports } from './import-module.js'
 
@@ -42,7 +42,7 @@ export type ClassTask<A extends unknown[] = any[], T = unknown> = new (...args: 
  * @param module the module that workers import: `import.meta.url`, `import.meta`, a URL, or an absolute path (`__filename`)
  * @param fn a named function; it need not be exported. In TypeScript, a parameter with a default value needs its type as well
  * @returns the function itself
- * @throws TypeError not a function, an anonymous one, or a name that another task of the module has
+ * @throws TypeError not a function, an anonymous one, a third argument, or a name that another task of the module has
  */
 export function task<A extends unknown[], R>(
   module: string | URL | ImportMeta,
@@ -50,8 +50,9 @@ export function task<A extends unknown[], R>(
 ): Task<A, Awaited<R>>
 /** Make a class a task, of which managers can create objects: see `Manager.create`. */
 export function task<C extends ClassTask>(module: string | URL | ImportMeta, fn: C): C
-export function task(module: string | URL | ImportMeta, fn: Function): Function {
+export function task(module: string | URL | ImportMeta, fn: Function, ...excess: unknown[]): Function {
   checkFunction(fn, 'task(module, fn): fn')
+  refuseExcess(excess, 'task(module, fn)')
   const href = moduleHref(module)
   const { name } = fn
   if (!name)
@@ -72,7 +73,9 @@ export function task(module: string | URL | ImportMeta, fn: Function): Function 
  * @param module a URL, an absolute path, or a package name, which is resolved from the working directory
  * @throws TypeError a relative path, or not the name of a module
  */
-export function tasksFrom<M>(module: string | URL): TasksOf<M> {
+export function tasksFrom<M>(module: string | URL): TasksOf<M>
+export function tasksFrom<M>(module: string | URL, options?: unknown): TasksOf<M> {
+  refuseOptions(options, 'tasksFrom(module)')
   const href = moduleHref(module)
   const tasks = new Map<string, Function>()
   return new Proxy(Object.create(null) as TasksOf<M>, {

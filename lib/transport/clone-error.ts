@@ -4,6 +4,7 @@ import { inspect } from 'node:util'
 import { MessagePort } from 'node:worker_threads'
 import { DataCloneError } from '../errors.js'
 import { isShareable } from './shareable.js'
+import { insteadOfSending } from './unsendable.js'
 import { isObject, someChild, walk } from './walk.js'
 
 /**
@@ -25,10 +26,15 @@ export function explainCloneFailure(
   const culprit = findCulprit(value, root, new Set(transfer), new Set())
   if (typeof culprit === 'object') {
     const { path } = culprit
+    const instead = isObject(culprit.value) && insteadOfSending(culprit.value)
     const reason = mustMove(failureOf(culprit.value))
       ? 'is moved to another thread, never cloned: it has to be in a transfer list'
       : 'cannot be sent to another thread'
-    return new DataCloneError(`${path} is ${describe(culprit.value)}, which ${reason}`, { path, cause: failure })
+    const advice = instead ? `: ${instead}` : ''
+    return new DataCloneError(`${path} is ${describe(culprit.value)}, which ${reason}${advice}`, {
+      path,
+      cause: failure,
+    })
   }
   return new DataCloneError(`${root} cannot be sent to another thread: ${messageOf(failure)}`, {
     path: root,
@@ -102,6 +108,7 @@ function findCulprit(
   if (!isObject(value) || seen.has(value)) return undefined
   if (transfer.has(value) || isShareable(value)) return 'excused'
   seen.add(value)
+  if (insteadOfSending(value) !== undefined) return { path, value }
   const failure = failureOf(value)
   if (failure === undefined) return undefined
   // Its own methods are not to blame.

@@ -1,6 +1,7 @@
 // Messages with shareable objects in them: packing, unpacking, discarding. Shareables are looked for at any depth of plain objects,
 // arrays, Maps and Sets (lib/transport/walk.ts). README.md draws the way of a value.
 import { MessagePort } from 'node:worker_threads'
+import { refuseOptions } from '../base/validate.js'
 import {
   anyShareable,
   changesOnSend,
@@ -87,7 +88,9 @@ export function unpack({ value, handles }: Packed): unknown {
  * plain objects, arrays, Maps and Sets) turned into working ones. The containers are changed in place.
  * @returns the message, or the shareable itself where the message is one.
  */
-export function attach<T>(message: T): T {
+export function attach<T>(message: T): T
+export function attach<T>(message: T, options?: unknown): T {
+  refuseOptions(options, 'attach(message)')
   return replaceWithin(
     message,
     (part) => (isShareable(part) ? rebuildShareable(part) : part),

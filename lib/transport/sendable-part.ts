@@ -14,6 +14,7 @@ import { types } from 'node:util'
 import { MessagePort } from 'node:worker_threads'
 import { cloneOf } from './clone-error.js'
 import { isShareable } from './shareable.js'
+import { insteadOfSending } from './unsendable.js'
 import { isObject, isPlain } from './walk.js'
 
 /** Objects that are copied of what hangs on one thrown value. The others are left out. */
@@ -77,7 +78,7 @@ export class SendableParts {
 
   /** @throws what keeps it from being cloned */
   #beginObject(value: object): Part {
-    if (value instanceof MessagePort) return undefined
+    if (value instanceof MessagePort || insteadOfSending(value) !== undefined) return undefined
     if (isShareable(value) || !isCopiedByProperty(value)) return { value: cloneOf(value) }
     const copy = emptyCopy(value)
     this.#pending.push({ source: value, copy })

@@ -1,8 +1,10 @@
 // What is allowed where a caller passes a value, and what the error says when it is not.
 import { anything, assert as check, constantFrom, double, integer, oneof, property, string, tuple } from 'fast-check'
 import { checkCount, checkFlag, checkFunction, checkInteger, checkOptions, checkString } from '#internals'
+import { attach, getLogger, InlineExecutor, logToStderr, Manager, Pool, Process, task, tasksFrom } from 'manyhands'
 import { inspect } from 'node:util'
-import { assert, suite } from '../harness.js'
+import { runInNewContext } from 'node:vm'
+import { assert, suite, thrownBy } from '../harness.js'
 
 const test = suite('validate')
 
@@ -110,6 +112,88 @@ test('options are an object, which may have none of them, or a known one that is
       })
     }),
   )
+})
+
+test('what is inherited counts as an option, but for the methods of a class', () => {
+  class Settings {
+    known = 1
+    describe(): string {
+      return 'a method'
+    }
+  }
+  class More extends Settings {
+    get maxThreads(): number {
+      return 2
+    }
+  }
+  const inherited = (options: object) => Object.create(options) as object
+  const refusedName = (options: unknown) => refusal(() => checkOptions(options, 'the options', ['known']))?.message
+  assert.is(refusedName(new Settings()), undefined)
+  assert.is(refusedName(inherited({ known: 1 })), undefined)
+  for (const options of [
+    new More(),
+    inherited({ maxThreads: 1 }),
+    inherited(inherited({ maxThreads: 1 })),
+    inherited(Object.assign(Object.create(null) as object, { maxThreads: 1 })),
+  ])
+    assert.is(refusedName(options), "the options do not include 'maxThreads'; they are { known }")
+  assert.is(refusedName(runInNewContext('({ known: 1 })')), undefined)
+  assert.match(refusedName(new AbortController().signal)!, "do not include 'aborted'")
+  for (const options of [[], new Map([['known', 1]]), new Set()])
+    assert.match(refusedName(options)!, 'must be an object')
+})
+
+test('an argument too many is refused', async () => {
+  const loose = (fn: Function): ((...args: unknown[]) => unknown) => fn as never
+  const process = new Process({ target: () => {} })
+  const pool = new Pool(1)
+  const manager = await Manager.start()
+  const calls: [string, () => unknown][] = [
+    ['start()', () => loose(process.start).call(process, { env: {} })],
+    ['kill()', () => loose(process.kill).call(process, { grace: 5 })],
+    ['close()', () => loose(process.close).call(process, { force: true })],
+    ['close()', () => loose(pool.close).call(pool, { wait: true })],
+    ['terminate()', () => loose(pool.terminate).call(pool, { grace: 5 })],
+    ['join()', () => loose(pool.join).call(pool, 100)],
+    ['shutdown()', () => loose(manager.shutdown).call(manager, { wait: false })],
+    ['getLogger()', () => loose(getLogger)('name')],
+    ['logToStderr(level)', () => loose(logToStderr)('INFO', { format: '' })],
+    ['task(module, fn)', () => loose(task)(import.meta.url, function named() {}, { name: 'x' })],
+    ['tasksFrom(module)', () => loose(tasksFrom)('node:path', { only: [] })],
+    ['attach(message)', () => loose(attach)({}, { transfer: [] })],
+  ]
+  for (const [name, call] of calls) {
+    const error = await thrownBy(call)
+    assert.instance(error, TypeError, name)
+    assert.ok(error.message.startsWith(`${name} takes nothing else, not `), error.message)
+  }
+  assert.equal([{ a: 1 }].map(loose(attach)), [{ a: 1 }], 'map passes an index')
+  pool.terminate()
+  await pool.join()
+  await manager.shutdown()
+})
+
+test('options of methods are refused by name', async () => {
+  const process = new Process({ target: () => {} }).start()
+  const executor = new InlineExecutor()
+  const unknown = { grase: 1 } as object
+  for (const call of [
+    () => process.join(unknown),
+    () => process.terminate(unknown),
+    () => new Process({ target: () => {}, kwargs: {} } as never),
+    () => Manager.start(unknown),
+    () => executor.parallelFor({ start: 0, end: 2, step: 1 } as never, () => {}),
+    () => executor.parallelFor(2, () => {}, unknown),
+    () => executor.shutdown(unknown),
+    () => executor.with(unknown),
+    () => executor.submit(() => 1).result(unknown),
+    () => executor.submit(() => 1).cancel(unknown),
+  ]) {
+    const error = await thrownBy(call)
+    assert.instance(error, TypeError)
+    assert.match(error.message, /do not include '(grase|kwargs|step)'; they are \{ \w+/)
+  }
+  await process.join()
 })
 
 test.run()

@@ -9,6 +9,7 @@ import { whenAborted } from '../../base/abort-listeners.js'
 import { callSafely } from '../../base/safe-callback.js'
 import { withTimeout } from '../../base/with-timeout.js'
 import { areNumbers, type Column } from '../../transport/number-column.js'
+import { markUnsendable, unsendableMark } from '../../transport/unsendable.js'
 import type { Future } from '../future.js'
 import { ChunkPlan } from './chunk-plan.js'
 import type { Input, InputBatch, Inputs } from './inputs.js'
@@ -16,6 +17,8 @@ import type { Chunk, ChunkResult } from './map-chunk.js'
 import type { MapProgress, MapResult, MapSettings } from './map-options.js'
 import { readInputs, Rows } from './read-inputs.js'
 import { Results, type ResultBatch } from './results.js'
+
+const UNSENDABLE_MAP = unsendableMark('await it, and send the results')
 
 /** What a map asks of the executor that it runs on. */
 export interface MapRunner {
@@ -61,6 +64,7 @@ export class Mapping<R> implements MapResult<R> {
   #all: Promise<R[]> | undefined
 
   constructor(inputs: readonly Input<unknown>[], settings: MapSettings, runner: MapRunner) {
+    markUnsendable(this, UNSENDABLE_MAP)
     const { timeoutMs, signal } = settings
     const endMs = performance.now() + timeoutMs
     const timeoutMessage = () => `the next result was not there ${timeoutMs} ms after map was called`
