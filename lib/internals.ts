@@ -1,5 +1,6 @@
 // The test face: what specs reach as '#internals' beside the public face. It is built together with index.ts, so that both
 // share their modules, and is not part of the package.
+export { performance } from './base/clock.js'
 export { checkCount, checkFlag, checkFunction, checkInteger, checkOptions, checkString } from './base/validate.js'
 export { FunctionRegistry, FunctionStats, takeBatch } from './executor/main/batch-size.js'
 export { PriorityQueue, type Queueable } from './executor/main/priority-queue.js'

@@ -1,6 +1,4 @@
 // Calling a user's callback. An error that it throws is the user's: it is printed, and stops nothing here.
-import { inspect } from 'node:util'
-import { Promise } from './clock.js'
 import { types } from 'node:util'
 import { thrownText } from './thrown-text.js'
 

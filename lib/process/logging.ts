@@ -9,7 +9,6 @@
 // change of the level reaches running threads, too. The format is copied: a thread has the one that its parent had when the
 // thread was started, until it sets its own.
 import { Date } from '../base/clock.js'
-import { checkString } from '../base/validate.js'
 import { checkString, refuseExcess } from '../base/validate.js'
 import { writeSync } from 'node:fs'
 import { format, inspect } from 'node:util'

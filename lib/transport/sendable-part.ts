@@ -103,7 +103,7 @@ export class SendableParts {
       for (const item of source) this.#put(copy, undefined, item)
     } else {
       for (const key of keysOf(source)) {
-        const read = tryRead(source, key)
+        const read = readPart(source, key)
         if (read) this.#put(copy, key, read.value)
       }
     }
@@ -160,7 +160,7 @@ function keysOf(value: object): string[] {
   }
 }
 
-function tryRead(object: object, key: string): Part {
+function readPart(object: object, key: string): Part {
   try {
     return { value: (object as Record<string, unknown>)[key] }
   } catch {
