@@ -8,7 +8,7 @@ import { ResultSender } from '../lib/executor/worker/result-sender.js'
 import { runLease, type LeaseWorker } from '../lib/executor/worker/run-lease.js'
 import { becomeProcess } from '../lib/process/current-process.js'
 import { ImportFailure, loadTarget, runTarget } from '../lib/task/target.js'
-import { postOutputAtOnce } from '../lib/thread/output.js'
+import { postOutput } from '../lib/thread/output.js'
 import { encodeFailure } from '../lib/transport/error-codec.js'
 import { unpack } from '../lib/transport/pack.js'
 
@@ -23,9 +23,8 @@ const current = becomeProcess({
 const loadClasses = () => import('../lib/index.js')
 let tasksLeft = maxTasks
 
-postOutputAtOnce()
-
-export default function begin({ slot, leases, results }: WorkerStart): void {
+export default function begin({ slot, leases, results, output }: WorkerStart): void {
+  postOutput(output)
   const sender = new ResultSender(slots, slot, results)
   const worker: LeaseWorker = { slots, slot, functions: new FunctionTable(), sender, loadClasses, onTaskDone }
   const onEnd = (end: LeaseEnd) => {

@@ -5,10 +5,10 @@ import { Host } from '../lib/manager/host.js'
 import '../lib/index.js' // registers the classes of shareable arguments
 import type { Identity } from '../lib/process/control-block.js'
 import { becomeProcess } from '../lib/process/current-process.js'
-import { postOutputAtOnce } from '../lib/thread/output.js'
+import { postOutput } from '../lib/thread/output.js'
 
-const { identity, port } = workerData as { identity: Identity; port: MessagePort }
-postOutputAtOnce()
+const { identity, port, output } = workerData as { identity: Identity; port: MessagePort; output: MessagePort }
+postOutput(output)
 becomeProcess(identity)
 // Proxies of its own objects reach the manager through a port, as those in any other thread do.
 const { port1, port2 } = new MessageChannel()

@@ -2,12 +2,19 @@
 // the event loop has nothing left.
 import { parentPort, type MessagePort } from 'node:worker_threads'
 import { clearTimeout, nextTick, Promise, setImmediate, setTimeout } from '../lib/base/clock.js'
-import { store } from '../lib/memory/atomics.js'
+import { notifyAll, store } from '../lib/memory/atomics.js'
 import { unpack } from '../lib/transport/pack.js'
-import { CANCEL_REQUESTED, claimStart, EXITING, EXIT_CODE, type ProcessMessage } from '../lib/process/control-block.js'
+import {
+  CANCEL_REQUESTED,
+  claimStart,
+  ENDED,
+  EXITING,
+  EXIT_CODE,
+  type ProcessMessage,
+} from '../lib/process/control-block.js'
 import { becomeProcess } from '../lib/process/current-process.js'
 import { onFinalExit } from '../lib/process/final-exit.js'
-import { postOutputAtOnce } from '../lib/thread/output.js'
+import { postOutput } from '../lib/thread/output.js'
 import { encodeFailure } from '../lib/transport/error-codec.js'
 import { inheritLoader } from '../lib/task/tsx-loader.js'
 import { ImportFailure, loadTarget, runTarget } from '../lib/task/target.js'
@@ -18,8 +25,6 @@ const HANDLER_FAILED = 7
 
 const port = parentPort!
 const lifelines: MessagePort[] = []
-
-postOutputAtOnce()
 
 port.on('message', (message: ProcessMessage) => {
   switch (message.kind) {
@@ -48,11 +53,13 @@ async function runProcess({
   target,
   args,
   mailbox,
+  output,
   env,
 }: ProcessMessage & { kind: 'start' }): Promise<void> {
   clearTimeout(preload)
   await preloading // A CommonJS module cannot require a module that is half imported.
   if (!claimStart(control)) return
+  postOutput(output, () => notifyAll(control, ENDED)) // A parent that blocks in joinSync writes it.
   if (env) replaceEnvironment(env)
   becomeProcess(identity).watchCancellation(control, CANCEL_REQUESTED)
   process.once('exit', (code) => {

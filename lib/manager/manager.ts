@@ -16,6 +16,7 @@ import { definitionOfTask, type ClassTask } from '../task/task.js'
 import type { Identity } from '../process/control-block.js'
 import { currentProcess, refuseTooDeep } from '../process/current-process.js'
 import { bootThread } from '../thread/boot.js'
+import { WorkerOutput } from '../thread/worker-output.js'
 import { connect, type ManagerClient } from './client.js'
 import { newRemote } from './proxy.js'
 import type { Remote, RemoteDict, RemoteList, RemoteNamespace } from './proxy-types.js'
@@ -52,6 +53,7 @@ export class Manager {
   private constructor(name: string) {
     markUnsendable(this, UNSENDABLE_MANAGER)
     const { port1, port2 } = new MessageChannel()
+    const output = new WorkerOutput()
     const { name: parentName, pid, numbers } = currentProcess()
     const identity: Identity = {
       name,
@@ -60,7 +62,11 @@ export class Manager {
       parent: { name: parentName, pid },
     }
     this.name = name
-    this.#worker = bootThread('manager', { workerData: { identity, port: port2 }, transferList: [port2] })
+    this.#worker = bootThread('manager', {
+      workerData: { identity, port: port2, output: output.there },
+      transferList: [port2, output.there],
+    })
+    this.#worker.once('exit', () => output.close())
     this.#exit = this.#watchExit()
     this.#client = connect(this.#worker.threadId, name, port1, () => {
       // Calls reject with the cause of death: hold the event loop until the worker's 'exit' event has told it.

@@ -9,6 +9,7 @@ import { TimeoutError } from '../errors.js'
 import { load, notifyAll, store, waitOn, type Words } from '../memory/atomics.js'
 import { thrownText } from '../base/thrown-text.js'
 import { publish } from '../base/diagnostics.js'
+import type { WorkerOutput } from '../thread/worker-output.js'
 import { onLongWait, runBlockedHooks } from '../thread/while-blocked.js'
 import { startTimer } from '../base/timer.js'
 import { withTimeout } from '../base/with-timeout.js'
@@ -63,8 +64,9 @@ interface ChildParts {
   worker: Worker
   control: Words
   mailbox: MessagePort
+  output: WorkerOutput
   onEnd: () => void
-  /** The thread is ended before it has received the arguments. */
+  /** Called when the thread is ended before it has received the arguments. */
   onStartPrevented: () => void
 }
 
@@ -86,7 +88,7 @@ export class Child {
   #reported = false
 
   constructor(parts: ChildParts) {
-    const { worker, control, daemon } = parts
+    const { worker, control, output, daemon } = parts
     this.#parts = parts
     this.pid = worker.threadId
     this.sentinel = newSentinel(control, () => this.#watch())
@@ -96,12 +98,14 @@ export class Child {
     // Comes before 'exit'; or, after a joinSync, for an error that the process could not post itself (out of memory).
     // May come twice, when an exit handler throws as well.
     worker.on('error', (thrown: unknown) => {
+      output.flush()
       this.#readMailbox()
       this.#report(thrown)
     })
     this.#exit = new Promise((resolve) => {
       worker.once('exit', (code) => {
         markEnded(this.pid, control)
+        output.close()
         this.#finish(code)
         resolve()
       })
@@ -128,11 +132,12 @@ export class Child {
   }
 
   joinSync(timeoutMs: number): void {
-    const { control } = this.#parts
+    const { control, output } = this.#parts
     if (this.ended) return
     this.#watch()
     const endMs = performance.now() + timeoutMs
     while (load(control, ENDED) === 0) {
+      output.flush() // Each message of it wakes this thread.
       const leftMs = endMs - performance.now()
       if (leftMs <= 0) return
       // The timer of a grace period stands still while this thread is blocked.
@@ -144,6 +149,7 @@ export class Child {
         this.#watch() // The reaper does not see the end of a thread that is still booting.
       }
     }
+    output.flush()
     this.#finish()
   }
 

@@ -51,6 +51,8 @@ export type ProcessMessage =
       args: Packed
       /** Where the process leaves the Failure that ends it. The parent reads it when the thread has stopped. */
       mailbox: MessagePort
+      /** Where what it prints goes: see lib/thread/output.ts. */
+      output: MessagePort
       /** The environment, where it differs from the one that the thread was booted with. */
       env: NodeJS.ProcessEnv | undefined
     }

@@ -14,6 +14,7 @@ import { checkFlag, checkOptions, checkString, refuseExcess } from '../base/vali
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
 import { publish } from '../base/diagnostics.js'
 import { checkThreadOptions, type ThreadOptions } from '../thread/boot.js'
+import { WorkerOutput } from '../thread/worker-output.js'
 import { discarding, pack } from '../transport/pack.js'
 import { explainCloneFailure } from '../transport/clone-error.js'
 import { markUnsendable, unsendableMark } from '../transport/unsendable.js'
@@ -62,8 +63,9 @@ export class Process<A extends unknown[] = any[]> {
   readonly daemon: boolean
   readonly #numbers: readonly number[]
   readonly #target: Definition
-  readonly #args: unknown[]
-  readonly #options: ThreadOptions & { transfer: readonly Transferable[] }
+  /** Until it is started. */
+  #args: unknown[]
+  #options: ThreadOptions & { transfer: readonly Transferable[] }
   #child: Child | undefined
   #closed = false
 
@@ -108,6 +110,7 @@ export class Process<A extends unknown[] = any[]> {
     const { worker, env } = takeThread(this.#options)
     const { port1: mailbox, port2 } = new MessageChannel()
     const control = newControlBlock()
+    const output = new WorkerOutput()
     const message: ProcessMessage = {
       kind: 'start',
       identity: {
@@ -120,13 +123,15 @@ export class Process<A extends unknown[] = any[]> {
       target: this.#target,
       args,
       mailbox: port2,
+      output: output.there,
       env,
     }
     try {
-      worker.postMessage(message, [port2, ...transfer])
+      worker.postMessage(message, [port2, output.there, ...transfer])
     } catch (failure) {
       void worker.terminate()
       mailbox.close()
+      output.close()
       throw explainCloneFailure(failure, this.#args, 'args', transfer)
     }
     const { name, daemon } = this
@@ -136,9 +141,12 @@ export class Process<A extends unknown[] = any[]> {
       worker,
       control,
       mailbox,
+      output,
       onEnd: () => runningChildren.delete(this),
       onStartPrevented: args.handles ? discarding(args.value) : () => {},
     })
+    this.#args = []
+    this.#options = { transfer: [] }
     runningChildren.add(this)
     publish('process', () => ({ event: 'started', name, pid: worker.threadId }))
     return this
@@ -154,8 +162,7 @@ export class Process<A extends unknown[] = any[]> {
   }
 
   /**
-   * Block this thread until the process has ended or the time is over. Output of the process and of its children arrives when
-   * this thread's event loop turns again.
+   * Block this thread until the process has ended or the time is over. What the process prints is written meanwhile.
    * @param timeoutMs milliseconds; Infinity waits for ever, 0 does not wait. @default Infinity
    * @throws ProcessError (ERR_MANYHANDS_PROCESS) not started, or closed
    */

@@ -32,6 +32,8 @@ export interface WorkerPorts {
 export interface WorkerStart extends WorkerPorts {
   /** Its place in the executor's slots. */
   slot: number
+  /** Where what it prints goes: see lib/thread/output.ts. */
+  output: MessagePort
 }
 
 /** A lease: tasks that one message carries to a worker. */

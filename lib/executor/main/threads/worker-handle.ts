@@ -10,7 +10,13 @@ import { queueMicrotask } from '../../../base/clock.js'
 import { unreadable } from '../../../transport/clone-error.js'
 import { encodeFailure } from '../../../transport/error-codec.js'
 import type { LeaseBody, LeaseEnd, ResultMessage, WorkerPorts, WorkerStart } from '../../protocol/messages.js'
+import { WorkerOutput } from '../../../thread/worker-output.js'
 import type { Lease, LeaseHolder } from '../lease.js'
+
+/** The ends of the ports that stay in the thread that submits work. */
+interface HandlePorts extends WorkerPorts {
+  output: WorkerOutput
+}
 
 export class WorkerHandle implements LeaseHolder {
   readonly slot: number
@@ -24,7 +30,7 @@ export class WorkerHandle implements LeaseHolder {
   isReady = false
   /** When it last became idle. */
   idleSinceMs = 0
-  readonly #ports: WorkerPorts
+  readonly #ports: HandlePorts
   readonly #onLeaseEnd: (end: LeaseEnd) => void
   /** The numbers of the functions that the worker knows. */
   readonly #knownFunctions = new Set<number>()
@@ -33,7 +39,7 @@ export class WorkerHandle implements LeaseHolder {
    * @param onLeaseEnd called when the lease has ended; the results of one that ended well are settled by then
    * @param onPortClose called when the thread's end of the ports is gone: the thread is about to exit
    */
-  constructor(slot: number, ports: WorkerPorts, onLeaseEnd: (end: LeaseEnd) => void, onPortClose: () => void) {
+  constructor(slot: number, ports: HandlePorts, onLeaseEnd: (end: LeaseEnd) => void, onPortClose: () => void) {
     this.slot = slot
     this.#ports = ports
     this.#onLeaseEnd = onLeaseEnd
@@ -104,6 +110,7 @@ export class WorkerHandle implements LeaseHolder {
     this.receiveResults()
     this.#ports.leases.close()
     this.#ports.results.close()
+    this.#ports.output.close()
   }
 }
 
@@ -113,10 +120,10 @@ function unreadableEnd(failure: unknown): LeaseEnd {
 }
 
 /** The ports of a new worker: the ends that stay here, and what goes to its thread. */
-export function newPorts(slot: number): { here: WorkerPorts; there: WorkerStart } {
-  const [leases, results] = [new MessageChannel(), new MessageChannel()]
+export function newPorts(slot: number): { here: HandlePorts; there: WorkerStart } {
+  const [leases, results, output] = [new MessageChannel(), new MessageChannel(), new WorkerOutput()]
   return {
-    here: { leases: leases.port1, results: results.port1 },
-    there: { slot, leases: leases.port2, results: results.port2 },
+    here: { leases: leases.port1, results: results.port1, output },
+    there: { slot, leases: leases.port2, results: results.port2, output: output.there },
   }
 }

@@ -94,12 +94,13 @@ export class WorkerPool {
       this.#piscina ??= this.#open()
       // A symbol is not cloned: it takes the handle to the load balancer, and not to the thread.
       const message = Object.assign(there, { [this.#handleKey]: worker })
-      const placed = this.#piscina.run(message, { transferList: [there.leases, there.results] })
+      const placed = this.#piscina.run(message, { transferList: [there.leases, there.results, there.output] })
       placed.catch(() => {
         if (worker.threadId !== undefined) return // That thread's exit tells.
         // Ports that were moved with a lease lie in these. Unless these are closed, their peers would wait for ever.
         there.leases.close()
         there.results.close()
+        there.output.close()
         this.#dismiss(worker)
       })
       this.#meetNewThreads()

@@ -1,0 +1,101 @@
+// In the parent of worker threads: what they write, on its way to this thread's own stdout and stderr. See output.ts.
+//
+// A thread's port needs an event loop. Where that does not turn (a blocked parent, an exit), `flush` takes what has come.
+import { MessageChannel, receiveMessageOnPort, type MessagePort } from 'node:worker_threads'
+import type { OutputMessage, OutputName, OutputReply } from './output.js'
+
+type Source = { message: OutputMessage; port: MessagePort }
+
+/** Threads whose output may still come. */
+const outputs = new Set<WorkerOutput>()
+
+/** What one worker thread writes. */
+export class WorkerOutput {
+  /** For the thread: see postOutput. */
+  readonly there: MessagePort
+  readonly #port: MessagePort
+
+  constructor() {
+    const { port1, port2 } = new MessageChannel()
+    this.there = port2
+    this.#port = port1
+    port1.on('message', (message: OutputMessage) => outlets[message.name].take({ message, port: port1 })).unref()
+    if (outputs.size === 0) process.on('exit', flushAll)
+    outputs.add(this)
+  }
+
+  /** Write what has come and is not written yet, whether or not this thread's stdout keeps up. */
+  flush(): void {
+    for (const outlet of Object.values(outlets)) outlet.flush()
+    for (let received; (received = receiveMessageOnPort(this.#port));) {
+      const message = received.message as OutputMessage
+      outlets[message.name].write({ message, port: this.#port })
+    }
+  }
+
+  /** The thread has exited. */
+  close(): void {
+    if (!outputs.delete(this)) return
+    if (outputs.size === 0) process.off('exit', flushAll)
+    for (let received; (received = receiveMessageOnPort(this.#port));) {
+      const message = received.message as OutputMessage
+      outlets[message.name].take({ message, port: this.#port })
+    }
+    this.#port.close()
+  }
+}
+
+function flushAll(): void {
+  for (const output of outputs) output.flush()
+}
+
+/** One of this thread's own streams. All threads write to it, and wait for it together when it is full. */
+class Outlet {
+  readonly #name: OutputName
+  #waiting: Source[] = []
+  /** While the stream is full: called when it has written the last chunk that it took, or never will. */
+  #onWritten: (() => void) | undefined
+
+  constructor(name: OutputName) {
+    this.#name = name
+  }
+
+  take(source: Source): void {
+    if (!this.#onWritten) return this.write(source)
+    this.#waiting.push(source)
+    if (source.message.kind === 'tell') reply(source, 'waits')
+  }
+
+  write(source: Source): void {
+    if (source.message.kind === 'tell') return reply(source, 'taken')
+    const { chunk, encoding } = source.message
+    let isWritten = false
+    const onWritten = () => {
+      isWritten = true
+      if (this.#onWritten === onWritten) this.#goOn()
+    }
+    // Not: a listener for 'drain', which would be one too many on a stream that has ten of them.
+    const goesOn: unknown = process[this.#name].write(chunk, encoding, onWritten) // A program's own write may return nothing.
+    if (goesOn === false && !isWritten) this.#onWritten = onWritten
+  }
+
+  #goOn(): void {
+    this.#onWritten = undefined
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const source of waiting) this.take(source)
+  }
+
+  /** Write what waits, although the stream is full. */
+  flush(): void {
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const source of waiting) this.write(source)
+  }
+}
+
+const outlets: Record<OutputName, Outlet> = { stdout: new Outlet('stdout'), stderr: new Outlet('stderr') }
+
+function reply({ message, port }: Source, kind: OutputReply['kind']): void {
+  port.postMessage({ kind, name: message.name } satisfies OutputReply)
+}
