@@ -13,6 +13,7 @@ import {
   type ProcessMessage,
 } from '../lib/process/control-block.js'
 import { becomeProcess } from '../lib/process/current-process.js'
+import { inherit } from '../lib/process/inherited-state.js'
 import { onFinalExit } from '../lib/process/final-exit.js'
 import { postOutput } from '../lib/thread/output.js'
 import { encodeFailure } from '../lib/transport/error-codec.js'
@@ -54,13 +55,13 @@ async function runProcess({
   args,
   mailbox,
   output,
-  env,
+  changed,
 }: ProcessMessage & { kind: 'start' }): Promise<void> {
   clearTimeout(preload)
   await preloading // A CommonJS module cannot require a module that is half imported.
   if (!claimStart(control)) return
   postOutput(output, () => notifyAll(control, ENDED)) // A parent that blocks in joinSync writes it.
-  if (env) replaceEnvironment(env)
+  inherit(changed)
   becomeProcess(identity).watchCancellation(control, CANCEL_REQUESTED)
   process.once('exit', (code) => {
     // With another code, a handler of the program has handled the error and ended the thread: there is no error to report.
@@ -88,9 +89,4 @@ async function runProcess({
     })
   }
   port.unref()
-}
-
-function replaceEnvironment(env: NodeJS.ProcessEnv): void {
-  for (const key of Object.keys(process.env)) if (!(key in env)) delete process.env[key]
-  Object.assign(process.env, env)
 }

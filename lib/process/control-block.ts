@@ -12,6 +12,7 @@
 // When a thread is terminated while it boots, only its parent's event loop learns of that. START_PREVENTED tells a blocked
 // parent that the target will never run, so that joinSync need not wait for the thread.
 import type { MessagePort } from 'node:worker_threads'
+import type { InheritedState } from './inherited-state.js'
 import type { Packed } from '../transport/pack.js'
 import { compareExchange, type Words } from '../memory/atomics.js'
 import type { Definition } from '../task/target.js'
@@ -53,8 +54,8 @@ export type ProcessMessage =
       mailbox: MessagePort
       /** Where what it prints goes: see lib/thread/output.ts. */
       output: MessagePort
-      /** The environment, where it differs from the one that the thread was booted with. */
-      env: NodeJS.ProcessEnv | undefined
+      /** What the thread would inherit if it were booted now, where that differs. */
+      changed: Partial<InheritedState>
     }
   /** A port to hold and never use: its other end closes when the thread dies. */
   | { kind: 'lifeline'; port: MessagePort }

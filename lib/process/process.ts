@@ -56,7 +56,9 @@ let childrenMade = 0
 
 /**
  * A worker thread that runs one target, with a heap, globals and an event loop of its own. It shares only what is passed to it.
- * It ends when its target has settled and its event loop has nothing left. After Python's multiprocessing.Process.
+ * It ends when its target has settled and its event loop has nothing left. It inherits the environment, the arguments in
+ * `process.argv` from index 2 on, and environment data, as they are at its start. What it prints reaches this thread's stdout and
+ * stderr whole and in order, with back-pressure beyond a megabyte. After Python's multiprocessing.Process.
  */
 export class Process<A extends unknown[] = any[]> {
   readonly name: string
@@ -107,7 +109,7 @@ export class Process<A extends unknown[] = any[]> {
     const creator = currentProcess()
     const transfer: Transferable[] = [...this.#options.transfer]
     const args = pack(this.#args, transfer)
-    const { worker, env } = takeThread(this.#options)
+    const { worker, changed } = takeThread(this.#options)
     const { port1: mailbox, port2 } = new MessageChannel()
     const control = newControlBlock()
     const output = new WorkerOutput()
@@ -124,7 +126,7 @@ export class Process<A extends unknown[] = any[]> {
       args,
       mailbox: port2,
       output: output.there,
-      env,
+      changed,
     }
     try {
       worker.postMessage(message, [port2, output.there, ...transfer])

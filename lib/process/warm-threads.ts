@@ -5,6 +5,7 @@
 import type { Worker } from 'node:worker_threads'
 import { clearTimeout, setTimeout } from '../base/clock.js'
 import { bootThread, type ThreadOptions } from '../thread/boot.js'
+import { changesSince, inheritedState, onEnvironmentData, type InheritedState } from './inherited-state.js'
 
 /** Time without a start or the end of a boot after which warm threads are booted: before that, processes need the cores. */
 const REFILL_AFTER_MS = 30
@@ -14,8 +15,8 @@ const MAX_WARM_THREADS = 8
 
 interface WarmThread {
   worker: Worker
-  /** The environment that it was booted with. */
-  env: NodeJS.ProcessEnv
+  /** What it has inherited. */
+  state: InheritedState
   /** Take it out of the warm threads. */
   remove(): void
 }
@@ -25,14 +26,14 @@ let booting = 0
 let startsSinceRefill = 0
 let refillTimer: NodeJS.Timeout | undefined
 
-/** A thread for one process, and the environment that has yet to be sent to it. */
-export function takeThread(options: ThreadOptions): { worker: Worker; env: NodeJS.ProcessEnv | undefined } {
+/** A thread for one process, and what has changed since it was booted of what it would inherit. */
+export function takeThread(options: ThreadOptions): { worker: Worker; changed: Partial<InheritedState> } {
   startsSinceRefill++
   scheduleRefill()
   const [warm] = warmThreads
-  if (!warm || options.env || options.resourceLimits) return { worker: boot(options), env: undefined }
+  if (!warm || options.env || options.resourceLimits) return { worker: boot(options), changed: {} }
   warm.remove()
-  return { worker: warm.worker, env: sameEnvironment(warm.env, process.env) ? undefined : { ...process.env } }
+  return { worker: warm.worker, changed: changesSince(warm.state) }
 }
 
 function boot({ env, resourceLimits }: ThreadOptions): Worker {
@@ -43,6 +44,16 @@ function boot({ env, resourceLimits }: ThreadOptions): Worker {
     if (--booting === 0) scheduleRefill()
   }
   return worker.once('message', onBooted).once('exit', onBooted)
+}
+
+/** The warm threads lack what has been set since. */
+function discardWarmThreads(): void {
+  for (const { worker, remove } of warmThreads) {
+    remove()
+    void worker.terminate()
+    startsSinceRefill++
+  }
+  if (startsSinceRefill > 0) scheduleRefill()
 }
 
 function scheduleRefill(): void {
@@ -57,18 +68,17 @@ function refill(): void {
   while (warmThreads.size < wanted) addWarmThread()
 }
 
+let watchesEnvironmentData = false
+
 function addWarmThread(): void {
+  if (!watchesEnvironmentData) onEnvironmentData(discardWarmThreads)
+  watchesEnvironmentData = true
   const worker = boot({})
-  const warm: WarmThread = { worker, env: { ...process.env }, remove }
+  const warm: WarmThread = { worker, state: inheritedState(), remove }
   function remove(): void {
     warmThreads.delete(warm)
     worker.off('exit', remove).off('error', remove)
   }
   worker.once('exit', remove).once('error', remove).unref()
   warmThreads.add(warm)
-}
-
-function sameEnvironment(a: NodeJS.ProcessEnv, b: NodeJS.ProcessEnv): boolean {
-  const keys = Object.keys(a)
-  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key])
 }

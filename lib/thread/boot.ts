@@ -35,6 +35,11 @@ export function definedIn(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined))
 }
 
+/** What `process.argv` of a thread has after its first two entries, as the program has: modules of tasks may read it. */
+export function programArguments(): string[] {
+  return process.argv.slice(2)
+}
+
 // The bundle lies beside the entries: see build.mjs.
 const THREAD_ENTRIES: Record<'process' | 'manager' | 'reaper', URL> = {
   process: entryOf(new URL('./worker-process.js', import.meta.url)),
@@ -51,5 +56,7 @@ function entryOf(module: URL): URL {
 /** Boot a thread from one of the files in `workers`. Takes 25 to 50 ms of a core; returns at once. */
 export function bootThread(entry: keyof typeof THREAD_ENTRIES, options: ThreadOptions & WorkerOptions): Worker {
   const { env } = options
-  return new Worker(THREAD_ENTRIES[entry], { ...options, env: env && definedIn(env) })
+  const file = THREAD_ENTRIES[entry]
+  const argv = file.protocol === 'data:' ? process.argv.slice(1) : programArguments() // Node names a file before these.
+  return new Worker(file, { argv, ...options, env: env && definedIn(env) })
 }

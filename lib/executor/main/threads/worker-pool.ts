@@ -11,6 +11,7 @@ import type { Piscina } from 'piscina'
 import { performance, Promise, queueMicrotask } from '../../../base/clock.js'
 import { thrownText } from '../../../base/thrown-text.js'
 import type { LeaseEnd, WorkerSetup } from '../../protocol/messages.js'
+import { programArguments } from '../../../thread/boot.js'
 import { IdleWorkers } from './idle-workers.js'
 import { setDying, type PoolThread, type ThreadExit } from './pool-thread.js'
 import { newPorts, WorkerHandle } from './worker-handle.js'
@@ -155,6 +156,7 @@ export class WorkerPool {
       atomics: 'disabled',
       recordTiming: false,
       workerData: setup,
+      argv: programArguments(),
       loadBalancer: (run, threads) => {
         const worker = (run as unknown as Record<symbol, WorkerHandle>)[this.#handleKey]!
         return threads[this.#place(worker, threads)] ?? null
