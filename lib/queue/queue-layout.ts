@@ -11,6 +11,7 @@ export const
   WRITE_LOCK = 0,           // lock word, 0 and 1: see lib/sync/lock-word.ts
   WRITE_COUNT = 3,          // frames ever published, mod 2^32
   COUNTED_TAIL = 4,         // the TAIL for which WRITE_COUNT holds
+  ALLOWED_HEAD = 5,         // the HEAD that was last seen for MAX_BYTES
   SEEN_HEAD = 8,            // + k: the HEAD last seen, or the position at which segment k begins
 
   // The same, but rarely; both sides read them.
@@ -30,13 +31,12 @@ export const
   MAXSIZE = 96,             // maximum number of unread messages; 0: no maximum
   LAST_SEGMENT = 97,        // the index of the last segment that there may be
   FIRST_SEGMENT_LOG2 = 98,  // log2 of the bytes of segment 0
-  MAX_BYTES = 99,           // maximum bytes of one message
+  MAX_BYTES = 99,           // maximum bytes of all unread payloads, each padded, and of one message
 
-  // Event counts, three words each (lib/sync/event-count.ts), and the word that joiners watch.
+  // Event counts, three words each (lib/sync/event-count.ts).
   GETTERS = 128,            // woken when a message was put, or the queue shut down
   PUTTERS = 160,            // woken when a message was got, or the queue shut down
-  FINISHED = 192,           // tasks done, mod 2^32: only in a JoinableQueue
-  JOINERS = 193,            // woken when a task is done, or the queue shut down
+  JOINERS = 193,            // woken when a task is done or found lost, or the queue shut down
 
   // Written by writers, with WRITE_LOCK held. Far from their other words: readers watch it.
   TAIL = 224,               // position: bytes ever written, mod 2^32. Its store publishes a frame

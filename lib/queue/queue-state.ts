@@ -1,22 +1,24 @@
 // What all kinds of queues share: the ring, and the policy around it: how many messages there may be, which waiters are woken by
 // what, and how tasks are counted. The words are in queue-layout.ts.
-import { InvalidStateError, QueueShutDown } from '../errors.js'
+import { InvalidStateError, OwnerDiedError, QueueShutDown } from '../errors.js'
 import { keepShape } from '../base/keep-shape.js'
-import { load, peek, poke, store, waitOn, type Words } from '../memory/atomics.js'
-import { registerThread } from '../thread/liveness.js'
+import { load, poke, waitOn, type Words } from '../memory/atomics.js'
+import { probeDue, registerThread } from '../thread/liveness.js'
 import { decode } from '../transport/codec/codec.js'
 import type { Frame } from '../transport/codec/frame.js'
 import { EventCountWaiter, wakeAll, wakeOne } from '../sync/event-count.js'
-import { FINISHED, GETTERS, HEAD, JOINERS, MAX_BYTES, MAXSIZE, PUTTERS, SEGMENTS, TAIL } from './queue-layout.js'
-import { FRAME_MOVED, Ring, SHUT_DOWN, WOULD_GROW, type RingResult } from './ring.js'
+import { GETTERS, HEAD, JOINERS, MAX_BYTES, MAXSIZE, PUTTERS, SEGMENTS, TAIL } from './queue-layout.js'
+import { FRAME_MOVED, SHUT_DOWN, WOULD_GROW, type RingResult } from './ring-result.js'
+import { Ring } from './ring.js'
 import { newRingMemory } from './ring-segments.js'
+import { TaskCounts, type Losses } from './task-counts.js'
 
 const GROWTH_WAIT_MS = 0.1
 const MAX_GROWTH_WAITS = 200
 /** After so many waits in which nothing was read, nobody reads just now. */
 const MAX_IDLE_GROWTH_WAITS = 20
 
-/** Memory of a new queue. @param maxsize maximum number of messages; 0: no maximum @param maxBytes of one message */
+/** Memory of a new queue. @param maxsize maximum number of messages; 0: no maximum @param maxBytes of all that are unread */
 export function newQueueMemory(maxsize: number, maxBytes: number): SharedArrayBuffer {
   const memory = newRingMemory(maxBytes)
   const words = new Int32Array(memory, 0, SEGMENTS)
@@ -29,9 +31,15 @@ export class QueueState {
   readonly ring: Ring
   readonly maxsize: number
   readonly maxBytes: number
+  readonly #tasks: TaskCounts | undefined
+  /** The losses that this thread was told of, or that came before it had the queue. */
+  #known: Losses | undefined
 
-  constructor(memory: SharedArrayBuffer) {
-    this.ring = new Ring(memory)
+  /** @param tasks memory of `newTaskMemory`, for a queue whose messages are tasks */
+  constructor(memory: SharedArrayBuffer, tasks?: SharedArrayBuffer) {
+    this.#tasks = tasks && new TaskCounts(tasks)
+    this.#known = this.#tasks?.losses
+    this.ring = new Ring(memory, this.#tasks)
     const { words } = this.ring
     this.maxsize = words[MAXSIZE]!
     this.maxBytes = words[MAX_BYTES]!
@@ -139,23 +147,55 @@ export class QueueState {
   /** @throws InvalidStateError */
   taskDone(): void {
     const { ring } = this
-    ring.inspect((_, written) => {
-      const finished = peek(ring.words, FINISHED)
-      if (written === finished)
-        throw new InvalidStateError(`taskDone() called more often than the ${written} tasks that were put`)
-      store(ring.words, FINISHED, (finished + 1) | 0)
+    const tasks = this.#tasks!
+    ring.inspect((_, written, head) => {
+      if (written === tasks.finished) throw new InvalidStateError(tooOften(written, tasks.losses.tasks))
+      tasks.finishOne(head)
     })
     wakeAll(ring.words, JOINERS)
   }
 
-  /** Whether every task that was put is done. */
-  isFinished(): boolean {
+  /** The losses that a joiner is not told of. */
+  get knownLosses(): Losses {
+    return this.#known!
+  }
+
+  /**
+   * Whether every task that was put is done.
+   * @param known the losses that the joiner knew of when it came
+   * @param probing ask the system who is dead
+   * @throws OwnerDiedError there are others
+   */
+  isFinished(known: Losses, probing: boolean): boolean {
     const { ring } = this
-    return ring.inspect((_, written) => written === peek(ring.words, FINISHED))
+    const tasks = this.#tasks!
+    if (probing && probeDue(this)) tasks.probe()
+    let wroteOff = false
+    let losses = known
+    const finished = ring.inspect((unread, written, head) => {
+      wroteOff = tasks.writeOff(head, (written - unread) | 0)
+      losses = tasks.losses
+      return written === tasks.finished
+    })
+    if (wroteOff) wakeAll(ring.words, JOINERS)
+    if (losses.tasks === known.tasks) return finished
+    this.#known = losses
+    throw lostError(losses, losses.tasks - known.tasks, losses.threads - known.threads)
   }
 }
 
 const isEmpty = (words: Words) => load(words, HEAD) === load(words, TAIL)
+
+function tooOften(put: number, lost: number): string {
+  const some = lost > 0 ? `, of which ${lost} were lost` : ''
+  return `taskDone() called more often than the ${put} tasks that were put${some}`
+}
+
+function lostError({ lastPid }: Losses, tasks: number, threads: number): OwnerDiedError {
+  const who = threads === 1 ? `thread ${lastPid}` : `${threads} threads, the last of them ${lastPid},`
+  const what = `${who} ended with ${tasks} ${tasks === 1 ? 'task that is' : 'tasks that are'} not done`
+  return new OwnerDiedError(`${what}; join() does not wait for them any more`, { pid: lastPid })
+}
 
 const shutDownError = (use: string) => new QueueShutDown(`${use}: the queue is shut down`)
 
@@ -195,14 +235,17 @@ export class PutWaiter extends EventCountWaiter {
 
 /** Waits until all tasks are done. */
 export class JoinWaiter extends EventCountWaiter {
-  readonly #isFinished: () => boolean
+  readonly #isFinished: (probing: boolean) => boolean
 
-  constructor(words: Words, blocking: boolean, isFinished: () => boolean) {
-    super(words, JOINERS, FINISHED, blocking)
+  /** @param probing whether the first look asks who is dead */
+  constructor(words: Words, blocking: boolean, probing: boolean, isFinished: (probing: boolean) => boolean) {
+    super(words, JOINERS, TAIL, blocking)
+    this.spun = true // A task takes longer than a spin.
+    this.probing = probing
     this.#isFinished = isFinished
   }
   override look(): boolean {
-    return this.#isFinished()
+    return this.#isFinished(this.probing)
   }
   override passOn(): void {}
 }

@@ -2,15 +2,16 @@
 // Python 3.13's queue.Queue. The other kinds are in queue-kinds.ts, what they share is in queue-state.ts.
 import { inspect } from 'node:util'
 import { QueueClosedError, QueueEmpty, QueueFull, QueueShutDown } from '../errors.js'
-import { fromParts, partsIn } from '../base/parts.js'
+import { partsIn } from '../base/parts.js'
 import { checkFlag, checkInteger, checkOptions } from '../base/validate.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
 import { encode, keep } from '../transport/codec/codec.js'
 import type { Frame } from '../transport/codec/frame.js'
-import { makeOwnable, registerShareable } from '../transport/shareable.js'
+import { makeOwnable } from '../transport/shareable.js'
 import { AsyncWaiters } from '../sync/async-waiters.js'
 import { block } from '../sync/park.js'
 import { MAX_PAYLOAD_BYTES } from './queue-layout.js'
+import { kindOf, registerQueue, type QueueParts } from './queue-registry.js'
 import { GetWaiter, newQueueMemory, PutWaiter, QueueState } from './queue-state.js'
 
 const DEFAULT_MAX_BYTES = 2 ** 28
@@ -18,8 +19,10 @@ const MAX_COUNT = 2 ** 31 - 1
 
 export interface QueueOptions {
   /**
-   * Maximum bytes of one message. All unread messages together may take as much, rounded up to a power of two, and as much again
-   * while the queue grows; then `put` waits. Memory is allocated when it is needed, and kept.
+   * Maximum bytes of all unread messages together, and so of one: then `put` waits. One always fits. A message counts as it is
+   * stored, rounded up to 8 bytes; its header of 8 bytes does not, but short messages may fill the memory before they come to
+   * `maxBytes`. The queue takes up to four times as much memory: it doubles as it grows, and keeps its smaller parts. Memory is
+   * allocated when it is needed, and kept.
    * @default 268435456 (256 MiB). At most 536870912 (512 MiB).
    */
   maxBytes?: number | undefined
@@ -45,10 +48,16 @@ export class Queue<T = unknown> {
    * @throws TypeError, RangeError
    */
   constructor(maxsize: number = 0, options: QueueOptions = {}) {
-    const [received] = (partsIn(maxsize) ?? []) as [SharedArrayBuffer?]
-    const memory = received ?? checkedMemory(maxsize, options)
-    this.#state = new QueueState(memory)
-    if (!received) makeOwnable(this, kindOf(new.target), memory)
+    const parts = partsIn(maxsize) as QueueParts | undefined
+    if (parts) {
+      this.#state = new QueueState(...parts)
+      return
+    }
+    const { kind, newTaskMemory } = kindOf(new.target)
+    const memory = checkedMemory(maxsize, options)
+    const made: QueueParts = newTaskMemory ? [memory, newTaskMemory()] : [memory]
+    this.#state = new QueueState(...made)
+    makeOwnable(this, kind, ...made)
   }
 
   /**
@@ -266,18 +275,6 @@ function checkedMemory(maxsize: number, options: QueueOptions): SharedArrayBuffe
   checkOptions(options, 'the options of Queue', ['maxBytes'])
   const { maxBytes = DEFAULT_MAX_BYTES } = options
   return newQueueMemory(maxsize, checkInteger(maxBytes, 'maxBytes', 1, MAX_PAYLOAD_BYTES))
-}
-
-const queueKinds = new Map<unknown, string>()
-
-/** @internal Have instances of a class arrive as such, and so those of subclasses of it that are not registered. */
-export function registerQueue(kind: string, Kind: new (parts?: any) => Queue): void {
-  queueKinds.set(Kind, kind)
-  registerShareable(kind, ([, , memory]) => new Kind(fromParts(memory)))
-}
-
-function kindOf(Class: unknown): string {
-  return queueKinds.get(Class) ?? kindOf(Object.getPrototypeOf(Class))
 }
 
 registerQueue('Queue', Queue)

@@ -7,11 +7,14 @@
 import { load, peek, poke, store, type Words } from '../memory/atomics.js'
 import type { Frame } from '../transport/codec/frame.js'
 import {
+  ALLOWED_HEAD,
   FIRST_SEGMENT_LOG2,
   FRAME_HEADER_BYTES,
   HEAD,
   LAST_SEGMENT,
+  MAX_BYTES,
   paddedTo8,
+  READ_COUNT,
   READ_SEGMENT,
   SEEN_HEAD,
   SEGMENT_START,
@@ -41,8 +44,8 @@ class SegmentView {
 
 /**
  * Memory of a new ring.
- * @param maxBytes of one payload. Unread frames take up to that and their headers, rounded up to a power of two, and as much again
- * while the ring grows.
+ * @param maxBytes of all unread payloads, and of one. The last segment holds one of that size: it has less than twice as many bytes,
+ * and all segments together less than four times as many.
  */
 export function newRingMemory(maxBytes: number): SharedArrayBuffer {
   const lastLog2 = 32 - Math.clz32(paddedTo8(maxBytes) + FRAME_HEADER_BYTES - 1)
@@ -82,6 +85,24 @@ export class RingSegments {
     this.bytes = Buffer.from(memory, 0, memory.byteLength)
     this.#lastSegment = this.words[LAST_SEGMENT]!
     this.#firstLog2 = this.words[FIRST_SEGMENT_LOG2]!
+  }
+
+  /**
+   * Whether the unread payloads leave room for a frame of `size` bytes within MAX_BYTES. One always fits.
+   * @param count frames that were ever written
+   */
+  allows(tail: number, size: number, count: number): boolean {
+    const { words } = this
+    const maxBytes = peek(words, MAX_BYTES)
+    // With their headers, and with the HEAD of some time ago: if that is within the limit, nothing else has to be looked at.
+    if (((tail - peek(words, ALLOWED_HEAD)) | 0) + size <= maxBytes) return true
+    const head = load(words, HEAD)
+    poke(words, ALLOWED_HEAD, head)
+    const unreadBytes = (tail - head) | 0
+    if (unreadBytes === 0 || unreadBytes + size <= maxBytes) return true
+    // READ_COUNT lags behind HEAD while a reader is about to store it: then 8 bytes too many for each frame that it read are allowed.
+    const frames = (count - load(words, READ_COUNT) + 1) | 0
+    return unreadBytes + size - frames * FRAME_HEADER_BYTES <= maxBytes
   }
 
   /**

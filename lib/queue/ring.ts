@@ -30,32 +30,20 @@ import {
   WRITE_COUNT,
   WRITE_LOCK,
 } from './queue-layout.js'
+import { AT_MAXSIZE, FRAME_MOVED, NO_FRAME, NO_ROOM, SHUT_DOWN, WOULD_GROW, type RingResult } from './ring-result.js'
 import { RingSegments } from './ring-segments.js'
+import type { TaskCounts } from './task-counts.js'
 
 /** Payloads up to this are read into memory that is used again. */
 const INBOX_BYTES = 2 ** 14
 /** `readMany` ends after so many bytes: it frees none before the end, and writers would take the reader for asleep. */
 const READ_MANY_THRESHOLD_BYTES = 2 ** 20
 
-/** What an attempt to write or to read came to. */
-export type RingResult =
-  typeof FRAME_MOVED | typeof NO_ROOM | typeof AT_MAXSIZE | typeof WOULD_GROW | typeof NO_FRAME | typeof SHUT_DOWN
-/** A frame was written, or read. */
-export const FRAME_MOVED = 0
-/** There are not enough bytes free. */
-export const NO_ROOM = 1
-/** There are as many frames as there may be. */
-export const AT_MAXSIZE = 2
-/** There are not enough bytes free unless the ring grows, which the writer asked to avoid. */
-export const WOULD_GROW = 3
-/** There is nothing to read. */
-export const NO_FRAME = 4
-export const SHUT_DOWN = 5
-
 export class Ring {
   /** The words before the segments. */
   readonly words: Words
   readonly #segments: RingSegments
+  readonly #tasks: TaskCounts | undefined
 
   // The frame that was read last.
   tag = 0
@@ -66,7 +54,9 @@ export class Ring {
   /** Its payload, where that is long. It is the caller's. */
   large: Buffer<ArrayBuffer> | undefined
 
-  constructor(memory: SharedArrayBuffer) {
+  /** @param tasks where each thread's tasks are counted, if frames are tasks */
+  constructor(memory: SharedArrayBuffer, tasks: TaskCounts | undefined) {
+    this.#tasks = tasks
     this.#segments = new RingSegments(memory)
     this.words = this.#segments.words
   }
@@ -109,10 +99,15 @@ export class Ring {
     const tail = peek(words, TAIL)
     if (peek(words, COUNTED_TAIL) !== tail) this.#recount()
     const count = peek(words, WRITE_COUNT)
-    if (maxsize > 0 && ((count - load(words, READ_COUNT)) | 0) >= maxsize && this.#countUnread() >= maxsize)
+    if (
+      maxsize > 0 &&
+      ((count - load(words, READ_COUNT)) | 0) >= maxsize &&
+      this.#countUnread((unread) => unread >= maxsize)
+    )
       return AT_MAXSIZE
     const { length } = frame
     const size = FRAME_HEADER_BYTES + paddedTo8(length)
+    if (!segments.allows(tail, size, count)) return NO_ROOM
     if (!segments.reserve(tail, size, avoidGrowth)) return avoidGrowth && segments.avoidsGrowth ? WOULD_GROW : NO_ROOM
     const { base, mask } = segments.writeView
     const at = base + ((tail & mask) >> 2)
@@ -151,7 +146,7 @@ export class Ring {
       const nothing = this.#nothingAt(head)
       if (nothing) return nothing
       const index = this.#copyOut(head)
-      this.#advance((head + FRAME_HEADER_BYTES + paddedTo8(this.length)) | 0, index)
+      this.#advance(head, (head + FRAME_HEADER_BYTES + paddedTo8(this.length)) | 0, index, 1)
       return FRAME_MOVED
     } finally {
       release(words, READ_LOCK)
@@ -172,13 +167,14 @@ export class Ring {
       const tail = this.#loadTail()
       let head = first
       let index = 0
-      for (let n = 0; n < max && head !== tail && ((head - first) | 0) < READ_MANY_THRESHOLD_BYTES; n++) {
+      let n = 0
+      for (; n < max && head !== tail && ((head - first) | 0) < READ_MANY_THRESHOLD_BYTES; n++) {
         const next = this.#copyOut(head)
         if (!onRead()) break
         index = next
         head = (head + FRAME_HEADER_BYTES + paddedTo8(this.length)) | 0
       }
-      this.#advance(head, index)
+      this.#advance(first, head, index, n)
       return FRAME_MOVED
     } finally {
       release(words, READ_LOCK)
@@ -204,10 +200,14 @@ export class Ring {
     return tail
   }
 
-  #advance(head: number, index: number): void {
+  /** Take frames. @param index of the last */
+  #advance(before: number, head: number, index: number, frames: number): void {
     const { words } = this
+    const tasks = this.#tasks
     const count = countAtIndex(peek(words, READ_COUNT), index + 1)
+    tasks?.prepare(before, head, frames)
     store(words, HEAD, head) // Takes the frames, and frees their bytes; pairs with load(HEAD) in `reserve`.
+    tasks?.replay()
     poke(words, READ_COUNT, count)
     poke(words, READ_SEGMENT, this.#segments.readView.index)
   }
@@ -227,7 +227,7 @@ export class Ring {
   }
 
   /** Count unread frames, with WRITE_LOCK held by the caller and READ_LOCK by this. Repairs what deaths have left behind. */
-  #countUnread(): number {
+  #countUnread<T>(use: (unread: number) => T): T {
     const { words } = this
     const segments = this.#segments
     acquireEnd(words, READ_LOCK)
@@ -235,6 +235,7 @@ export class Ring {
       const count = peek(words, WRITE_COUNT)
       const tail = peek(words, TAIL)
       const head = peek(words, HEAD)
+      this.#tasks?.catchUp(head)
       if (head === tail) poke(words, READ_COUNT, count)
       else {
         // Not: peek(segments.data, segments.locate(head) + 1). That reads the view from before `locate` has replaced it.
@@ -247,20 +248,21 @@ export class Ring {
           poke(words, READ_COUNT, count)
         }
       }
-      return (count - peek(words, READ_COUNT)) | 0
+      return use((count - peek(words, READ_COUNT)) | 0)
     } finally {
       release(words, READ_LOCK)
     }
   }
 
-  /** With both ends at rest: how many frames are unread, and how many were ever written and not discarded. */
-  inspect<T>(use: (unread: number, written: number) => T): T {
+  /** With both ends at rest: how many frames are unread, and how many were ever written and not discarded; HEAD. */
+  inspect<T>(use: (unread: number, written: number, head: number) => T): T {
     const { words } = this
     acquireEnd(words, WRITE_LOCK)
     try {
       if (peek(words, COUNTED_TAIL) !== peek(words, TAIL)) this.#recount()
-      const unread = this.#countUnread()
-      return use(unread, (peek(words, WRITE_COUNT) - peek(words, DISCARD_COUNT)) | 0)
+      return this.#countUnread((unread) =>
+        use(unread, (peek(words, WRITE_COUNT) - peek(words, DISCARD_COUNT)) | 0, peek(words, HEAD)),
+      )
     } finally {
       release(words, WRITE_LOCK)
     }
@@ -274,7 +276,7 @@ export class Ring {
       if (peek(words, COUNTED_TAIL) !== peek(words, TAIL)) this.#recount()
       const next = discard ? DISCARDED : DRAINING
       if (peek(words, RING_STATE) < next) store(words, RING_STATE, next)
-      if (discard) this.#countUnread()
+      if (discard) this.#countUnread(() => {})
     } finally {
       release(words, WRITE_LOCK)
     }

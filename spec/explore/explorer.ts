@@ -120,7 +120,7 @@ interface State {
 
 const STOP = Symbol('stop')
 /** The steps by which a thread comes to hold something, and those after which it does not, given their results. */
-const TAKES = new Set(['acquire', 'try', 'recover', 'get task'])
+const TAKES = new Set(['acquire', 'try', 'recover', 'get task', 'get tasks'])
 const ENDS_HOLD: Record<string, (result: unknown) => boolean> = {
   acquire: (result) => result !== true,
   try: (result) => result !== true,
@@ -128,6 +128,7 @@ const ENDS_HOLD: Record<string, (result: unknown) => boolean> = {
   wait: (result) => result === 'OWNER_DIED',
   release: (result) => result === undefined,
   'get task': (result) => typeof result !== 'number',
+  'get tasks': (result) => !Array.isArray(result),
   done: (result) => result === undefined,
 }
 /** What programs read and write. */
@@ -250,6 +251,12 @@ class Simulated {
     }
     this.#program = () => program(rebuild(classes), thread, classes)
     this.start = this.#run([], undefined, undefined, undefined)
+  }
+
+  /** The first node whose operation others can see. */
+  begin(state: State): Node {
+    const { start } = this
+    return plain(start.op) ? this.advance(start, this.#doPlain(start.op, state, undefined), state, undefined) : start
   }
 
   /** The node after this one's operation had this result, and after the plain code that follows. @param onPoke before each plain store */
@@ -433,11 +440,7 @@ class Explorer {
 
   run(): Exploration {
     const first = copy(this.#first)
-    for (const [t, thread] of this.#threads.entries()) {
-      let node = thread.start
-      if (plain(node.op)) node = thread.advance(node, undefined, first, undefined)
-      first.nodes[t] = node
-    }
+    for (const [t, thread] of this.#threads.entries()) first.nodes[t] = thread.begin(first)
     this.#meet(first, -1, () => 'start')
     for (let at = 0; at < this.#queue.length && !this.#violation; at++) {
       const state = this.#queue[at]!
@@ -708,9 +711,15 @@ function stateOf(kind: string, words: Int32Array): string {
 /** A thread that probes may find it dead, now or later. */
 const isGone = (status: number) => status === ENDED || status === SEEN || status === REAPED
 
+/** How many tasks of a JoinableQueue a thread has, by its second memory. */
+function tasksOf(words: Int32Array, owner: number): number {
+  for (let i = 0; i < words[6]!; i++) if (words[24 + 2 * i] === owner) return words[25 + 2 * i]!
+  return 0
+}
+
 /** Whether the memory of an object says that a thread has it. One that died over a log has what the log says: perhaps. */
 function isHolder(kind: string, words: Int32Array, owner: number): boolean {
-  if (kind === 'JoinableQueue') return true
+  if (kind === 'Memory') return words[0]! > 0 || tasksOf(words, owner) > 0
   if (NO_MONITOR.has(kind)) return (words[0]! & OWNER) === owner
   if (words[4]! > 0) return true
   const has = (state: number) => {
@@ -746,7 +755,7 @@ function copy(state: State): State {
 const OWNER = 2 ** 28 - 1
 
 /** Kinds whose memory is not that of a monitor. */
-const NO_MONITOR = new Set(['Lock', 'RLock', 'Queue', 'JoinableQueue', 'LeaseSlots', 'Connection', 'Port'])
+const NO_MONITOR = new Set(['Lock', 'RLock', 'Queue', 'JoinableQueue', 'Memory', 'LeaseSlots', 'Connection', 'Port'])
 
 let scratch = new Int32Array(0)
 
@@ -846,8 +855,13 @@ function objectsIn(made: object): [kind: string, buffer: SharedArrayBuffer][] {
   const { handle } = made as Made
   if (!handle) return Object.values(made).flatMap((one) => objectsIn(one as object))
   const [kind, buffer, ...others] = handle
+  const more = others.filter((part): part is SharedArrayBuffer => part instanceof SharedArrayBuffer)
   const inner = others.filter((part): part is object => typeof part === 'object' && part !== null && 'handle' in part)
-  return [[kind, buffer as SharedArrayBuffer], ...inner.flatMap(objectsIn)]
+  return [
+    [kind, buffer as SharedArrayBuffer],
+    ...more.map((memory): [string, SharedArrayBuffer] => ['Memory', memory]),
+    ...inner.flatMap(objectsIn),
+  ]
 }
 
 function buffersOf(made: object): SharedArrayBuffer[] {

@@ -315,13 +315,27 @@ export const onConditions: Scenario<object>[] = [
 ]
 
 /** Room for a number at first, for three when grown: the memory that it may grow to is there from the start. */
-const makeQueue =
+const makeKind =
+  (kind: 'Queue' | 'JoinableQueue') =>
   (maxsize = 0, numbers = 1, ...first: number[]) =>
-  (classes: Pick<Classes, 'JoinableQueue'>) => {
-    const queue = new classes.JoinableQueue<number>(maxsize, { maxBytes: 16 * numbers - 8 })
+  (classes: Pick<Classes, 'JoinableQueue' | 'Queue'>) => {
+    const queue = new classes[kind]<number>(maxsize, { maxBytes: 16 * numbers - 8 })
     const [, memory] = (queue as unknown as { handle: [string, SharedArrayBuffer] }).handle
     if (memory.byteLength < memory.maxByteLength) memory.grow(memory.maxByteLength)
     for (const value of first) queue.putNowait(value)
+    return queue
+  }
+const makeQueue = makeKind('Queue')
+const makeJoinable = makeKind('JoinableQueue') as (
+  ...of: Parameters<typeof makeQueue>
+) => (classes: Classes) => JoinableQueue<number>
+
+/** One that is shut down: its tasks are what there is to do. */
+const makeTasks =
+  (...tasks: number[]) =>
+  (classes: Classes) => {
+    const queue = makeJoinable(0, tasks.length, ...tasks)(classes)
+    queue.shutdown()
     return queue
   }
 
@@ -392,6 +406,43 @@ const work = (timeoutMs?: number) => (queue: JoinableQueue<number>, thread: Thre
   if (typeof thread.step('get task', () => queue.getSync(timeoutMs)) !== 'number') return
   thread.write(thread.id, 1)
   thread.expect(thread.step('done', () => queue.taskDone()) === undefined, 'not to be done')
+}
+/** Work until the queue is drained. */
+const workOn = (queue: JoinableQueue<number>, thread: Thread) => {
+  for (let done = 1; typeof thread.step('get task', () => queue.getSync()) === 'number'; done++) {
+    thread.write(thread.id, done)
+    thread.expect(thread.step('done', () => queue.taskDone()) === undefined, 'not to be done')
+  }
+}
+/** Get tasks, and end. */
+const getTasks = (count: number) => (queue: JoinableQueue<number>, thread: Thread, classes: Classes) => {
+  thread.step('get tasks', () => classes.getMany(queue, count))
+}
+/** Have another thread say that it is done, or say so. */
+const passOn = (queue: JoinableQueue<number>, thread: Thread) => {
+  thread.step('get task', () => queue.getSync())
+  if (thread.step('join', () => queue.joinSync(100)) !== true) thread.step('done', () => queue.taskDone())
+  thread.expect(thread.step('join again', () => queue.joinSync()) === true, 'nobody is lost')
+}
+const finishForAnother = (queue: JoinableQueue<number>, thread: Thread) => {
+  thread.step('done for another', () => queue.taskDone())
+}
+/** Be told how many are lost, once, and wait for the rest. @param least to be lost, if any are: of a thread that may die, one at a time */
+const joinsOrIsTold = (tasks: number, least: number) => (queue: JoinableQueue<number>, thread: Thread) => {
+  let lost = 0
+  const join = () => {
+    try {
+      return queue.joinSync()
+    } catch (reason) {
+      lost += Number(/with (\d+) task/.exec((reason as Error).message)?.[1] ?? 0)
+      throw reason
+    }
+  }
+  const joined = thread.step('join', join)
+  if (joined === 'OWNER_DIED') thread.expect(thread.step('join again', join) === true, 'told twice')
+  else thread.expect(joined === true, `join gave ${String(joined)}`)
+  thread.expect(lost === 0 || lost === least, `${lost} were said to be lost`)
+  thread.expect(thread.read(0) + thread.read(1) + lost >= tasks, 'joined before all was done')
 }
 const joins = (tasks: number, timeoutMs?: number) => (queue: JoinableQueue<number>, thread: Thread) => {
   const joined = thread.step('join', () => queue.joinSync(timeoutMs))
@@ -486,24 +537,59 @@ export const onQueues: Scenario<object>[] = [
     victims: [0],
     end: onlyOf([1, 2, 3]),
   }),
-  scenario('JoinableQueue: 2 work, 1 joins', makeQueue(0, 2, 1, 2), [work(), work(), joins(2)]),
+  scenario('JoinableQueue: 2 work, 1 joins', makeJoinable(0, 2, 1, 2), [work(), work(), joins(2)]),
   scenario(
     'JoinableQueue: 2 work, one of them dies, 1 joins in time',
-    makeQueue(0, 2, 1, 2),
+    makeJoinable(0, 2, 1, 2),
     [work(), work(100), joins(2, 100)],
     {
       kills: 1,
       victims: [0],
     },
   ),
-  scenario('JoinableQueue: 1 works, 1 shuts down at once, 1 joins', makeQueue(0, 2, 1, 2), [
+  ...[
+    scenario(
+      'JoinableQueue: 2 work, one of them dies, 1 joins',
+      makeTasks(1, 2),
+      [workOn, workOn, joinsOrIsTold(2, 1)],
+      {
+        kills: 1,
+        victims: [0],
+      },
+    ),
+    scenario('JoinableQueue: 1 gets two and ends, 1 joins', makeTasks(1, 2), [getTasks(2), joinsOrIsTold(2, 2)]),
+    scenario('JoinableQueue: 1 gets one and ends, 2 join', makeTasks(1), [
+      getTasks(1),
+      joinsOrIsTold(1, 1),
+      joinsOrIsTold(1, 1),
+    ]),
+    scenario(
+      'JoinableQueue: 1 gets one and ends, 2 join, one of them dies',
+      makeTasks(1),
+      [getTasks(1), joinsOrIsTold(1, 1), joinsOrIsTold(1, 1)],
+      {
+        kills: 1,
+        victims: [1],
+      },
+    ),
+    scenario(
+      'JoinableQueue: 1 gets a task, which another finishes, or dies',
+      makeTasks(1),
+      [passOn, finishForAnother],
+      {
+        kills: 1,
+        victims: [1],
+      },
+    ),
+  ].map((one) => ({ remembers: true, ...one })),
+  scenario('JoinableQueue: 1 works, 1 shuts down at once, 1 joins', makeJoinable(0, 2, 1, 2), [
     work(),
     shutDownNow,
     joins(0),
   ]),
   scenario(
     'JoinableQueue: the one that shuts it down at once dies, 1 joins in time',
-    makeQueue(0, 2, 1, 2),
+    makeJoinable(0, 2, 1, 2),
     [shutDownNow, work(100), joins(0, 100)],
     {
       kills: 1,
