@@ -5,7 +5,7 @@
 import { build } from 'esbuild'
 import { copyFileSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 
-const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8'))
+const { dependencies, version } = JSON.parse(readFileSync('package.json', 'utf8'))
 const common = { platform: 'node', format: 'esm', target: 'node20', sourcemap: true, logLevel: 'warning' }
 const typescriptIn = (folder) =>
   readdirSync(folder, { recursive: true })
@@ -26,6 +26,7 @@ await Promise.all([
     bundle: true,
     splitting: true,
     external: Object.keys(dependencies),
+    define: { PACKAGE_VERSION: JSON.stringify(version) },
   }),
   build({
     ...common,

@@ -1,5 +1,6 @@
 // The package's error classes. Each has a stable `code`; `instanceof` and `code` both survive the way from thread to thread.
 // Bad arguments throw TypeError or RangeError instead.
+import { recognizeCopies } from './copies.js'
 
 /** The base class of this package's errors. */
 export abstract class ManyhandsError extends Error {
@@ -143,7 +144,7 @@ export class ManagerError extends ManyhandsError {
 
 /** The classes by name, for rebuilding errors that come from another thread. */
 export const errorClasses: ReadonlyMap<string, Function & { prototype: Error }> = new Map(
-  [
+  Object.entries({
     BootstrapError,
     TaskNotFoundError,
     ProcessError,
@@ -166,9 +167,12 @@ export const errorClasses: ReadonlyMap<string, Function & { prototype: Error }> 
     QueueShutDown,
     QueueClosedError,
     ManagerError,
-  ].map((errorClass) => [errorClass.name, errorClass]),
+  }),
 )
 
 // `name` is on the prototype, as with the built-in classes: the first line of `stack` is written before a constructor's body runs.
-for (const [name, errorClass] of errorClasses)
+for (const [name, errorClass] of errorClasses) {
   Object.defineProperty(errorClass.prototype, 'name', { value: name, writable: true, configurable: true })
+  recognizeCopies(errorClass, name)
+}
+recognizeCopies(ManyhandsError, 'ManyhandsError')

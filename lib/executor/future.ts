@@ -7,6 +7,7 @@
 //
 // An executor settles its futures from PENDING. Whether the work runs is asked of the work itself (`begun`), because a worker begins
 // it without a message. FINISHED and CANCELLED are final.
+import { recognizeCopies } from '../copies.js'
 import { Promise } from '../base/clock.js'
 import { CancelledError, InvalidStateError } from '../errors.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
@@ -253,3 +254,5 @@ export class Future<R = unknown> implements PromiseLike<R> {
 }
 
 keepShape(new Future())
+
+recognizeCopies(Future, 'Future')

@@ -3,6 +3,7 @@
 // be stopped here: a time limit, an abort and a forced cancel settle its future and ask it to stop, which it sees through
 // `currentProcess()`, and it may go on.
 import { inspect } from 'node:util'
+import { recognizeCopies } from '../copies.js'
 import { Promise } from '../base/clock.js'
 import { ShutdownError } from '../errors.js'
 import { whenAborted } from '../base/abort-listeners.js'
@@ -156,3 +157,5 @@ function newState(options: unknown): InlineState {
 function newInlineFace(state: InlineState, call: Call): InlineExecutor {
   return new InlineExecutor(fromParts(state, call))
 }
+
+recognizeCopies(InlineExecutor, 'InlineExecutor')

@@ -1,5 +1,6 @@
 // ProcessPoolExecutor: runs tasks in a pool of worker threads. It makes a job of each call, chunk and part in a range; the
 // scheduler (main/scheduler.ts) gets them to the workers. After Python's concurrent.futures.ProcessPoolExecutor.
+import { recognizeCopies } from '../copies.js'
 import { ShutdownError } from '../errors.js'
 import { fromParts, partsIn } from '../base/parts.js'
 import { KILLED_EXITCODE, TERMINATED_EXITCODE } from '../process/child.js'
@@ -138,3 +139,5 @@ export class ProcessPoolExecutor extends BaseExecutor<ProcessPoolExecutor> {
 function newPoolFace(pool: PoolState, call: Call): ProcessPoolExecutor {
   return new ProcessPoolExecutor(fromParts(pool, call))
 }
+
+recognizeCopies(ProcessPoolExecutor, 'ProcessPoolExecutor')

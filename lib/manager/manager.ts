@@ -4,6 +4,7 @@
 import { inspect } from 'node:util'
 import { stackText, thrownText } from '../base/thrown-text.js'
 import { MessageChannel, type Transferable, type Worker } from 'node:worker_threads'
+import { perThread, recognizeCopies } from '../copies.js'
 import { Promise } from '../base/clock.js'
 import { ManagerError } from '../errors.js'
 import { checkOptions, checkString, refuseExcess } from '../base/validate.js'
@@ -29,7 +30,7 @@ export interface ManagerOptions {
   name?: string | undefined
 }
 
-let managersMade = 0
+const managers = perThread('managers made', () => ({ made: 0 }))
 
 let newManager: (name: string) => Manager
 
@@ -57,7 +58,7 @@ export class Manager {
     const { name: parentName, pid, numbers } = currentProcess()
     const identity: Identity = {
       name,
-      numbers: [...numbers, managersMade],
+      numbers: [...numbers, managers.made],
       daemon: true,
       parent: { name: parentName, pid },
     }
@@ -89,9 +90,9 @@ export class Manager {
     if (name !== undefined) checkString(name, 'name')
     refuseDuringImport('start a manager')
     refuseTooDeep('start a manager')
-    managersMade++
+    managers.made++
     // Not: new Manager. A class that names itself inside is renamed by the bundler.
-    const manager = newManager(name ?? `Manager-${[...currentProcess().numbers, managersMade].join(':')}`)
+    const manager = newManager(name ?? `Manager-${[...currentProcess().numbers, managers.made].join(':')}`)
     await manager.#client.rpc.request({ kind: 'ping' })
     return manager
   }
@@ -201,3 +202,5 @@ export class Manager {
     })
   }
 }
+
+recognizeCopies(Manager, 'Manager')

@@ -53,9 +53,9 @@ type RemoteHandle = readonly [string, id: number, manager: number, managerName: 
 registerShareable(
   REMOTE_KIND,
   (handle, here) => {
-    const [, id, manager, managerName, kind, port] = handle as RemoteHandle
+    const [name, id, manager, managerName, kind, port] = handle as RemoteHandle
     const remote = here ?? proxyOf({ id, manager, managerName, kind, refs: 0 })
-    if (!here) remember(remote, [REMOTE_KIND, id, manager, managerName, kind])
+    if (!here) remember(remote, [name, id, manager, managerName, kind])
     states.get(remote)!.refs++
     if (port) adoptPort(manager, managerName, port)
     return remote

@@ -8,6 +8,7 @@
 //         └──used while its port is here: the message was not sent
 import { inspect } from 'node:util'
 import type { MessagePort, Transferable } from 'node:worker_threads'
+import { perThread, recognizeCopies } from '../copies.js'
 import { BrokenPipeError, ConnectionClosedError, EOFError } from '../errors.js'
 import { fromParts, partsIn } from '../base/parts.js'
 import { checkTimeout, type WaitOptions } from '../base/wait-options.js'
@@ -35,10 +36,9 @@ type PipeAddress = [
 ]
 
 /** The pipe that a port of this thread belongs to. */
-const pipes = new WeakMap<MessagePort, SharedArrayBuffer>()
+const pipes = perThread('pipes', () => new WeakMap<MessagePort, SharedArrayBuffer>())
 
 // Set by the class, which alone sees what they ask for.
-let isReady: (connection: Connection) => boolean
 let isLeaving: (connection: Connection) => boolean
 let addressToSend: (connection: Connection) => PipeAddress
 
@@ -205,11 +205,13 @@ export class Connection<T = any> {
     return waitForAnySync(checkWatched(list, readinessWhileBlocked), checkTimeout(timeoutMs, 'timeoutMs'))
   }
 
+  /** @internal For `wait`, which may be that of another copy of this class. */
+  isReady(): boolean {
+    this.#check('wait', 'writes')
+    return this.#receiver.isReady(true)
+  }
+
   static {
-    isReady = (connection) => {
-      connection.#check('wait', 'writes')
-      return connection.#receiver.isReady(true)
-    }
     isLeaving = (connection) => connection.#leaving
     addressToSend = (connection) => connection.#leave()
   }
@@ -249,7 +251,7 @@ export class Connection<T = any> {
 
 /** How to ask whether it is ready; `undefined` for what cannot be waited for. */
 function readinessOf(item: unknown): (() => boolean) | undefined {
-  if (item instanceof Connection) return () => isReady(item)
+  if (item instanceof Connection) return () => item.isReady()
   const sentinel = item as { ready?: unknown } | null
   return typeof sentinel === 'object' && typeof sentinel?.ready === 'boolean'
     ? () => sentinel.ready === true
@@ -279,3 +281,5 @@ registerShareable('Connection', rebuildConnection, {
   onSend: (connection: Connection) => addressToSend(connection),
   discard: (handle) => rebuildConnection(handle).close(),
 })
+
+recognizeCopies(Connection, 'Connection')

@@ -1,4 +1,5 @@
 // AsyncResult: the result of work that a Pool does in the background. After Python's multiprocessing.pool.AsyncResult.
+import { recognizeCopies } from '../copies.js'
 import { Promise } from '../base/clock.js'
 import { InvalidStateError, TimeoutError } from '../errors.js'
 import { partsIn } from '../base/parts.js'
@@ -101,3 +102,5 @@ export class AsyncResult<R = unknown> {
     return this.#state === 'returned'
   }
 }
+
+recognizeCopies(AsyncResult, 'AsyncResult')

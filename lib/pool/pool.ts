@@ -3,6 +3,7 @@
 //   OPEN ──close()──> CLOSED: takes no more work ──all work done──> the workers end
 //     └───terminate()────────────────────────────────────────────> the workers end
 import { inspect } from 'node:util'
+import { recognizeCopies } from '../copies.js'
 import { Promise } from '../base/clock.js'
 import { InvalidStateError, ShutdownError } from '../errors.js'
 import { fromParts } from '../base/parts.js'
@@ -234,3 +235,5 @@ function checkInput<T>(iterable: Input<T>): Input<T> {
   if (!isInput(iterable)) throw new TypeError(`an iterable is needed, not ${inspect(iterable)}`)
   return iterable
 }
+
+recognizeCopies(Pool, 'Pool')

@@ -4,6 +4,7 @@
 // ended it in a mailbox, a port without a listener. The end itself is seen by the Worker's 'exit' event or, while this thread
 // is blocked in joinSync, by the reaper. The first to see it calls #finish; the other finds it done.
 import { receiveMessageOnPort, type MessagePort, type Worker } from 'node:worker_threads'
+import { recognizeCopies } from '../copies.js'
 import { performance, Promise } from '../base/clock.js'
 import { TimeoutError } from '../errors.js'
 import { load, notifyAll, store, waitOn, type Words } from '../memory/atomics.js'
@@ -215,3 +216,5 @@ export class Child {
     process.stderr.write(`Process ${this.#parts.name}:\n${thrownText(thrown)}\n`)
   }
 }
+
+recognizeCopies(Sentinel, 'Sentinel')

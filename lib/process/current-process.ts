@@ -1,6 +1,7 @@
 // The process that this thread is: the main program, a Process, a manager, or a worker of an executor.
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { isMainThread, threadId } from 'node:worker_threads'
+import { perThread } from '../copies.js'
 import { Promise } from '../base/clock.js'
 import { BootstrapError, CancelledError, ProcessError } from '../errors.js'
 import { isDead } from '../thread/liveness.js'
@@ -25,13 +26,17 @@ interface InlineTask {
   signal?: AbortSignal
 }
 
-/** Made with the first such task: it makes every promise of the thread a little slower. */
-let inlineTasks: AsyncLocalStorage<InlineTask> | undefined
+interface Current {
+  process: CurrentProcess
+  parent: ParentProcess | null
+  /** Made with the first such task: it makes every promise of the thread a little slower. */
+  inlineTasks?: AsyncLocalStorage<InlineTask>
+}
 
 /** Call a function. In it, and in all that it awaits, `currentProcess()` is cancelled with this signal, too. */
 export function runAsked<R>(asked: AbortSignal, fn: () => R): R {
-  inlineTasks ??= new AsyncLocalStorage()
-  return inlineTasks.run({ asked }, fn)
+  current.inlineTasks ??= new AsyncLocalStorage()
+  return current.inlineTasks.run({ asked }, fn)
 }
 
 function newUnusedCancellation(): Cancellation {
@@ -82,14 +87,14 @@ export class CurrentProcess {
 
   /** Whether this process (in an executor: this task) was asked to stop. Cheap enough for tight loops. */
   get cancelled(): boolean {
-    if (inlineTasks?.getStore()?.asked.aborted) return true
+    if (current.inlineTasks?.getStore()?.asked.aborted) return true
     const watched = this.#cancellation
     return watched !== undefined && load(watched.words, watched.index) !== 0
   }
 
   /** Aborted, with a CancelledError, when this process (in an executor: this task) is asked to stop. */
   get signal(): AbortSignal {
-    const task = inlineTasks?.getStore()
+    const task = current.inlineTasks?.getStore()
     if (!task) return this.#ownSignal
     return (task.signal ??= this.#cancellation ? AbortSignal.any([task.asked, this.#ownSignal]) : task.asked)
   }
@@ -149,24 +154,26 @@ export class ParentProcess {
   }
 }
 
-let thisProcess = new CurrentProcess({
-  name: isMainThread ? 'MainProcess' : `Thread-${threadId}`,
-  daemon: false,
-  numbers: [],
-})
-let parentOfThis: ParentProcess | null = null
+const current = perThread('current process', (): Current => ({
+  process: new CurrentProcess({
+    name: isMainThread ? 'MainProcess' : `Thread-${threadId}`,
+    daemon: false,
+    numbers: [],
+  }),
+  parent: null,
+}))
 
 /**
  * The process in which this is called. The main program is `MainProcess`, with `pid` 0.
  * After Python's multiprocessing.current_process.
  */
 export function currentProcess(): CurrentProcess {
-  return thisProcess
+  return current.process
 }
 
 /** The process that started this one; `null` in the main program. After Python's multiprocessing.parent_process. */
 export function parentProcess(): ParentProcess | null {
-  return parentOfThis
+  return current.parent
 }
 
 /**
@@ -177,7 +184,7 @@ const MAX_PROCESS_DEPTH = 16
 
 /** @throws BootstrapError (ERR_MANYHANDS_BOOTSTRAP) */
 export function refuseTooDeep(what: string): void {
-  if (thisProcess.numbers.length >= MAX_PROCESS_DEPTH)
+  if (current.process.numbers.length >= MAX_PROCESS_DEPTH)
     throw new BootstrapError(
       `cannot ${what}: processes that start one another may be ${MAX_PROCESS_DEPTH} deep;` +
         ' if the module starts itself over and over, put its main part inside if (isMainThread) { … }',
@@ -186,7 +193,7 @@ export function refuseTooDeep(what: string): void {
 
 /** Make this thread the process of that identity. Called once, by the entry of a thread that this package started. */
 export function becomeProcess(identity: Identity): CurrentProcess {
-  thisProcess = new CurrentProcess(identity)
-  parentOfThis = new ParentProcess(identity.parent)
-  return thisProcess
+  current.process = new CurrentProcess(identity)
+  current.parent = new ParentProcess(identity.parent)
+  return current.process
 }

@@ -8,6 +8,7 @@
 // Threads inherit the words and the format as environment data when they are started. All threads share the words, so that a
 // change of the level reaches running threads, too. The format is copied: a thread has the one that its parent had when the
 // thread was started, until it sets its own.
+import { MAJOR } from '../copies.js'
 import { Date } from '../base/clock.js'
 import { checkString, refuseExcess } from '../base/validate.js'
 import { writeSync } from 'node:fs'
@@ -22,8 +23,8 @@ const UNSENDABLE_LOGGER = unsendableMark('call getLogger() there')
 
 const LEVEL = 0
 const STDERR = 1
-const WORDS_KEY = 'manyhands:logging'
-const FORMAT_KEY = 'manyhands:logging:format'
+const WORDS_KEY = `manyhands@${MAJOR}:logging`
+const FORMAT_KEY = `manyhands@${MAJOR}:logging:format`
 const DEFAULT_FORMAT = '[%(levelname)s/%(processName)s] %(message)s'
 
 /** Python's levels; SUBDEBUG and SUBWARNING are multiprocessing's own. */

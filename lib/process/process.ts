@@ -9,6 +9,7 @@
 import { availableParallelism } from 'node:os'
 import { inspect } from 'node:util'
 import { MessageChannel, type Transferable } from 'node:worker_threads'
+import { perThread, recognizeCopies } from '../copies.js'
 import { ProcessError } from '../errors.js'
 import { checkFlag, checkOptions, checkString, refuseExcess } from '../base/validate.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
@@ -51,8 +52,8 @@ const OPTIONS: readonly (keyof ProcessOptions)[] = [
   'resourceLimits',
 ]
 
-const runningChildren = new Set<Process>()
-let childrenMade = 0
+const runningChildren = perThread('running children', () => new Set<Process>())
+const processes = perThread('processes made', () => ({ made: 0 }))
 
 /**
  * A worker thread that runs one target, with a heap, globals and an event loop of its own. It shares only what is passed to it.
@@ -87,7 +88,7 @@ export class Process<A extends unknown[] = any[]> {
     checkThreadOptions({ env, resourceLimits })
     const creator = currentProcess()
     this.#args = args
-    this.#numbers = [...creator.numbers, ++childrenMade]
+    this.#numbers = [...creator.numbers, ++processes.made]
     this.name = name ?? `Process-${this.#numbers.join(':')}`
     this.daemon = daemon ?? creator.daemon
     this.#options = { env, resourceLimits, transfer }
@@ -269,3 +270,5 @@ export function activeChildren(): Process[] {
 export function cpuCount(): number {
   return availableParallelism()
 }
+
+recognizeCopies(Process, 'Process')

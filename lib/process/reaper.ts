@@ -6,6 +6,7 @@
 //   lifeline {port a} ---------------> holds a
 //                                      dies: a closes -------> markDead(threadId); store(control, ENDED, 1); notify
 import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads'
+import { perThread, VERSION } from '../copies.js'
 import { notifyAll, store, type Words } from '../memory/atomics.js'
 import { bootThread } from '../thread/boot.js'
 import { markDead } from '../thread/liveness.js'
@@ -19,20 +20,20 @@ export interface DeathWatch {
   port: MessagePort
 }
 
-let reaper: Worker | undefined
+const reaper = perThread(`reaper of ${VERSION}`, () => ({ worker: undefined as Worker | undefined }))
 
 /** Have a process's end marked in its control block even while this thread is blocked. Boots the reaper the first time. */
 export function watchForDeath(worker: Worker, control: Words): void {
   const { port1, port2 } = new MessageChannel()
-  reaper ??= startReaper()
-  reaper.postMessage({ threadId: worker.threadId, control, port: port1 } satisfies DeathWatch, [port1])
+  reaper.worker ??= startReaper()
+  reaper.worker.postMessage({ threadId: worker.threadId, control, port: port1 } satisfies DeathWatch, [port1])
   worker.postMessage({ kind: 'lifeline', port: port2 } satisfies ProcessMessage, [port2])
 }
 
 function startReaper(): Worker {
   // No loaders, no preloaded modules, no environment: it boots fast and runs nothing of the program's.
   const worker = bootThread('reaper', { execArgv: [], env: {} })
-  worker.once('exit', () => (reaper = undefined)).unref()
+  worker.once('exit', () => (reaper.worker = undefined)).unref()
   return worker
 }
 

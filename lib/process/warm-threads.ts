@@ -3,6 +3,7 @@
 //
 // One warm thread is kept; after a burst of starts as many as the burst would have used, up to MAX_WARM_THREADS.
 import type { Worker } from 'node:worker_threads'
+import { perThread, VERSION } from '../copies.js'
 import { clearTimeout, setTimeout } from '../base/clock.js'
 import { bootThread, type ThreadOptions } from '../thread/boot.js'
 import { changesSince, inheritedState, onEnvironmentData, type InheritedState } from './inherited-state.js'
@@ -21,14 +22,19 @@ interface WarmThread {
   remove(): void
 }
 
-const warmThreads = new Set<WarmThread>()
-let booting = 0
-let startsSinceRefill = 0
-let refillTimer: NodeJS.Timeout | undefined
+// Per version: what the thread runs is this copy's code.
+const pool = perThread(`warm threads of ${VERSION}`, () => ({
+  warmThreads: new Set<WarmThread>(),
+  booting: 0,
+  startsSinceRefill: 0,
+  refillTimer: undefined as NodeJS.Timeout | undefined,
+  watchesEnvironmentData: false,
+}))
+const { warmThreads } = pool
 
 /** A thread for one process, and what has changed since it was booted of what it would inherit. */
 export function takeThread(options: ThreadOptions): { worker: Worker; changed: Partial<InheritedState> } {
-  startsSinceRefill++
+  pool.startsSinceRefill++
   scheduleRefill()
   const [warm] = warmThreads
   if (!warm || options.env || options.resourceLimits) return { worker: boot(options), changed: {} }
@@ -38,10 +44,10 @@ export function takeThread(options: ThreadOptions): { worker: Worker; changed: P
 
 function boot({ env, resourceLimits }: ThreadOptions): Worker {
   const worker = bootThread('process', { env, resourceLimits })
-  booting++
+  pool.booting++
   const onBooted = () => {
     worker.off('message', onBooted).off('exit', onBooted)
-    if (--booting === 0) scheduleRefill()
+    if (--pool.booting === 0) scheduleRefill()
   }
   return worker.once('message', onBooted).once('exit', onBooted)
 }
@@ -51,28 +57,26 @@ function discardWarmThreads(): void {
   for (const { worker, remove } of warmThreads) {
     remove()
     void worker.terminate()
-    startsSinceRefill++
+    pool.startsSinceRefill++
   }
-  if (startsSinceRefill > 0) scheduleRefill()
+  if (pool.startsSinceRefill > 0) scheduleRefill()
 }
 
 function scheduleRefill(): void {
-  clearTimeout(refillTimer)
-  refillTimer = setTimeout(refill, REFILL_AFTER_MS).unref()
+  clearTimeout(pool.refillTimer)
+  pool.refillTimer = setTimeout(refill, REFILL_AFTER_MS).unref()
 }
 
 function refill(): void {
-  if (booting > 0) return // The end of the last boot schedules the next refill.
-  const wanted = Math.min(startsSinceRefill, MAX_WARM_THREADS)
-  startsSinceRefill = 0
+  if (pool.booting > 0) return // The end of the last boot schedules the next refill.
+  const wanted = Math.min(pool.startsSinceRefill, MAX_WARM_THREADS)
+  pool.startsSinceRefill = 0
   while (warmThreads.size < wanted) addWarmThread()
 }
 
-let watchesEnvironmentData = false
-
 function addWarmThread(): void {
-  if (!watchesEnvironmentData) onEnvironmentData(discardWarmThreads)
-  watchesEnvironmentData = true
+  if (!pool.watchesEnvironmentData) onEnvironmentData(discardWarmThreads)
+  pool.watchesEnvironmentData = true
   const worker = boot({})
   const warm: WarmThread = { worker, state: inheritedState(), remove }
   function remove(): void {

@@ -1,4 +1,5 @@
 // The other kinds of Queue: JoinableQueue, whose messages are tasks that are said to be done, and SimpleQueue. After Python's.
+import { recognizeCopies } from '../copies.js'
 import { partsIn } from '../base/parts.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
 import { AsyncWaiters } from '../sync/async-waiters.js'
@@ -66,3 +67,5 @@ export class SimpleQueue<T = unknown> extends Queue<T> {
 
 registerQueue('JoinableQueue', JoinableQueue, newTaskMemory)
 registerQueue('SimpleQueue', SimpleQueue)
+recognizeCopies(JoinableQueue, 'JoinableQueue')
+recognizeCopies(SimpleQueue, 'SimpleQueue')

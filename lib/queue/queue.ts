@@ -1,6 +1,7 @@
 // Queue: messages from any threads to any threads, in shared memory. After Python's multiprocessing.Queue, with the shutdown of
 // Python 3.13's queue.Queue. The other kinds are in queue-kinds.ts, what they share is in queue-state.ts.
 import { inspect } from 'node:util'
+import { recognizeCopies } from '../copies.js'
 import { QueueClosedError, QueueEmpty, QueueFull, QueueShutDown } from '../errors.js'
 import { partsIn } from '../base/parts.js'
 import { checkFlag, checkInteger, checkOptions } from '../base/validate.js'
@@ -288,3 +289,5 @@ const putCount = (put: number, of: number) => (of > 1 ? `; ${put} of ${of} messa
 function emptyError(timeoutMs = Infinity): QueueEmpty {
   return new QueueEmpty(timeoutMs > 0 ? `no message within ${timeoutMs} ms` : 'the queue is empty')
 }
+
+recognizeCopies(Queue, 'Queue')

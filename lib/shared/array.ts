@@ -1,5 +1,6 @@
 // Array: a run of elements of shared memory, after Python's multiprocessing.Array.
 import { inspect } from 'node:util'
+import { recognizeCopies } from '../copies.js'
 import { fromParts, partsIn } from '../base/parts.js'
 import { checkInteger } from '../base/validate.js'
 import { cellsOver, type Cells } from '../memory/element-ops.js'
@@ -199,3 +200,5 @@ registerShareable('Array', ([, , name, memory, byteOffset, length, lock]) => {
   const parts = { name, memory, byteOffset, length, lock: lockFrom(lock) } as ArrayMemory
   return new Array(fromParts(parts), parts.length)
 })
+
+recognizeCopies(Array, 'Array')

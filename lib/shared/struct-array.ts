@@ -1,5 +1,6 @@
 // StructArray: many records of the same kind, kept column by column, so that each field of all of them is one typed array.
 import { inspect } from 'node:util'
+import { recognizeCopies } from '../copies.js'
 import { fromParts, partsIn } from '../base/parts.js'
 import { checkInteger } from '../base/validate.js'
 import type { ViewOf } from '../memory/element-types.js'
@@ -73,3 +74,5 @@ registerShareable('StructArray', ([, , layout, memory, length, lock]) => {
   const columns = layColumns(layout as RecordLayout, length as number, memory as SharedArrayBuffer)
   return new StructArray(fromParts({ layout, columns, lock: lockFrom(lock) }), columns.length)
 })
+
+recognizeCopies(StructArray, 'StructArray')

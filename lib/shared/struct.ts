@@ -1,5 +1,6 @@
 // Struct: a record of named fields in shared memory.
 import { inspect } from 'node:util'
+import { recognizeCopies } from '../copies.js'
 import { cellsOver, type Cells } from '../memory/element-ops.js'
 import { bytesOf, typeNameOf, type ElementOf, type TypeCode, type TypeName } from '../memory/element-types.js'
 import type { Lock } from '../sync/lock.js'
@@ -150,6 +151,8 @@ export const Struct: new <const F extends Fields>(
     return value instanceof RecordView
   }
 } as never
+
+recognizeCopies(RecordView, 'Struct')
 
 registerShareable('Struct', ([, , layout, memory, length, index, lock]) => {
   const columns = layColumns(layout as RecordLayout, length as number, memory as SharedArrayBuffer)

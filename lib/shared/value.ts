@@ -1,5 +1,6 @@
 // Value: one element of shared memory, after Python's multiprocessing.Value.
 import { inspect } from 'node:util'
+import { recognizeCopies } from '../copies.js'
 import { fromParts, partsIn } from '../base/parts.js'
 import { cellsOver, type Cells } from '../memory/element-ops.js'
 import { bytesOf, typeNameOf, type ElementOf, type TypeCode, type TypeName } from '../memory/element-types.js'
@@ -115,3 +116,5 @@ function newValueMemory(typecode: TypeCode, options: LockOption): ValueMemory {
 registerShareable('Value', ([, , name, memory, lock]) => {
   return valueOn(name as TypeName, memory as SharedArrayBuffer, lockFrom(lock))
 })
+
+recognizeCopies(Value, 'Value')

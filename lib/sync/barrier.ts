@@ -13,6 +13,7 @@
 //                           ──one gives up, dies, aborts─────> g + 1, BROKEN_PARTY g: those of g get BrokenBarrierError
 //
 // One store decides for all: no part of a party goes on while the rest is left behind, wherever its last member dies.
+import { recognizeCopies } from '../copies.js'
 import { Promise } from '../base/clock.js'
 import { fromParts, partsIn } from '../base/parts.js'
 import { checkInteger, checkOptions } from '../base/validate.js'
@@ -273,3 +274,4 @@ export class Barrier {
 }
 
 registerShareable('Barrier', ([, , memory, timeoutMs, action]) => new Barrier(fromParts(memory, timeoutMs, action)))
+recognizeCopies(Barrier, 'Barrier')

@@ -8,6 +8,7 @@
 // before it could go on is passed to the next. If a thread dies that holds the lock, nobody can know whether it would have notified:
 // the waiters stop waiting, and get OwnerDiedError as every `acquire` does, or the lock if it was recovered.
 import { inspect } from 'node:util'
+import { recognizeCopies } from '../copies.js'
 import { performance } from '../base/clock.js'
 import { fromParts, partsIn } from '../base/parts.js'
 import { checkInteger } from '../base/validate.js'
@@ -207,3 +208,4 @@ export class Condition extends Acquirable {
 }
 
 registerShareable('Condition', ([, , memory, lock]) => new Condition(fromParts(attach(lock), memory)))
+recognizeCopies(Condition, 'Condition')

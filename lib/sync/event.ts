@@ -4,6 +4,7 @@
 //  POLICY  FLAG    1: set
 //
 // A waiter released by `set` stays released, even if `clear` follows at once.
+import { recognizeCopies } from '../copies.js'
 import { fromParts, partsIn } from '../base/parts.js'
 import { checkTimeout, type WaitOptions } from '../base/wait-options.js'
 import { load, peek, poke } from '../memory/atomics.js'
@@ -78,3 +79,4 @@ export class Event {
 }
 
 registerShareable('Event', ([, , memory]) => new Event(fromParts(memory)))
+recognizeCopies(Event, 'Event')

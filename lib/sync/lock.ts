@@ -1,5 +1,6 @@
 // Lock: mutual exclusion between threads, and between the async functions of one. After Python's multiprocessing.Lock: any
 // thread may release it. The protocol is in lock-word.ts.
+import { recognizeCopies } from '../copies.js'
 import { fromParts } from '../base/parts.js'
 import { checkTimeout } from '../base/wait-options.js'
 import { LockError } from '../errors.js'
@@ -43,3 +44,4 @@ export class Lock extends OwnedLock {
 }
 
 registerShareable('Lock', ([, , memory, onOwnerDeath]) => new Lock(fromParts(memory, onOwnerDeath)))
+recognizeCopies(Lock, 'Lock')

@@ -7,6 +7,7 @@
 // A thread takes it again and again. An async function cannot be told from another of the same thread: so what was acquired
 // asynchronously belongs to the function that acquired it (DEPTH is ASYNC), and the others of that thread wait. What was acquired by
 // `hold` belongs to the guard (DEPTH is GUARDED): nothing else can release it, not even its thread.
+import { recognizeCopies } from '../copies.js'
 import { fromParts } from '../base/parts.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
 import { DeadlockError, LockError } from '../errors.js'
@@ -114,3 +115,4 @@ class AsyncOwner extends LockWaiter {
 }
 
 registerShareable('RLock', ([, , memory, onOwnerDeath]) => new RLock(fromParts(memory, onOwnerDeath)))
+recognizeCopies(RLock, 'RLock')

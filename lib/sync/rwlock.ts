@@ -11,6 +11,7 @@
 // never waits for itself: it passes a writer if it reads already, and it passes its own async functions, which cannot go on meanwhile.
 // Not: let an async function pass as well where its thread reads. Readers of one busy thread would overlap, and starve the writer.
 // A reader changes nothing: one that dies is forgotten.
+import { recognizeCopies } from '../copies.js'
 import { fromParts, partsIn } from '../base/parts.js'
 import { checkTimeout, type WaitOptions } from '../base/wait-options.js'
 import { DeadlockError, LockError } from '../errors.js'
@@ -216,3 +217,4 @@ export class RWLock {
 }
 
 registerShareable('RWLock', ([, , memory, onOwnerDeath]) => new RWLock(fromParts(memory, onOwnerDeath)))
+recognizeCopies(RWLock, 'RWLock')

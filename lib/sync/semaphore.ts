@@ -14,6 +14,7 @@
 //
 // A thread that ends takes its permits with it: a thread that would then have to wait gets OwnerDiedError, until `recover` gives the
 // permits back. A semaphore that only signals (it starts at 0) has no permits to lose.
+import { recognizeCopies } from '../copies.js'
 import { fromParts, partsIn } from '../base/parts.js'
 import { checkInteger } from '../base/validate.js'
 import { checkTimeout, type WaitOptions } from '../base/wait-options.js'
@@ -238,3 +239,6 @@ registerShareable('Semaphore', ([, , memory, onOwnerDeath]) => new Semaphore(fro
 registerShareable('BoundedSemaphore', ([, , memory, onOwnerDeath]) => {
   return new BoundedSemaphore(fromParts(memory, onOwnerDeath))
 })
+
+recognizeCopies(Semaphore, 'Semaphore')
+recognizeCopies(BoundedSemaphore, 'BoundedSemaphore')

@@ -1,9 +1,10 @@
 // Refuses to start work from a module that is only being imported. A worker imports the module that started it: if that module
 // starts work as it is imported, its workers would start workers that import it in turn, without end.
+import { perThread } from '../copies.js'
 import { BootstrapError } from '../errors.js'
 
 /** The modules that this thread is importing in order to run a task of theirs. */
-const importing = new Set<string>()
+const importing = perThread('importing', () => new Set<string>())
 
 /** Import a module; meanwhile `refuseDuringImport` throws. */
 export async function guardImport<T>(module: string, importModule: () => Promise<T>): Promise<T> {

@@ -1,6 +1,7 @@
 // Tasks: functions that a worker finds by module and name. It imports the module.
 import { isAbsolute } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { perThread } from '../copies.js'
 import { checkFunction, refuseExcess, refuseOptions } from '../base/validate.js'
 import { TaskNotFoundError } from '../errors.js'
 import { importFrom, type Exports } from './import-module.js'
@@ -31,8 +32,8 @@ export interface ModuleDefinition {
   name: string
 }
 
-const definitions = new WeakMap<Function, ModuleDefinition>()
-const registry = new Map<string, Map<string, Function>>()
+const definitions = perThread('task definitions', () => new WeakMap<Function, ModuleDefinition>())
+const registry = perThread('task registry', () => new Map<string, Map<string, Function>>())
 
 /** A class that a manager can find by its module and name. */
 export type ClassTask<A extends unknown[] = any[], T = unknown> = new (...args: A) => T

@@ -21,11 +21,12 @@
 // the handle of every object that a thread can hold carries the table of the thread that made it, and a receiver joins that table:
 // it registers there, and looks there, too.
 import { getEnvironmentData, setEnvironmentData, threadId as ownId, type Worker } from 'node:worker_threads'
+import { MAJOR, perThread } from '../copies.js'
 import { performance } from '../base/clock.js'
 import { load, or, peek, poke, store, type Words } from '../memory/atomics.js'
 import { readThreadStat } from './os-thread.js'
 
-const TABLE_KEY = 'manyhands:liveness'
+const TABLE_KEY = `manyhands@${MAJOR}:liveness`
 
 /** Threads with this id or a greater one count as alive. Costs address space only: the system backs the pages that are touched. */
 const MAX_THREADS = 2 ** 20
@@ -45,7 +46,7 @@ const ownTable: Words = (() => {
 })()
 
 /** The tables that this thread knows, its own first. There is one, unless a thread started before its parent had a table. */
-const tables: Words[] = [ownTable]
+const tables = perThread('liveness tables', (): Words[] => [ownTable])
 
 /** This thread's table, as a part of the handle of an object that a thread may die holding. */
 export const threadTable: { readonly threadTable: SharedArrayBuffer } = { threadTable: ownTable.buffer }
@@ -57,7 +58,7 @@ export function joinThreadTable(part: unknown): void {
   const id = peek(table, TABLE_ID)
   if (tables.some((known) => peek(known, TABLE_ID) === id)) return
   tables.push(table)
-  registered = false
+  registration.done = false
   registerThread()
 }
 
@@ -74,12 +75,12 @@ export function isDead(threadId: number): boolean {
   return false
 }
 
-let registered = false
+const registration = perThread('liveness registration', () => ({ done: false }))
 
 /** Write down which thread of the system this thread is. To be called before this thread holds anything. */
 export function registerThread(): void {
-  if (registered || ownId >= MAX_THREADS) return
-  registered = true
+  if (registration.done || ownId >= MAX_THREADS) return
+  registration.done = true
   const self = readThreadStat('self')
   if (typeof self === 'string') return
   for (const table of tables) {

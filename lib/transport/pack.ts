@@ -3,10 +3,11 @@
 import { MessagePort } from 'node:worker_threads'
 import { refuseOptions } from '../base/validate.js'
 import {
-  anyShareable,
   changesOnSend,
+  checkMajor,
   discardingHandle,
   handleToSend,
+  hasShareables,
   isShareable,
   partsOf,
   rebuildShareable,
@@ -26,14 +27,16 @@ export interface Packed {
  * handles for this message.
  * @param transfer the ports of the shareables are added to it
  * @param to the receiver, for kinds whose handle depends on it
- * @throws RangeError the value is nested too deeply; what the `onSend` of a shareable throws
+ * @throws RangeError the value is nested too deeply; DataCloneError a shareable of another major version of this package; what the
+ * `onSend` of a shareable throws
  */
 export function pack(value: unknown, transfer: unknown[], to?: unknown): Packed {
-  if (!anyShareable || !isObject(value) || isFlat(value)) return { value, handles: false }
+  if (!hasShareables() || !isObject(value) || isFlat(value)) return { value, handles: false }
   let handles = false
   let changes = false
   const note = (part: object): boolean => {
     if (!isShareable(part)) return true
+    checkMajor(part)
     handles = true
     if (changesOnSend(part)) changes = true
     else addPorts(part, transfer)

@@ -82,6 +82,11 @@ const REPLACED: Record<string, string> = {
     export const notifyOne = (words, index) => controller.notify(words, index, 1)
     export const notifyAll = (words, index) => controller.notify(words, index, Infinity)
     export const whenChanged = controller.whenChanged`,
+  'lib/copies.ts': `
+    export const MAJOR = '0'
+    export const VERSION = '0'
+    export const perThread = (_, initial) => initial()
+    export const recognizeCopies = () => {}`,
   'lib/base/clock.ts': `
     export const performance = { now: () => controller.now() }
     export const setTimeout = (callback, ms) => controller.setTimeout(callback, ms)
