@@ -29,6 +29,7 @@ export default function begin({ slot, leases, results, output }: WorkerStart): v
   const worker: LeaseWorker = { slots, slot, functions: new FunctionTable(), sender, loadClasses, onTaskDone }
   const onEnd = (end: LeaseEnd) => {
     current.forgetCancellation()
+    if (end.kind === 'ended') end.tasksLeft = tasksLeft
     if (tasksLeft > 0) return leases.postMessage(end)
     leases.postMessage(end.kind === 'ended' ? { ...end, retires: true } : end)
     process.exit(0) // A message that was posted arrives before the exit.
@@ -62,9 +63,10 @@ export default function begin({ slot, leases, results, output }: WorkerStart): v
 }
 
 /** @returns whether the worker may run another task */
-function onTaskDone(): boolean {
+function onTaskDone(count: number): boolean {
   current.renewCancellation()
-  return --tasksLeft > 0
+  tasksLeft -= count
+  return tasksLeft > 0
 }
 
 /** @returns why no task can run here, if the initializer failed */

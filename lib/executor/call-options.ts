@@ -22,8 +22,9 @@ export interface CallOptions {
    */
   transfer?: readonly Transferable[] | undefined
   /**
-   * How often a task is run again after it threw, took too long, or died with its worker. Excludes `transfer`: what was moved is
-   * gone after the first attempt. @default 0: nothing runs twice
+   * How often a task is run again after it threw, took too long, or died with its worker. Between its attempts it counts as
+   * running. In a map, each item is a task: what has returned is not run again. Excludes `transfer`: what was moved is gone after
+   * the first attempt. @default 0: nothing runs twice
    */
   retries?: number | undefined
 }
@@ -36,25 +37,31 @@ export interface ShutdownOptions {
   cancelFutures?: boolean | undefined
 }
 
-/** Figures of an executor at one moment. Tasks are counted over its whole life. */
+/**
+ * Figures of an executor at one moment. Tasks are counted over its whole life: each call of `submit`, each item of a map, each
+ * range. While a range is computed, each worker's part in it counts as one that is queued or runs.
+ */
 export interface ExecutorStats {
   /** Workers that exist now. */
   workers: number
   /** The executor's limit of them. */
   maxWorkers: number
-  /** Tasks that wait for a worker now. */
+  /** Tasks that wait for a worker now. Of a map: the items that were read. */
   queued: number
-  /** Tasks that a worker runs now. */
+  /** Tasks that a worker runs now, or that wait for their next attempt. Items of a chunk that are done count when their chunk is. */
   running: number
   /** Tasks that returned. */
   completed: number
-  /** Tasks that threw, or whose worker died. */
+  /** Tasks that threw, took too long, were aborted, could not be sent, or whose worker died. */
   failed: number
-  /** Tasks that were cancelled. */
+  /** Tasks that were cancelled, and items behind a failure of their map that had not begun. */
   cancelled: number
   /** Workers that died, or were stopped, while they ran a task. */
   workersLost: number
 }
+
+/** Tasks of an executor that are done. */
+export type Counts = Pick<ExecutorStats, 'completed' | 'failed' | 'cancelled'>
 
 /** @throws TypeError */
 export function checkShutdown(options: ShutdownOptions): { wait: boolean; cancelFutures: boolean } {

@@ -1,10 +1,18 @@
 // What all executors have in common: their interface, and the base class that implements of it what does not depend on where
 // tasks run. After Python's concurrent.futures.Executor.
+import { CancelledError } from '../errors.js'
 import { captureCallSite, type CallSite } from '../base/call-site.js'
 import { define, type Definition } from '../task/target.js'
 import type { Target } from '../task/task.js'
 import { markUnsendable, unsendableMark } from '../transport/unsendable.js'
-import { extendCall, type Call, type CallOptions, type ExecutorStats, type ShutdownOptions } from './call-options.js'
+import {
+  extendCall,
+  type Call,
+  type CallOptions,
+  type Counts,
+  type ExecutorStats,
+  type ShutdownOptions,
+} from './call-options.js'
 import type { Future } from './future.js'
 import type { Input } from './map/inputs.js'
 import { Mapping } from './map/map.js'
@@ -133,6 +141,16 @@ export interface Submission {
   callSite: CallSite
 }
 
+/** How much work an executor takes. */
+export interface Capacity {
+  /** How many workers there are at most. */
+  workers: number
+  /** How many chunks of a map keep them all busy. */
+  chunks: number
+  /** How many items a chunk may have. */
+  itemsPerChunk: number
+}
+
 /**
  * What all executors do alike. Subclasses run a call, a chunk of a map and, if their workers share memory with this thread, one
  * worker's part in a range. `Face` is the class itself: what `with` returns.
@@ -149,13 +167,14 @@ export abstract class BaseExecutor<Face extends Executor> implements Executor {
   abstract shutdown(options?: ShutdownOptions): Promise<void>
   abstract stats(): ExecutorStats
 
-  /** How many workers there are at most, and how many chunks of a map keep them all busy. */
-  protected abstract get capacity(): { workers: number; chunks: number }
+  protected abstract get capacity(): Capacity
+  /** Tasks that are done. Subclasses count calls and items of chunks in it. */
+  protected abstract get counts(): Counts
   /** @throws ShutdownError, BrokenProcessPool, BootstrapError no work can be submitted now */
   protected abstract checkOpen(): void
-  /** Run one call. */
   #latest: Submission | undefined
 
+  /** Run one call. */
   protected abstract runCall(submission: Submission, args: readonly unknown[]): Future
   /** Map a chunk. @param settled whether to go on after a failure */
   protected abstract runChunk(submission: Submission, chunk: Chunk, settled: boolean): Future<ChunkResult>
@@ -204,6 +223,7 @@ export abstract class BaseExecutor<Face extends Executor> implements Executor {
       { ...settings, chunksize },
       {
         chunksInFlight: this.capacity.chunks,
+        itemsPerChunk: this.capacity.itemsPerChunk,
         averageMs: () => this.averageMs(submission.definition),
         submit: (chunk, settled) => {
           this.checkOpen()
@@ -256,6 +276,12 @@ export abstract class BaseExecutor<Face extends Executor> implements Executor {
     this.checkOpen()
     if (!this.runRange)
       throw new TypeError('parallelFor and parallelReduce need workers that share memory with this thread')
-    return runParallel(plan, signal, (counter) => this.runRange!(submission, { plan, args, counter, keep }))
+    const shares = runParallel(plan, signal, (counter) => this.runRange!(submission, { plan, args, counter, keep }))
+    const { counts } = this
+    shares.then(
+      () => counts.completed++,
+      (thrown) => counts[thrown instanceof CancelledError && !signal?.aborted ? 'cancelled' : 'failed']++,
+    )
+    return shares
   }
 }

@@ -21,8 +21,10 @@ const UNSENDABLE_FUTURE = unsendableMark('await it, and send its result')
 
 /** The work of a future, as the executor that runs it presents it. */
 export interface Work {
-  /** Whether a worker has begun it. */
+  /** Whether a worker has begun it. Never false again once it is true. */
   begun(): boolean
+  /** Settle the future now, if a worker has finished the work. */
+  settleFinished?(): void
   /** Take it back before a worker begins it. @returns whether that succeeded; if so, it never runs */
   withdraw(): boolean
   /** Stop it while it runs: ask it first, and end its worker `graceMs` later. Resolves when it no longer runs. */
@@ -93,7 +95,7 @@ export class Future<R = unknown> implements PromiseLike<R> {
    * Cancel the work if no worker has begun it. With `force`, stop it if it runs: it is asked to stop
    * (`currentProcess().signal`, `.cancelled`), and its worker is replaced if it still runs `grace` milliseconds later.
    * @param options `grace` in milliseconds. @default { force: false, grace: 0 }
-   * @returns whether it is cancelled: false if it runs or is done. With `force`, a promise of that, which resolves when the work
+   * @returns whether it is cancelled: false if it runs or is done; between two attempts (`retries`) it runs. With `force`, a promise of that, which resolves when the work
    * no longer runs. A cancelled future ends in CancelledError (ERR_MANYHANDS_CANCELLED)
    * @throws TypeError, RangeError
    * After Python's Future.cancel.
@@ -105,6 +107,7 @@ export class Future<R = unknown> implements PromiseLike<R> {
     const { force = false, grace = 0 } = options
     checkFlag(force, 'force')
     const graceMs = checkTimeout(grace, 'grace')
+    if (force) this.#work?.settleFinished?.()
     if (this.#state === 'pending' && (this.#work?.withdraw() ?? true)) this.#settle('cancelled')
     if (!force) return this.#state === 'cancelled'
     return this.#forceCancel(graceMs)
@@ -129,7 +132,20 @@ export class Future<R = unknown> implements PromiseLike<R> {
     return this.#failed
   }
 
-  /** Whether a worker runs it now. Work that is queued, or waits in a worker behind other work, does not run. */
+  /** @internal What it returned, if it has. */
+  get value(): R | undefined {
+    return this.#value
+  }
+
+  /** @internal What it threw, if it has. */
+  get thrown(): unknown {
+    return this.#thrown
+  }
+
+  /**
+   * Whether a worker has begun it, and it is not done. Work that is queued, or waits in a worker behind other work, does not run.
+   * States only go forward: pending, running, done.
+   */
   running(): boolean {
     return this.#state === 'running' || (this.#state === 'pending' && (this.#work?.begun() ?? false))
   }

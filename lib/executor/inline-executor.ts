@@ -10,10 +10,18 @@ import { whenAborted } from '../base/abort-listeners.js'
 import { fromParts, partsIn } from '../base/parts.js'
 import { withTimeout } from '../base/with-timeout.js'
 import { refuseDuringImport } from '../task/import-guard.js'
-import { checkShutdown, PLAIN_CALL, type Call, type ExecutorStats, type ShutdownOptions } from './call-options.js'
-import { BaseExecutor, type Submission } from './executor.js'
+import {
+  checkShutdown,
+  PLAIN_CALL,
+  type Call,
+  type Counts,
+  type ExecutorStats,
+  type ShutdownOptions,
+} from './call-options.js'
+import { BaseExecutor, type Capacity, type Submission } from './executor.js'
 import { Future } from './future.js'
 import { attempt, type Attempt, type AttemptResult } from './inline-attempt.js'
+import { countWhenDone } from './map/count-items.js'
 import { mapItems, type Chunk, type ChunkResult } from './map/map-chunk.js'
 import type { RangeTask } from './range/range.js'
 import { computeBlocks, type Share } from './range/run-blocks.js'
@@ -25,7 +33,7 @@ interface InlineState {
   running: Set<Future>
   /** Called when `running` gets empty. */
   onIdle: (() => void)[]
-  counts: { completed: number; failed: number; cancelled: number }
+  counts: Counts
 }
 
 /**
@@ -60,8 +68,12 @@ export class InlineExecutor extends BaseExecutor<InlineExecutor> {
     return { maxWorkers: 1, workers: 1, queued: 0, running: notDone, workersLost: 0, ...counts }
   }
 
-  protected get capacity(): { workers: number; chunks: number } {
-    return { workers: 1, chunks: 1 }
+  protected get capacity(): Capacity {
+    return { workers: 1, chunks: 1, itemsPerChunk: Infinity }
+  }
+
+  protected get counts(): Counts {
+    return this.#state.counts
   }
 
   protected checkOpen(): void {
@@ -70,12 +82,17 @@ export class InlineExecutor extends BaseExecutor<InlineExecutor> {
   }
 
   protected runCall({ target, call }: Submission, args: readonly unknown[]): Future {
-    return this.#run(() => target(...args), call, call.retries)
+    const { counts } = this.#state
+    const future = this.#run(() => target(...args), call, call.retries)
+    future.addDoneCallback(() => counts[future.cancelled() ? 'cancelled' : future.failed ? 'failed' : 'completed']++)
+    return future
   }
 
   protected runChunk({ target, call }: Submission, chunk: Chunk, settled: boolean): Future<ChunkResult> {
     const { retries } = call
-    return this.#run(() => mapItems(target, chunk, { settled, retries }, (thrown) => thrown), call, retries)
+    const future = this.#run(() => mapItems(target, chunk, { settled, retries }, (thrown) => thrown), call, retries)
+    countWhenDone(this.#state.counts, future, chunk.items.length / chunk.arity, settled)
+    return future
   }
 
   protected override runRange({ target, call }: Submission, { plan, args, counter, keep }: RangeTask): Future<Share> {
@@ -89,7 +106,6 @@ export class InlineExecutor extends BaseExecutor<InlineExecutor> {
 
   /** @param retries how many attempts may follow one that throws or takes too long */
   #run<R>(perform: () => R | Promise<R>, { timeoutMs, signal }: Call, retries: number): Future<R> {
-    const { counts } = this.#state
     let latest: Attempt<R> | undefined
     const stop = async (graceMs: number) => {
       latest?.askToStop()
@@ -97,7 +113,6 @@ export class InlineExecutor extends BaseExecutor<InlineExecutor> {
       this.#abandon(future)
     }
     const future = new Future<R>({ begun: () => true, withdraw: () => false, stop })
-    future.addDoneCallback(() => counts[future.cancelled() ? 'cancelled' : future.failed ? 'failed' : 'completed']++)
     if (signal?.aborted) {
       future.setException(signal.reason)
       return future

@@ -11,7 +11,7 @@ import { define } from '../task/target.js'
 import type { Target } from '../task/task.js'
 import { explainCloneFailure } from '../transport/clone-error.js'
 import { pack } from '../transport/pack.js'
-import type { Counts } from './main/job.js'
+import type { Counts } from './call-options.js'
 import { Scheduler } from './main/scheduler.js'
 
 /** Workers of one executor. Each is a thread with a heap of its own. */
@@ -25,7 +25,10 @@ export interface ProcessPoolOptions<I extends unknown[] = any[]> {
   initializer?: Target<I, unknown> | undefined
   /** Arguments of the initializer. Cloned for each worker. @default [] */
   initargs?: I | undefined
-  /** A worker that has run this many tasks is replaced. Items of a map count as tasks. @default Infinity */
+  /**
+   * A worker that has run this many tasks is replaced. Each item of a map counts, and so does each attempt at a task with
+   * `retries`; a worker's part in a range counts as one. @default Infinity
+   */
   maxTasksPerChild?: number | undefined
   /** Limits of each thread's heap and stack, as in `worker_threads`. */
   resourceLimits?: ResourceLimits | undefined
@@ -41,6 +44,8 @@ export interface ProcessPoolOptions<I extends unknown[] = any[]> {
 export interface PoolState {
   scheduler: Scheduler
   maxWorkers: number
+  /** How many tasks a worker runs at most. */
+  maxTasks: number
   /** Whether calls may share a message. */
   batch: boolean
   counts: Counts
@@ -82,6 +87,7 @@ export function openPool(options: ProcessPoolOptions): PoolState {
   let end!: () => void
   const pool: PoolState = {
     maxWorkers,
+    maxTasks: maxTasksPerChild,
     batch: checkBatch(options.batch),
     counts: { completed: 0, failed: 0, cancelled: 0 },
     shutDown: false,

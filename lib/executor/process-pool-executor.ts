@@ -7,15 +7,24 @@ import { KILLED_EXITCODE, TERMINATED_EXITCODE } from '../process/child.js'
 import { refuseTooDeep } from '../process/current-process.js'
 import { refuseDuringImport } from '../task/import-guard.js'
 import type { Definition } from '../task/target.js'
-import { checkShutdown, PLAIN_CALL, type Call, type ExecutorStats, type ShutdownOptions } from './call-options.js'
-import { BaseExecutor, type Submission } from './executor.js'
+import {
+  checkShutdown,
+  PLAIN_CALL,
+  type Call,
+  type Counts,
+  type ExecutorStats,
+  type ShutdownOptions,
+} from './call-options.js'
+import { BaseExecutor, type Capacity, type Submission } from './executor.js'
 import type { Future } from './future.js'
 import type { FunctionStats } from './main/batch-size.js'
 import { CallJob } from './main/call-job.js'
 import { ChunkJob } from './main/chunk-job.js'
 import { copyOf } from './main/death-errors.js'
+import { runItems } from './main/item-jobs.js'
 import type { FutureJob, JobOptions } from './main/job.js'
 import { RangeJob } from './main/range-job.js'
+import { countWhenDone } from './map/count-items.js'
 import type { Chunk, ChunkResult } from './map/map-chunk.js'
 import { openPool, type PoolState, type ProcessPoolOptions } from './pool-options.js'
 import type { RangeTask } from './range/range.js'
@@ -52,7 +61,10 @@ export class ProcessPoolExecutor extends BaseExecutor<ProcessPoolExecutor> {
     const { wait, cancelFutures } = checkShutdown(options)
     const pool = this.#pool
     pool.shutDown = true
-    if (cancelFutures) for (const job of pool.scheduler.unsettled()) job.cancel()
+    if (cancelFutures) {
+      pool.scheduler.endRetries()
+      for (const job of pool.scheduler.unsettled()) job.cancel()
+    }
     if (pool.scheduler.idle) pool.end()
     if (wait) await pool.ended
   }
@@ -83,9 +95,13 @@ export class ProcessPoolExecutor extends BaseExecutor<ProcessPoolExecutor> {
     await ended
   }
 
-  protected get capacity(): { workers: number; chunks: number } {
-    const { maxWorkers } = this.#pool
-    return { workers: maxWorkers, chunks: maxWorkers * CHUNKS_PER_WORKER }
+  protected get capacity(): Capacity {
+    const { maxWorkers, maxTasks } = this.#pool
+    return { workers: maxWorkers, chunks: maxWorkers * CHUNKS_PER_WORKER, itemsPerChunk: maxTasks }
+  }
+
+  protected get counts(): Counts {
+    return this.#pool.counts
   }
 
   protected checkOpen(): void {
@@ -102,7 +118,13 @@ export class ProcessPoolExecutor extends BaseExecutor<ProcessPoolExecutor> {
   }
 
   protected runChunk(submission: Submission, chunk: Chunk, settled: boolean): Future<ChunkResult> {
-    return this.#start(new ChunkJob(this.#known(submission), chunk, settled, this.#optionsFor(submission)))
+    const [fn, options] = [this.#known(submission), this.#optionsFor(submission)]
+    // Calls that may be run again are jobs of their own: a worker's death takes along no result of the others.
+    if (submission.call.retries > 0)
+      return runItems(chunk, settled, (args) => this.#start(new CallJob(fn, args, options)))
+    const job = new ChunkJob(fn, chunk, settled, options)
+    countWhenDone(options.counts, job.future, job.size, settled)
+    return this.#start(job)
   }
 
   protected override runRange(submission: Submission, task: RangeTask): Future<Share> {

@@ -4,9 +4,10 @@ import {
   ProcessPoolExecutor,
   TimeoutError,
   WorkerDiedError,
+  type ExecutorStats,
   type Future,
 } from 'manyhands'
-import { assert, suite, thrownBy } from '../harness.js'
+import { assert, suite, thrownBy, until } from '../harness.js'
 import { Gate, passGate } from './gate.js'
 
 const priorities = suite('with a priority')
@@ -154,16 +155,126 @@ retries('map retries the calls of a chunk whose worker dies, or that takes too l
 
 retries('map retries calls that throw', async () => {
   for (const executor of [new ProcessPoolExecutor({ maxWorkers: 1 }), new InlineExecutor()]) {
-    const runs = counter()
+    const runs = new Int32Array(new SharedArrayBuffer(4 * 4))
     const flaky = (words: Int32Array, n: number) => {
-      if (Atomics.add(words, 0, 1) % 2 === 0) throw new RangeError(`${n}`)
+      if (Atomics.add(words, n, 1) === 0) throw new RangeError(`${n}`)
       return n
     }
     const words = Array.from({ length: 4 }, () => runs)
-    assert.equal(await executor.with({ retries: 1 }).map(flaky, words, [1, 2, 3, 4], { chunksize: 2 }), [1, 2, 3, 4])
-    assert.is(runs[0], 8)
+    assert.equal(await executor.with({ retries: 1 }).map(flaky, words, [0, 1, 2, 3], { chunksize: 2 }), [0, 1, 2, 3])
+    assert.equal([...runs], [2, 2, 2, 2])
+    assert.equal([executor.stats().completed, executor.stats().failed], [4, 0])
     await executor.shutdown()
   }
+})
+
+/** Items of a map with retries that kill their worker in their first runs. @returns how often each item was run */
+async function mapWithDeaths(
+  die: (words: Int32Array, n: number) => unknown,
+  options: { retries: number; timeout?: number; settled?: true },
+): Promise<{ results: unknown[]; runs: number[]; stats: ExecutorStats }> {
+  const pool = new ProcessPoolExecutor({ maxWorkers: 2, resourceLimits: { maxOldGenerationSizeMb: 32 } })
+  const runs = new Int32Array(new SharedArrayBuffer(4 * 60))
+  const { settled = false, ...call } = options
+  const words = Array.from({ length: 60 }, () => runs)
+  const mapped = pool.with(call).map(die, words, runs.keys(), { chunksize: 20, settled })
+  const results: unknown[] = await mapped
+  const stats = pool.stats()
+  await pool.shutdown()
+  return { results, runs: [...runs], stats }
+}
+
+const dieFirst = {
+  'an exit': (words: Int32Array, n: number) =>
+    Atomics.add(words, n, 1) === 0 && n % 10 === 7 ? process.exit(4) : n % 2 ? n : { n },
+  'want of memory': (words: Int32Array, n: number) => {
+    if (Atomics.add(words, n, 1) === 0 && n % 20 === 17)
+      for (const all: number[][] = []; ;) all.push(Array.from({ length: 1000 }, (_, i) => i + 0.5))
+    return n % 2 ? n : { n }
+  },
+  'a time limit': (words: Int32Array, n: number) => {
+    if (Atomics.add(words, n, 1) === 0 && n % 20 === 17) for (;;);
+    return n % 2 ? n : { n }
+  },
+}
+
+for (const [what, die] of Object.entries(dieFirst))
+  retries(`map runs only what had not returned again after ${what} amid a chunk`, async () => {
+    const options = what === 'a time limit' ? { retries: 1, timeout: 1000 } : { retries: 1 }
+    const { results, runs, stats } = await mapWithDeaths(die, options)
+    const died = (n: number) => (what === 'an exit' ? n % 10 === 7 : n % 20 === 17)
+    assert.equal(results, Array.from({ length: 60 }, (_, n) => (n % 2 ? n : { n }))) // prettier-ignore
+    assert.equal(runs, Array.from({ length: 60 }, (_, n) => (died(n) ? 2 : 1))) // prettier-ignore
+    assert.equal([stats.completed, stats.failed, stats.cancelled], [60, 0, 0])
+  })
+
+retries('map runs an item that always kills its worker as often as retries says, and the others once', async () => {
+  const die = (words: Int32Array, n: number) => (Atomics.add(words, n, 1) >= 0 && n === 30 ? process.exit(4) : n)
+  const { results, runs, stats } = await mapWithDeaths(die, { retries: 2, settled: true })
+  assert.equal(runs, Array.from({ length: 60 }, (_, n) => (n === 30 ? 3 : 1))) // prettier-ignore
+  for (const [n, result] of (results as PromiseSettledResult<number>[]).entries())
+    if (n !== 30) assert.equal(result, { status: 'fulfilled', value: n })
+    else assert.instance((result as PromiseRejectedResult).reason, WorkerDiedError)
+  assert.equal([stats.completed, stats.failed, stats.cancelled], [59, 1, 0])
+})
+
+retries(
+  'a task that waits for its next attempt runs, until a shutdown that cancels ends it as its last attempt did',
+  async () => {
+    const pool = new ProcessPoolExecutor({ maxWorkers: 1 })
+    const [gate, runs] = [new Gate(), counter()]
+    const failing = pool.with({ retries: Infinity, priority: -1 }).submit((words: Int32Array) => {
+      throw new RangeError(`run ${Atomics.add(words, 0, 1)}`)
+    }, runs)
+    await until(() => Atomics.load(runs, 0) > 3)
+    // Of a greater priority: the other waits behind it.
+    const blocking = pool.submit(passGate<number>, gate.words, 1)
+    await gate.begun()
+    const { running, queued } = pool.stats()
+    assert.equal([failing.running(), failing.done(), failing.cancel(), running, queued], [true, false, false, 2, 0])
+    const ended = pool.shutdown({ cancelFutures: true })
+    assert.equal([failing.running(), failing.done(), failing.cancelled()], [false, true, false])
+    assert.match((await thrownBy(() => failing)).message, `run ${runs[0]! - 1}`)
+    gate.open()
+    assert.is(await blocking, 1)
+    await ended
+    assert.equal([pool.stats().failed, pool.stats().completed], [1, 1])
+  },
+)
+
+retries('a task that waits for its next attempt can be cancelled by force, and is not run again', async () => {
+  const pool = new ProcessPoolExecutor({ maxWorkers: 1 })
+  const [gate, runs] = [new Gate(), counter()]
+  const failing = pool.with({ retries: Infinity, priority: -1 }).submit((words: Int32Array) => {
+    throw new RangeError(`run ${Atomics.add(words, 0, 1)}`)
+  }, runs)
+  await until(() => Atomics.load(runs, 0) > 3)
+  const blocking = pool.submit(passGate<number>, gate.words, 1)
+  await gate.begun()
+  const before = runs[0]
+  assert.is(await failing.cancel({ force: true }), true)
+  gate.open()
+  await blocking
+  await pool.submit(() => 1)
+  assert.is(runs[0], before)
+  await pool.shutdown()
+})
+
+retries('a task that is run again and again ends with a shutdown that cancels', async () => {
+  const pool = new ProcessPoolExecutor({ maxWorkers: 2 })
+  const runs = counter()
+  const again = pool.with({ retries: Infinity })
+  const failing = again.submit((words: Int32Array) => {
+    throw new RangeError(`run ${Atomics.add(words, 0, 1)}`)
+  }, runs)
+  const mapped = thrownBy(() => again.map((words: Int32Array, n: number) => {
+    throw new RangeError(`${n} ${Atomics.add(words, 0, 1)}`)
+  }, [runs, runs, runs], [1, 2, 3])) // prettier-ignore
+  await until(() => Atomics.load(runs, 0) > 20)
+  await pool.shutdown({ cancelFutures: true })
+  assert.instance(await failing.exception(), RangeError)
+  assert.instance(await mapped, Error)
+  assert.equal([pool.stats().running, pool.stats().queued], [0, 0])
 })
 
 retries('with refuses bad retries and priorities at the call', async () => {

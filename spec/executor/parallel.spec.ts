@@ -14,7 +14,7 @@ import {
   type Schedule,
 } from 'manyhands'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { assert, suite, thrownBy, until } from '../harness.js'
+import { assert, suite, thrownBy } from '../harness.js'
 import { Gate, passGate } from './gate.js'
 
 const test = suite('parallelFor and parallelReduce')
@@ -404,18 +404,31 @@ test('several ranges wait for a worker while all are busy', async () => {
 })
 
 test('a range sends one message to each worker, and no more than it has blocks', async () => {
-  const executor = new ProcessPoolExecutor({ maxWorkers: 3 })
-  // A worker that found no block left may report later.
-  const settled = async () => {
-    await until(() => executor.stats().running + executor.stats().queued === 0)
-    return executor.stats().completed + executor.stats().cancelled
+  let reads = 0
+  const args: [object] = [
+    {
+      get counted() {
+        return reads++
+      },
+    },
+  ]
+  /** How often the argument is read to compute a range. */
+  const readsOf = async (maxWorkers: number, length: number) => {
+    reads = 0
+    const executor = new ProcessPoolExecutor({ maxWorkers })
+    await executor.parallelFor(length, (_start: number, _end: number, _counted: object) => {}, { args, grain: 1 })
+    await executor.shutdown()
+    return reads
   }
-  await executor.parallelFor(10_000, () => {}, { grain: 1 })
-  const first = await settled()
-  assert.ok(first <= 3, `${first} tasks`)
-  await executor.parallelFor(2, () => {}, { grain: 1 })
-  assert.ok((await settled()) - first <= 2)
-  await executor.shutdown()
+  const perMessage = await readsOf(1, 1)
+  // A worker that does not begin at once has its part sent to another: up to two messages for each.
+  for (const [length, workers] of [
+    [10_000, 3],
+    [2, 2],
+  ] as const) {
+    const messages = (await readsOf(3, length)) / perMessage
+    assert.ok(messages <= 2 * workers, `${messages} messages for ${length} blocks`)
+  }
 })
 
 test('DataCloneError of a range names the argument or part that cannot be sent', async () => {

@@ -52,13 +52,15 @@ interface Moment {
   left: number
 }
 
+const limits = (chunksInFlight: number) => ({ chunksInFlight, itemsPerChunk: Infinity })
+
 /** Run a whole map by the plan. `see` is told of every answer, also of 0. @returns how many items were read */
 function runMap(
   run: MapRun,
   see: (moment: Moment) => void,
   onSettled: (count: number, callMs?: number) => void,
 ): number {
-  const plan = new ChunkPlan(run, run.busy, run.knownMs)
+  const plan = new ChunkPlan(run, limits(run.busy), run.knownMs)
   const [unsettled, untaken]: [number[], number[]] = [[], []]
   let [left, ahead] = [run.total, 0]
   const readOn = () => {
@@ -171,7 +173,7 @@ test('measures: a chunk takes two milliseconds at most, and is four times the la
 test('grows to chunks of two milliseconds in a few steps, and to no more than is cloned at once', () => {
   check(
     property(double({ min: 0, max: 5, noNaN: true }), boolean(), (callMs, isPacked) => {
-      const plan = new ChunkPlan({}, 1, undefined)
+      const plan = new ChunkPlan({}, limits(1), undefined)
       const next = () => plan.next(0, { unsettled: 0, untaken: 0 }, undefined)
       for (let step = 0; step < 8; step++) plan.settled(next(), isPacked, callMs)
       const wanted = Math.min(CHUNK_MS / callMs, isPacked ? MAX_NUMBERS_PER_CHUNK : MAX_VALUES)
@@ -182,21 +184,21 @@ test('grows to chunks of two milliseconds in a few steps, and to no more than is
 
 test('begins with one item, or with two milliseconds of them where it is known what a call takes', () => {
   const first = (knownMs: number | undefined) =>
-    new ChunkPlan({}, 4, knownMs).next(0, { unsettled: 0, untaken: 0 }, undefined)
+    new ChunkPlan({}, limits(4), knownMs).next(0, { unsettled: 0, untaken: 0 }, undefined)
   assert.equal([undefined, 10, 2, 0.5, 0.01, 0].map(first), [1, 1, 1, 4, 200, MAX_VALUES])
 })
 
 test('gets smaller towards a known end, but not below an eighth', () => {
-  const plan = new ChunkPlan({}, 4, undefined)
+  const plan = new ChunkPlan({}, limits(4), undefined)
   for (let step = 0; step < 8; step++) plan.settled(400, false, CHUNK_MS / 400)
   const sizes = [1600, 800, 401, 200, 100, 1].map((left) => plan.next(0, { unsettled: 0, untaken: 0 }, left))
   assert.equal(sizes, [400, 200, 101, 50, 50, 50])
 })
 
 test('may send a chunk that is not full only where no chunksize was given', () => {
-  assert.is(new ChunkPlan({}, 2, undefined).flexible, true)
-  assert.is(new ChunkPlan({ buffersize: 10 }, 2, undefined).flexible, true)
-  assert.is(new ChunkPlan({ chunksize: 10 }, 2, undefined).flexible, false)
+  assert.is(new ChunkPlan({}, limits(2), undefined).flexible, true)
+  assert.is(new ChunkPlan({ buffersize: 10 }, limits(2), undefined).flexible, true)
+  assert.is(new ChunkPlan({ chunksize: 10 }, limits(2), undefined).flexible, false)
 })
 
 test.run()

@@ -24,6 +24,12 @@ export class CallJob extends FutureJob {
     return { kind: 'calls', targets: this.fn.number, args: pack(this.args, transfer), arity: this.args.length }
   }
 
+  /** Called when the future is done. */
+  onDone(): void {
+    const { counts } = this.options
+    counts[this.future.cancelled() ? 'cancelled' : this.future.failed ? 'failed' : 'completed']++
+  }
+
   describe(): { root: string; value: unknown } {
     return { root: 'args', value: this.args }
   }

@@ -16,16 +16,26 @@ export class ChunkJob extends FutureJob<ChunkResult> {
   readonly args = undefined
   readonly #chunk: Chunk
   readonly #settled: boolean
+  /** How many items the worker was sent. */
+  #sent = 0
 
   constructor(fn: FunctionStats, chunk: Chunk, settled: boolean, options: JobOptions) {
-    super(fn, options, true)
+    // No retries: calls that may be run again are jobs of their own (item-jobs.ts).
+    super(fn, options, true, 0)
     this.#chunk = chunk
     this.#settled = settled
   }
 
-  makeBody(transfer: Transferable[]): LeaseBody {
-    const { items, arity, spread } = this.#chunk
+  override get size(): number {
+    return this.#chunk.items.length / this.#chunk.arity
+  }
+
+  makeBody(transfer: Transferable[], maxTasks: number): LeaseBody {
+    const { arity, spread } = this.#chunk
     const { call } = this.options
+    // A worker that retires amid the chunk is not sent what it would not run: it may be moved.
+    this.#sent = Math.min(this.size, maxTasks)
+    const items = this.#sent < this.size ? this.#chunk.items.slice(0, this.#sent * arity) : this.#chunk.items
     transfer.push(...transferredWith(items, call.transfer))
     checkStillMovable(transfer)
     const value = packerOf(this.fn).pack(items)
@@ -36,7 +46,6 @@ export class ChunkJob extends FutureJob<ChunkResult> {
       arity,
       spread,
       settled: this.#settled,
-      retries: call.retries,
     }
   }
 
@@ -50,6 +59,7 @@ export class ChunkJob extends FutureJob<ChunkResult> {
     return {
       values: unpackColumn(unpack(outcome.values) as SentColumn),
       failures: outcome.failures.map(([index, failure]) => [index, decodeFailure(failure, stack)] as const),
+      begun: this.#sent,
     }
   }
 

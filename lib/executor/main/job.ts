@@ -4,7 +4,7 @@ import { TimeoutError, WorkerDiedError } from '../../errors.js'
 import { whenAborted } from '../../base/abort-listeners.js'
 import type { CallSite } from '../../base/call-site.js'
 import { decodeFailure } from '../../transport/error-codec.js'
-import type { Call } from '../call-options.js'
+import type { Call, Counts } from '../call-options.js'
 import { Future, type Work } from '../future.js'
 import type { LeaseBody, TaskResult } from '../protocol/messages.js'
 import type { FunctionStats } from './batch-size.js'
@@ -26,23 +26,30 @@ export interface Job extends Queueable {
   lease: JobLease | undefined
   /** Its place among the jobs of that lease. */
   index: number
+  /** How many tasks it stands for: the items of a chunk, or 1. */
+  readonly size: number
+  /** Whether it waits for another attempt. */
+  readonly isRetry: boolean
   /**
    * The body of a lease that has this job alone. Called when a worker is free. What is to be moved is added to `transfer`.
+   * @param maxTasks how many tasks the worker may still run
    * @throws DataCloneError
    */
-  makeBody(transfer: Transferable[]): LeaseBody
+  makeBody(transfer: Transferable[], maxTasks: number): LeaseBody
   /** The data of the body, and what errors call it. */
   describe(): { root: string; value: unknown }
   /** Called exactly once, unless the job is withdrawn before. */
   settle(outcome: JobOutcome): void
-  /** Cancel the future, unless a worker has begun the job. */
+  /** Cancel the future, unless a worker has begun the job. One that waits for another attempt ends as its last attempt did. */
   cancel(): void
 }
 
 /** A lease, as its jobs see it. The class is in lease.ts, which imports this file. */
 export interface JobLease {
-  /** Whether a worker has begun the job of this index and not finished it. */
-  runs(index: number): boolean
+  /** Whether a worker has begun the job of this index. */
+  begun(index: number): boolean
+  /** Settle the jobs whose tasks are finished. */
+  settleFinished(): void
 }
 
 /** How a job ended. */
@@ -57,20 +64,13 @@ export type JobOutcome =
 
 /** The scheduler, as its jobs see it. The class is in scheduler.ts, which imports this file. */
 export interface JobScheduler {
-  /** Whether all workers were ended for good: nothing is retried. */
-  readonly terminated: boolean
+  /** Whether nothing is run again: what runs was to be the last. */
+  readonly retriesEnded: boolean
   add(job: Job): void
   /** Take a job back before a worker begins it. @returns whether that succeeded */
   withdraw(job: Job): boolean
   /** Stop a job that may have been begun. Resolves when it no longer runs. */
   stop(job: Job, graceMs: number): Promise<void>
-}
-
-/** Jobs of one executor that are done. */
-export interface Counts {
-  completed: number
-  failed: number
-  cancelled: number
 }
 
 /** What all jobs of one submission have in common. */
@@ -96,6 +96,8 @@ export abstract class FutureJob<R = unknown> implements Job, Work {
   index = 0
   protected readonly options: JobOptions
   #retries: number
+  /** What the last attempt came to, once the job is to be run again. From then on the future runs until it is done. */
+  #lastOutcome: Exclude<JobOutcome, { kind: 'plain' }> | undefined
 
   constructor(fn: FunctionStats, options: JobOptions, alone: boolean, retries: number = options.call.retries) {
     const { call } = options
@@ -116,7 +118,7 @@ export abstract class FutureJob<R = unknown> implements Job, Work {
   }
 
   abstract readonly args: readonly unknown[] | undefined
-  abstract makeBody(transfer: Transferable[]): LeaseBody
+  abstract makeBody(transfer: Transferable[], maxTasks: number): LeaseBody
   abstract describe(): { root: string; value: unknown }
   /** Turn what the task gave into the future's result. */
   protected abstract decode(outcome: TaskResult): R
@@ -126,26 +128,44 @@ export abstract class FutureJob<R = unknown> implements Job, Work {
     throw error
   }
 
+  get size(): number {
+    return 1
+  }
+
+  get isRetry(): boolean {
+    return this.#lastOutcome !== undefined
+  }
+
   begun(): boolean {
-    return this.lease?.runs(this.index) ?? false
+    return this.isRetry || (this.lease?.begun(this.index) ?? false)
+  }
+
+  settleFinished(): void {
+    this.lease?.settleFinished()
   }
 
   withdraw(): boolean {
-    return this.options.scheduler.withdraw(this)
+    return !this.isRetry && this.options.scheduler.withdraw(this)
   }
 
-  stop(graceMs: number): Promise<void> {
-    return this.options.scheduler.stop(this, graceMs)
+  async stop(graceMs: number): Promise<void> {
+    const { scheduler } = this.options
+    if (!this.isRetry || !scheduler.withdraw(this)) await scheduler.stop(this, graceMs)
   }
 
   cancel(): void {
-    this.future.cancel()
+    if (!this.#lastOutcome) this.future.cancel()
+    else if (this.options.scheduler.withdraw(this)) this.#finish(this.#lastOutcome)
   }
 
   settle(outcome: JobOutcome): void {
     if (this.future.done()) return
     if (outcome.kind === 'plain') return this.future.setResult(outcome.value as R)
-    if (this.#retries > 0 && mayRetry(outcome) && !this.options.scheduler.terminated) return this.#retry()
+    if (this.#retries > 0 && mayRetry(outcome) && !this.options.scheduler.retriesEnded) this.#retry(outcome)
+    else this.#finish(outcome)
+  }
+
+  #finish(outcome: Exclude<JobOutcome, { kind: 'plain' }>): void {
     let result: R
     try {
       result = this.#resultOf(outcome)
@@ -155,11 +175,6 @@ export abstract class FutureJob<R = unknown> implements Job, Work {
     this.future.setResult(result)
   }
 
-  onDone(): void {
-    const { counts } = this.options
-    counts[this.future.cancelled() ? 'cancelled' : this.future.failed ? 'failed' : 'completed']++
-  }
-
   #resultOf(outcome: Exclude<JobOutcome, { kind: 'plain' }>): R {
     if (outcome.kind === 'failed') throw outcome.error
     if (outcome.kind === 'died') return this.salvage(outcome)
@@ -167,8 +182,9 @@ export abstract class FutureJob<R = unknown> implements Job, Work {
     return this.decode(outcome)
   }
 
-  #retry(): void {
+  #retry(outcome: Exclude<JobOutcome, { kind: 'plain' }>): void {
     this.#retries--
+    this.#lastOutcome = outcome
     this.over = false
     this.lease = undefined
     this.options.scheduler.add(this)
@@ -176,6 +192,7 @@ export abstract class FutureJob<R = unknown> implements Job, Work {
 
   #watch(signal: AbortSignal): void {
     const onAbort = () => {
+      this.settleFinished()
       if (this.future.done()) return
       if (!this.withdraw()) void this.stop(0)
       this.future.setException(signal.reason)

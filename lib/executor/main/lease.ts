@@ -119,15 +119,21 @@ export class Lease implements JobLease {
 
   /**
    * How many tasks are begun and not settled (the one that runs, and those whose result has not been read), and how many are not
-   * begun. Counted by one look at the worker, which may claim a task at any moment: each task is one or the other.
+   * begun: jobs, and items of a chunk. Counted by one look at the worker, which may claim a task at any moment: each task is one
+   * or the other.
    */
   count(): { running: number; queued: number } {
     const { claimed } = this
-    const waits = (job: Job) => job.lease === this && !job.over
-    return {
-      running: this.jobs.slice(this.#settledCount, claimed).filter(({ over }) => !over).length,
-      queued: this.jobs.slice(claimed).filter(waits).length,
-    }
+    const begun = this.jobs.slice(this.#settledCount, claimed).filter(({ over }) => !over)
+    const waiting = this.jobs.slice(claimed).filter(({ lease, over }) => lease === this && !over)
+    let queued = 0
+    for (const { size } of begun) if (size > 1) queued += Math.max(size - 1 - this.#slots.lastItem(this.holder.slot), 0)
+    for (const { size } of waiting) queued += size
+    return { running: begun.length, queued }
+  }
+
+  begun(index: number): boolean {
+    return index < this.claimed
   }
 
   /** Whether the worker has begun the task and not finished it. */

@@ -9,11 +9,12 @@ import type { LeaseBody } from '../protocol/messages.js'
 /**
  * What a worker is to do for these jobs.
  * @param transfer what is moved with the message is added to it
+ * @param maxTasks how many tasks the worker may still run
  * @throws whatever keeps the message from being made. Each of several jobs must go alone then
  */
-export function packLease(jobs: readonly Job[], transfer: Transferable[]): LeaseBody {
+export function packLease(jobs: readonly Job[], transfer: Transferable[], maxTasks: number): LeaseBody {
   const [first] = jobs
-  if (jobs.length === 1) return first!.makeBody(transfer)
+  if (jobs.length === 1) return first!.makeBody(transfer, maxTasks)
   const targets = targetsOf(jobs)
   const lists = jobs.map(({ args }) => args!)
   const arity = first!.args!.length

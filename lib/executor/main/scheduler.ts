@@ -34,6 +34,7 @@ export class Scheduler {
   readonly #pool: WorkerPool
   readonly #slots: LeaseSlots
   readonly #maxWorkers: number
+  readonly #maxTasks: number
   readonly #functions = new FunctionRegistry()
   readonly #queue = new PriorityQueue<Job>()
   readonly #leases = new LeasesOut()
@@ -42,7 +43,7 @@ export class Scheduler {
   /** Removes the hook that works while this thread is blocked. Set while leases are out. */
   #offBlocked: (() => void) | undefined
   #broken: BrokenProcessPool | undefined
-  #terminated = false
+  #retriesEnded = false
   #workersLost = 0
 
   /** @param onIdle called when nothing is queued or out any more */
@@ -51,6 +52,7 @@ export class Scheduler {
     const slots = newSlotMemory(maxWorkers)
     this.#slots = new LeaseSlots(slots)
     this.#maxWorkers = maxWorkers
+    this.#maxTasks = options.setup.maxTasks
     this.#onIdle = onIdle
     this.#pool = new WorkerPool(
       { ...options, setup: { ...options.setup, slots } },
@@ -67,9 +69,13 @@ export class Scheduler {
     return this.#broken
   }
 
-  /** Whether its workers were ended for good: nothing is run again. */
-  get terminated(): boolean {
-    return this.#terminated
+  get retriesEnded(): boolean {
+    return this.#retriesEnded
+  }
+
+  /** Run nothing again. */
+  endRetries(): void {
+    this.#retriesEnded = true
   }
 
   /** Whether every job is done. Leases without one may still be out: their workers are blocked by what a task has left behind. */
@@ -114,7 +120,7 @@ export class Scheduler {
 
   /** End every worker now. Running jobs fail with WorkerDiedError and this exit code. The caller has emptied the queue and adds nothing. */
   terminate(exitcode: number): void {
-    this.#terminated = true
+    this.#retriesEnded = true
     void this.#pool.terminateAll(exitcode)
   }
 
@@ -124,8 +130,9 @@ export class Scheduler {
   }
 
   stats(): SchedulerStats {
-    const { queued, running } = this.#leases.count()
-    return { workers: this.#pool.size, queued: this.#queue.size + queued, running, workersLost: this.#workersLost }
+    const counts = this.#leases.count()
+    for (const { size, isRetry } of this.#queue) counts[isRetry ? 'running' : 'queued'] += isRetry ? 1 : size
+    return { workers: this.#pool.size, ...counts, workersLost: this.#workersLost }
   }
 
   #dispatch(): void {
@@ -147,7 +154,7 @@ export class Scheduler {
     this.#leases.add(lease)
     const transfer: Transferable[] = []
     try {
-      const body = packLease(jobs, transfer)
+      const body = packLease(jobs, transfer, worker.tasksLeft ?? this.#maxTasks)
       lease.movesValues = transfer.length > 0
       worker.send(jobs, body, transfer)
     } catch (reason) {

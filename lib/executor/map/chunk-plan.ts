@@ -24,20 +24,22 @@ export class ChunkPlan {
   readonly #fixedSize: number | undefined
   readonly #buffersize: number | undefined
   readonly #chunksInFlight: number
+  readonly #maxSize: number
   /** Size of the next chunk, where it is not fixed. */
   #size = 1
 
   /**
-   * @param chunksInFlight how many chunks keep all workers busy
+   * @param limits how many chunks keep all workers busy, and how many items each may have
    * @param averageMs how long a call takes; `undefined` if that is not known, or the first chunks must be small
    */
   constructor(
     { chunksize, buffersize }: Partial<Pick<MapSettings, 'chunksize' | 'buffersize'>>,
-    chunksInFlight: number,
+    { chunksInFlight, itemsPerChunk }: { chunksInFlight: number; itemsPerChunk: number },
     averageMs: number | undefined,
   ) {
     this.#chunksInFlight = chunksInFlight
-    this.#fixedSize = chunksize
+    this.#maxSize = itemsPerChunk
+    this.#fixedSize = chunksize && Math.min(chunksize, itemsPerChunk)
     this.#buffersize = buffersize ?? (chunksize === undefined ? undefined : chunksInFlight * chunksize)
     this.#adapt(MAX_VALUES_PER_CHUNK, MAX_VALUES_PER_CHUNK, averageMs)
   }
@@ -80,6 +82,6 @@ export class ChunkPlan {
   #adapt(maxGrown: number, maxSize: number, averageMs: number | undefined): void {
     if (averageMs === undefined) return
     const wanted = Math.floor(TARGET_CHUNK_MS / Math.max(averageMs, 1e-6))
-    this.#size = Math.max(1, Math.min(wanted, maxGrown, maxSize))
+    this.#size = Math.max(1, Math.min(wanted, maxGrown, maxSize, this.#maxSize))
   }
 }

@@ -14,8 +14,14 @@ export interface Chunk {
 export interface ChunkResult {
   values: Column
   failures: readonly (readonly [index: number, thrown: unknown])[]
-  /** How many items were begun, if a worker died amid the chunk. @default all */
+  /** How many items were begun, if the worker died amid the chunk, or retired. @default all */
   begun?: number
+}
+
+/** How many items of a chunk were run: all, or up to a failure. */
+export function itemsRun({ values, failures }: Pick<ChunkResult, 'values' | 'failures'>): number {
+  const lastFailure = failures.at(-1)
+  return lastFailure ? Math.max(values.length, lastFailure[0] + 1) : values.length
 }
 
 export interface MapCalls {

@@ -4,7 +4,6 @@
 //   inputs ──read──> entries, one per chunk, in order ──settled──> results ──taken──> consumer
 //            └──────────────────── bounded by the plan ─────────────────────┘
 import { clearInterval, performance, Promise, setInterval } from '../../base/clock.js'
-import { DataCloneError } from '../../errors.js'
 import { whenAborted } from '../../base/abort-listeners.js'
 import { callSafely } from '../../base/safe-callback.js'
 import { withTimeout } from '../../base/with-timeout.js'
@@ -12,6 +11,7 @@ import { areNumbers, type Column } from '../../transport/number-column.js'
 import { markUnsendable, unsendableMark } from '../../transport/unsendable.js'
 import type { Future } from '../future.js'
 import { ChunkPlan } from './chunk-plan.js'
+import { isSentApart } from './count-items.js'
 import type { Input, InputBatch, Inputs } from './inputs.js'
 import type { Chunk, ChunkResult } from './map-chunk.js'
 import type { MapProgress, MapResult, MapSettings } from './map-options.js'
@@ -24,6 +24,8 @@ const UNSENDABLE_MAP = unsendableMark('await it, and send the results')
 export interface MapRunner {
   /** How many chunks keep all workers busy. */
   readonly chunksInFlight: number
+  /** How many items a chunk may have. */
+  readonly itemsPerChunk: number
   /** Milliseconds that a call takes on average; `undefined` if that is not measured. */
   averageMs(): number | undefined
   /**
@@ -83,7 +85,7 @@ export class Mapping<R> implements MapResult<R> {
     this.#inputs = readInputs(inputs)
     // Inputs whose number is known are there already, and reading them has no effect: the first chunk may be large.
     const averageMs = this.#inputs.total === undefined ? undefined : runner.averageMs()
-    this.#plan = new ChunkPlan(settings, runner.chunksInFlight, averageMs)
+    this.#plan = new ChunkPlan(settings, runner, averageMs)
     this.#progress = { done: 0, total: this.#inputs.total, failed: 0 }
     const onAbort = () => this.#close({ values: [], failure: { thrown: signal!.reason } })
     this.#stopListening = whenAborted(signal, onAbort)
@@ -167,18 +169,19 @@ export class Mapping<R> implements MapResult<R> {
     const { settled } = this.#settings
     const count = chunk.items.length / chunk.arity
     const onFailed = (thrown: unknown) => {
-      if (thrown instanceof DataCloneError && !thrown.path.startsWith('result') && count > 1)
-        void this.#submitEach(chunk, entry, onDone)
+      if (isSentApart(thrown, count)) void this.#submitEach(chunk, entry, onDone)
       else onDone(failedChunk(count, settled, thrown))
     }
     const onSettled = (result: ChunkResult) => {
-      const { begun = count } = result
-      if (begun === count || !settled) onDone(result)
+      const { begun = count, failures } = result
+      if (begun === count || (!settled && failures.length > 0)) onDone(result)
       else this.#submit(chunkFrom(chunk, begun), entry, (rest) => onDone(joinResults(result, rest, begun)))
     }
     try {
       const future = this.#runner.submit(chunk, settled)
       entry.cancel = () => future.cancel()
+      // The rest of a chunk, which is not wanted any more.
+      if (!this.#entries.includes(entry)) entry.cancel()
       future.result().then(onSettled, onFailed)
     } catch (thrown) {
       // The executor was shut down, or broke, after map was called.

@@ -12,7 +12,7 @@
 //               0     CLAIM      both         see above
 //               1     RAN        worker       its store publishes the result slots up to there; pairs with load(RAN) in main
 //               2     CANCELLED  main         1: the running task is asked to stop; notified
-//               3     ITEM       worker       the item of a map's chunk that runs; read once the worker is dead
+//               3     ITEM       worker       the item of a map's chunk that runs
 //              32 …   TAGS       worker       task i: a value of a few bits, a number (in `numbers`), or posted
 //
 // A worker has one set of words as long as its thread lives, and holds one lease at a time. For each lease the first four
@@ -128,7 +128,7 @@ export class LeaseSlots {
     poke(this.#words, slot * WORDS + ITEM, item)
   }
 
-  /** Main: the item that a dead worker began last. */
+  /** Main: the item that the worker began last. Certain once it is dead. */
   lastItem(slot: number): number {
     return peek(this.#words, slot * WORDS + ITEM)
   }

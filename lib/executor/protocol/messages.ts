@@ -52,7 +52,7 @@ export type LeaseBody =
    * per task. With an `arity` of -1 there is an array per task, as such or as the words of a tree.
    */
   | { kind: 'calls'; targets: number | readonly number[]; args: Packed; arity: number }
-  /** Call the target once per item. Stops at the first failure, unless `settled`; a call that throws is repeated `retries` times. */
+  /** Call the target once per item. Stops at the first failure, unless `settled`. */
   | {
       kind: 'map'
       target: number
@@ -60,7 +60,6 @@ export type LeaseBody =
       arity: number
       spread: boolean
       settled: boolean
-      retries: number
     }
   /** Compute blocks of a range, which the workers of the range claim from a shared counter: see range/blocks.ts. */
   | { kind: 'blocks'; target: number; args: Packed; plan: Plan; counter: SharedArrayBuffer; keep: boolean }
@@ -76,6 +75,8 @@ export type LeaseEnd =
       kind: 'ended'
       /** For each function that ran, flat: its number, the calls, and the milliseconds they took together. */
       spent: number[]
+      /** How many tasks the worker may still run. */
+      tasksLeft: number
       /** The worker has run its last task and exits. */
       retires: boolean
     }

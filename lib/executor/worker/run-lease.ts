@@ -5,7 +5,7 @@ import { advise } from '../../task/target.js'
 import { unpackColumn, type SentColumn } from '../../transport/column.js'
 import { encodeFailure, type Failure } from '../../transport/error-codec.js'
 import { unpack, type Packed } from '../../transport/pack.js'
-import { mapItems, type Mapped, type MapWatch } from '../map/map-chunk.js'
+import { itemsRun, mapItems, type Mapped, type MapWatch } from '../map/map-chunk.js'
 import type { LeaseSlots } from '../protocol/lease-slots.js'
 import type { LeaseBody, LeaseEnd, LeaseMessage, TaskResult } from '../protocol/messages.js'
 import { BlockCounter } from '../range/block-counter.js'
@@ -21,8 +21,8 @@ export interface LeaseWorker {
   sender: ResultSender
   /** Import the classes of everything that is shareable. */
   loadClasses: () => Promise<unknown>
-  /** Called after each task. @returns whether the worker may run another */
-  onTaskDone: () => boolean
+  /** Called after each task, or after the items of a chunk. @returns whether the worker may run another */
+  onTaskDone: (count: number) => boolean
 }
 
 /** As in LeaseEnd: a function's number, its calls, milliseconds, and so on. */
@@ -41,7 +41,7 @@ export async function runLease(
   const { body } = message
   worker.functions.define(message.definitions)
   worker.slots.begin(worker.slot)
-  const onEnded = (spent: Spent) => onEnd({ kind: 'ended', spent, retires: false })
+  const onEnded = (spent: Spent) => onEnd({ kind: 'ended', spent, tasksLeft: Infinity, retires: false })
   try {
     switch (body.kind) {
       case 'calls':
@@ -95,7 +95,7 @@ async function runCalls(
       advise(known.definition, thrown)
       sender.sendThrown(index, thrown)
     }
-    if (!worker.onTaskDone()) break
+    if (!worker.onTaskDone(1)) break
   }
   stopTiming()
   onEnded(spent)
@@ -104,28 +104,28 @@ async function runCalls(
 /** Run the only task of a lease. */
 async function runAlone(
   { slots, slot, sender, onTaskDone }: LeaseWorker,
-  run: () => Promise<{ result: TaskResult; spent: Spent }>,
+  run: () => Promise<{ result: TaskResult; spent: Spent; count: number }>,
   onEnded: (spent: Spent) => void,
 ): Promise<void> {
-  let spent: Spent = []
+  let [spent, count]: [Spent, number] = [[], 1]
   if (slots.claim(slot, 1) >= 0) {
     try {
       const done = await run()
       sender.send(0, done.result)
-      spent = done.spent
+      ;({ spent, count } = done)
     } catch (thrown) {
       if (UnloadableModule.is(thrown)) throw thrown
       sender.sendThrown(0, thrown)
     }
-    onTaskDone()
+    onTaskDone(count)
   }
   onEnded(spent)
 }
 
 async function runMap(
   worker: LeaseWorker,
-  { target, items, arity, spread, settled, retries }: LeaseBody & { kind: 'map' },
-): Promise<{ result: TaskResult; spent: Spent }> {
+  { target, items, arity, spread, settled }: LeaseBody & { kind: 'map' },
+): Promise<{ result: TaskResult; spent: Spent; count: number }> {
   const { slots, slot, functions, sender } = worker
   const fn = await functions.load(target)
   const { definition } = functions.get(target)
@@ -141,12 +141,13 @@ async function runMap(
   }
   let mapped: Mapped<Failure>
   try {
-    mapped = await mapItems(fn, chunk, { settled, retries }, describe, watch)
+    mapped = await mapItems(fn, chunk, { settled, retries: 0 }, describe, watch)
   } finally {
     sender.onExit(0)
   }
-  const spent = [target, Math.max(mapped.values.length, 1), performance.now() - sinceMs]
-  return { result: { kind: 'mapped', ...resultColumn(mapped) }, spent }
+  const count = itemsRun(mapped)
+  const spent = [target, count, performance.now() - sinceMs]
+  return { result: { kind: 'mapped', ...resultColumn(mapped) }, spent, count }
 }
 
 function resultColumn({
@@ -160,12 +161,12 @@ function resultColumn({
 async function runBlocks(
   worker: LeaseWorker,
   { target, args: packed, plan, counter, keep }: LeaseBody & { kind: 'blocks' },
-): Promise<{ result: TaskResult; spent: Spent }> {
+): Promise<{ result: TaskResult; spent: Spent; count: number }> {
   const fn = await worker.functions.load(target)
   const args = (await unpackWithClasses(worker, packed)) as unknown[]
   try {
     const share = await computeBlocks(plan, new BlockCounter(counter), (start, end) => fn(start, end, ...args), keep)
-    return { result: { kind: 'computed', share: { value: share, handles: false } }, spent: [] }
+    return { result: { kind: 'computed', share: { value: share, handles: false } }, spent: [], count: 1 }
   } catch (thrown) {
     advise(worker.functions.get(target).definition, thrown)
     throw thrown

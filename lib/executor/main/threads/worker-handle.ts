@@ -28,6 +28,8 @@ export class WorkerHandle implements LeaseHolder {
   isDying = false
   /** The worker has said that it can run tasks. */
   isReady = false
+  /** How many tasks it may still run, once it has told. */
+  tasksLeft: number | undefined
   /** When it last became idle. */
   idleSinceMs = 0
   readonly #ports: HandlePorts
@@ -80,7 +82,10 @@ export class WorkerHandle implements LeaseHolder {
     // The port of a worker that retires holds the event loop until it has exited: jobs may wait for its slot.
     if (end.kind === 'ended' && end.retires) this.isDying = true
     else this.#ports.leases.unref()
-    if (end.kind === 'ended') this.lease.settleFinished()
+    if (end.kind === 'ended') {
+      this.tasksLeft = end.tasksLeft
+      this.lease.settleFinished()
+    }
     this.#onLeaseEnd(end)
   }
 
