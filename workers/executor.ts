@@ -1,6 +1,7 @@
 // A worker of an executor. Piscina loads this file in each of its threads and calls the default export once, with the worker's
 // slot and its ends of the ports. Leases come by these ports from then on (lib/executor/main/threads/worker-handle.ts).
 import { threadId, workerData } from 'node:worker_threads'
+import { OwnContext } from '../lib/base/async-context.js'
 import { LeaseSlots } from '../lib/executor/protocol/lease-slots.js'
 import type { LeaseEnd, LeaseMessage, WorkerSetup, WorkerStart } from '../lib/executor/protocol/messages.js'
 import { FunctionTable } from '../lib/executor/worker/function-table.js'
@@ -26,7 +27,15 @@ let tasksLeft = maxTasks
 export default function begin({ slot, leases, results, output }: WorkerStart): void {
   postOutput(output)
   const sender = new ResultSender(slots, slot, results)
-  const worker: LeaseWorker = { slots, slot, functions: new FunctionTable(), sender, loadClasses, onTaskDone }
+  const worker: LeaseWorker = {
+    slots,
+    slot,
+    functions: new FunctionTable(),
+    sender,
+    context: new OwnContext(),
+    loadClasses,
+    onTaskDone,
+  }
   const onEnd = (end: LeaseEnd) => {
     current.forgetCancellation()
     if (end.kind === 'ended') end.tasksLeft = tasksLeft

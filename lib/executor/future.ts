@@ -12,6 +12,7 @@ import { Promise } from '../base/clock.js'
 import { CancelledError, InvalidStateError } from '../errors.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
 import { withTimeout } from '../base/with-timeout.js'
+import { bindContext } from '../base/async-context.js'
 import { keepShape } from '../base/keep-shape.js'
 import { callSafely } from '../base/safe-callback.js'
 import { checkFlag, checkFunction, checkOptions } from '../base/validate.js'
@@ -156,19 +157,25 @@ export class Future<R = unknown> implements PromiseLike<R> {
   }
 
   /**
-   * Call `fn` with this future when it is done: at once if it is. Callbacks run in the order in which they were added. What one
-   * throws is printed to stderr and ignored.
+   * Call `fn` with this future when it is done: at once if it is. Callbacks run in the order in which they were added, each in the
+   * async context (AsyncLocalStorage) in which it was added. What one throws is printed to stderr and ignored.
    * @throws TypeError
    * After Python's Future.add_done_callback.
    */
   addDoneCallback(fn: (future: Future<R>) => unknown): void {
     checkFunction(fn, 'a done callback')
     if (this.done()) this.#call(fn)
+    else this.whenDone(bindContext(fn))
+  }
+
+  /** @internal As `addDoneCallback`, for callbacks of this package, which need no context of their own. */
+  whenDone(fn: (future: Future<R>) => unknown): void {
+    if (this.done()) this.#call(fn)
     else if (this.#callbacks) this.#callbacks.push(fn)
     else this.#callbacks = [fn]
   }
 
-  /** @internal Remove a callback, when its owner no longer waits. */
+  /** @internal Remove a callback of `whenDone`, when its owner no longer waits. */
   removeDoneCallback(fn: (future: Future<R>) => unknown): void {
     this.#callbacks = this.#callbacks?.filter((other) => other !== fn)
   }

@@ -8,6 +8,7 @@ import { Promise } from '../base/clock.js'
 import { ShutdownError } from '../errors.js'
 import { whenAborted } from '../base/abort-listeners.js'
 import { fromParts, partsIn } from '../base/parts.js'
+import { bindContext, OwnContext } from '../base/async-context.js'
 import { withTimeout } from '../base/with-timeout.js'
 import { refuseDuringImport } from '../task/import-guard.js'
 import {
@@ -83,21 +84,26 @@ export class InlineExecutor extends BaseExecutor<InlineExecutor> {
 
   protected runCall({ target, call }: Submission, args: readonly unknown[]): Future {
     const { counts } = this.#state
-    const future = this.#run(() => target(...args), call, call.retries)
-    future.addDoneCallback(() => counts[future.cancelled() ? 'cancelled' : future.failed ? 'failed' : 'completed']++)
+    const future = this.#run(() => bindContext(target)(...args), call, call.retries)
+    future.whenDone(() => counts[future.cancelled() ? 'cancelled' : future.failed ? 'failed' : 'completed']++)
     return future
   }
 
   protected runChunk({ target, call }: Submission, chunk: Chunk, settled: boolean): Future<ChunkResult> {
     const { retries } = call
-    const future = this.#run(() => mapItems(target, chunk, { settled, retries }, (thrown) => thrown), call, retries)
+    const map = () => mapItems(target, chunk, { settled, retries }, (thrown) => thrown, new OwnContext())
+    const future = this.#run(map, call, retries)
     countWhenDone(this.#state.counts, future, chunk.items.length / chunk.arity, settled)
     return future
   }
 
   protected override runRange({ target, call }: Submission, { plan, args, counter, keep }: RangeTask): Future<Share> {
-    const body = (start: number, end: number) => target(start, end, ...args)
-    return this.#run(() => computeBlocks(plan, counter, body, keep), call, 0)
+    const compute = () => {
+      const context = new OwnContext()
+      const body = (start: number, end: number) => context.run(() => target(start, end, ...args))
+      return computeBlocks(plan, counter, body, keep)
+    }
+    return this.#run(compute, call, 0)
   }
 
   protected faceWith(call: Call): InlineExecutor {
@@ -122,7 +128,7 @@ export class InlineExecutor extends BaseExecutor<InlineExecutor> {
         future.setException(signal.reason)
         void stop(0)
       }
-      future.addDoneCallback(whenAborted(signal, onAbort))
+      future.whenDone(whenAborted(signal, onAbort))
     }
     const begin = (retriesLeft: number) => {
       for (; ; retriesLeft--) {

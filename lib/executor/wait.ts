@@ -50,7 +50,7 @@ export async function wait<F extends Future<any>>(
         if (pending === 0 || endsWaiting(future)) resolve()
       }
     })
-    for (const future of all) if (!future.done()) future.addDoneCallback(onDone)
+    for (const future of all) if (!future.done()) future.whenDone(onDone)
     try {
       await withTimeout(reached, timeoutMs, signal)
     } catch (thrown) {
@@ -117,7 +117,7 @@ export function asCompleted<F extends Future<any>>(
     finished.push(future as F)
     onArrival()
   }
-  for (const future of all) future.addDoneCallback(onDone)
+  for (const future of all) future.whenDone(onDone)
   const close = () => {
     for (const future of all) future.removeDoneCallback(onDone)
   }

@@ -4,6 +4,7 @@
 // (`update`, `sort`). Calls wait for that.
 import { Promise } from '../base/clock.js'
 import { ManagerError } from '../errors.js'
+import { OwnContext } from '../base/async-context.js'
 import { callSafely } from '../base/safe-callback.js'
 import { pack, unpack } from '../transport/pack.js'
 import { loadTarget, ImportFailure } from '../task/target.js'
@@ -38,6 +39,8 @@ export class Host {
   readonly #objects = new Map<number, ManagedObject>()
   readonly #refCounts = new RefCounts(this.#objects)
   readonly #ownSession: Session
+  /** In which each call begins. */
+  readonly #context = new OwnContext()
 
   /** @param manager the id of this thread @param ownPort the host's end of the port that proxies in this thread use */
   constructor(manager: number, ownPort: MessagePort) {
@@ -49,8 +52,8 @@ export class Host {
   admit(port: MessagePort): Session {
     const session: Session = {
       rpc: new Rpc(port, {
-        onRequest: (request) => this.#onRequest(session, request),
-        onNotice: (notice) => this.#onNotice(session, notice),
+        onRequest: (request) => this.#context.run(() => this.#onRequest(session, request)),
+        onNotice: (notice) => this.#context.run(() => this.#onNotice(session, notice)),
         onClose: () => this.#onClose(session),
       }),
       refs: this.#refCounts.openPort(),
@@ -119,7 +122,7 @@ export class Host {
     const load = async () => {
       try {
         const loaded = (await loadTarget(target!)) as new (...args: unknown[]) => object
-        make((...given) => new loaded(...given))
+        this.#context.run(() => make((...given) => new loaded(...given)))
       } catch (thrown) {
         entry.failure = { reason: reasonOf(thrown) }
       }
@@ -136,9 +139,16 @@ export class Host {
   /** Use an object when it is its turn: at once, unless it is busy. */
   #inTurn<T>(object: number, use: (value: object, entry: ManagedObject) => T): T | Promise<Awaited<T>> {
     const entry = this.#find(object)
-    if (entry.busy) return whenNotBusy(entry, use)
+    if (entry.busy) return this.#whenNotBusy(entry, use)
     if (entry.failure) throw entry.failure.reason
     return use(entry.value!, entry)
+  }
+
+  async #whenNotBusy<T>(entry: ManagedObject, use: (value: object, entry: ManagedObject) => T): Promise<Awaited<T>> {
+    while (entry.busy) await entry.busy
+    if (entry.failure) throw entry.failure.reason
+    // Entered anew: until the thread has used an async context, what awaits has none.
+    return await this.#context.run(() => use(entry.value!, entry))
   }
 
   #onRequest(session: Session, request: RpcRequest): unknown {
@@ -191,8 +201,11 @@ export class Host {
       await before
       if (entry.failure) throw entry.failure.reason
       const method = entry.kind === 'object' ? undefined : collections[entry.kind].methodsWithFunction[name]
-      if (method) return await method(entry.value as never, fn, ...(given as never[]))
-      return await apply(entry.value!, entry.kind, name, [fn, ...given])
+      return await this.#context.run(() =>
+        method
+          ? method(entry.value as never, fn, ...(given as never[]))
+          : apply(entry.value!, entry.kind, name, [fn, ...given]),
+      )
     })()
     occupy(
       entry,
@@ -212,15 +225,6 @@ function occupy(entry: ManagedObject, promise: Promise<unknown>): void {
     if (entry.busy === busy) entry.busy = undefined
   })
   entry.busy = busy
-}
-
-async function whenNotBusy<T>(
-  entry: ManagedObject,
-  use: (value: object, entry: ManagedObject) => T,
-): Promise<Awaited<T>> {
-  while (entry.busy) await entry.busy
-  if (entry.failure) throw entry.failure.reason
-  return await use(entry.value!, entry)
 }
 
 /** A result that is there already is replied as it is now: later calls may change the object. */

@@ -9,6 +9,7 @@
 //     takes no function (set, push, …)               none: DataCloneError
 //   anything else                                    applyPacked; functions are called back in this thread
 import type { Transferable } from 'node:worker_threads'
+import { bindContext } from '../base/async-context.js'
 import { DataCloneError } from '../errors.js'
 import type { CallSite } from '../base/call-site.js'
 import { define } from '../task/target.js'
@@ -85,7 +86,7 @@ function packArguments({ callbacks, rpc }: ManagerClient, args: unknown[], trans
   const sent: [number, number][] = []
   const values = args.map((arg, index) => {
     if (typeof arg !== 'function') return arg
-    callbacks.set(++lastCallback, arg)
+    callbacks.set(++lastCallback, bindContext(arg as (...args: unknown[]) => unknown))
     sent.push([index, lastCallback])
     return undefined
   })

@@ -43,6 +43,6 @@ export function runItems(
     const at = index * arity
     calls.push(submit(spread ? (items[index] as unknown[]) : Array.from(items.slice(at, at + arity))))
   }
-  for (const [index, call] of calls.entries()) call.addDoneCallback(() => onDone(index, call))
+  for (const [index, call] of calls.entries()) call.whenDone(() => onDone(index, call))
   return future
 }

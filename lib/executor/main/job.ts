@@ -197,7 +197,7 @@ export abstract class FutureJob<R = unknown> implements Job, Work {
       if (!this.withdraw()) void this.stop(0)
       this.future.setException(signal.reason)
     }
-    this.future.addDoneCallback(whenAborted(signal, onAbort))
+    this.future.whenDone(whenAborted(signal, onAbort))
     if (signal.aborted) onAbort()
   }
 }

@@ -9,7 +9,7 @@ import { itemsRun, type ChunkResult } from './map-chunk.js'
  * @param size how many items it has. @param settled whether it goes on after a failure
  */
 export function countWhenDone(counts: Counts, future: Future<ChunkResult>, size: number, settled: boolean): void {
-  future.addDoneCallback(() => {
+  future.whenDone(() => {
     if (future.cancelled()) counts.cancelled += size
     else if (future.failed) counts.failed += isSentApart(future.thrown, size) ? 0 : size
     else {

@@ -1,4 +1,5 @@
 // One chunk of a map, run item by item in whichever thread has it.
+import type { OwnContext } from '../../base/async-context.js'
 import { isThenable } from '../../base/thenable.js'
 import { ColumnBuilder, type Column } from '../../transport/number-column.js'
 
@@ -46,7 +47,7 @@ export interface Mapped<T> {
 }
 
 /**
- * Call a function for each item: until one fails or, with `settled`, to the end.
+ * Call a function for each item: until one fails or, with `settled`, to the end. Each call begins with the same async context.
  * @param describe turns what was thrown into what is kept of it
  */
 export async function mapItems<T>(
@@ -54,30 +55,56 @@ export async function mapItems<T>(
   { items, arity, spread }: Chunk,
   { settled, retries }: MapCalls,
   describe: (thrown: unknown) => T,
+  context: OwnContext,
   watch?: MapWatch<T>,
 ): Promise<Mapped<T>> {
   const count = items.length / arity
   const values = new ColumnBuilder(count)
   const failures: [number, T][] = []
   watch?.begins(() => ({ values: values.finish(), failures }))
-  for (let index = 0, retriesLeft = retries; index < count;) {
-    watch?.item(index)
-    try {
-      const at = index * arity
-      const value: unknown = spread
-        ? fn(...(items[index] as unknown[]))
-        : arity === 1
-          ? fn(items[index])
-          : fn(...items.slice(at, at + arity))
-      values.push(typeof value !== 'number' && isThenable(value) ? await value : value)
-    } catch (thrown) {
-      if (retriesLeft-- > 0) continue
-      failures.push([index, describe(thrown)])
-      if (!settled) break
-      values.push(undefined)
-    }
+  let index = 0
+  let retriesLeft = retries
+  let stopped = false
+  const hasNext = () => index < count && !stopped
+  const onReturned = (value: unknown) => {
+    values.push(value)
     index++
     retriesLeft = retries
+  }
+  const onThrown = (thrown: unknown) => {
+    if (retriesLeft-- > 0) return
+    failures.push([index, describe(thrown)])
+    if (settled) onReturned(undefined)
+    else stopped = true
+  }
+  /** @returns what has to be awaited before the next item; `undefined`: the context was changed, or there is no next */
+  const runOn = (): PromiseLike<unknown> | undefined => {
+    while (hasNext()) {
+      watch?.item(index)
+      try {
+        const at = index * arity
+        const value: unknown = spread
+          ? fn(...(items[index] as unknown[]))
+          : arity === 1
+            ? fn(items[index])
+            : fn(...items.slice(at, at + arity))
+        if (typeof value !== 'number' && isThenable(value)) return value
+        onReturned(value)
+      } catch (thrown) {
+        onThrown(thrown)
+      }
+      if (context.changed) return undefined
+    }
+    return undefined
+  }
+  while (hasNext()) {
+    const awaited = context.runSeveral(runOn)
+    if (awaited === undefined) continue
+    try {
+      onReturned(await awaited)
+    } catch (thrown) {
+      onThrown(thrown)
+    }
   }
   return { values: values.finish(), failures }
 }

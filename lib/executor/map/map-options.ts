@@ -1,5 +1,6 @@
 // The arguments of `map`: its options, and telling them from the iterables.
 import { inspect } from 'node:util'
+import { bindContext } from '../../base/async-context.js'
 import { checkCount, checkFlag, checkFunction, checkOptions } from '../../base/validate.js'
 import { checkSignal, checkTimeout } from '../../base/wait-options.js'
 import { isInput, type Input } from './inputs.js'
@@ -83,6 +84,6 @@ function checkMapOptions(options: MapOptions): MapSettings {
     ordered: checkFlag(ordered, 'ordered'),
     settled: checkFlag(settled, 'settled'),
     signal: checkSignal(options.signal),
-    onProgress,
+    onProgress: onProgress && bindContext(onProgress),
   }
 }

@@ -15,7 +15,7 @@ import { isSentApart } from './count-items.js'
 import type { Input, InputBatch, Inputs } from './inputs.js'
 import type { Chunk, ChunkResult } from './map-chunk.js'
 import type { MapProgress, MapResult, MapSettings } from './map-options.js'
-import { readInputs, Rows } from './read-inputs.js'
+import { bindInputs, readInputs, Rows } from './read-inputs.js'
 import { Results, type ResultBatch } from './results.js'
 
 const UNSENDABLE_MAP = unsendableMark('await it, and send the results')
@@ -82,7 +82,7 @@ export class Mapping<R> implements MapResult<R> {
     this.#runner = runner
     this.#arity = inputs.length
     this.#spread = inputs[0] instanceof Rows
-    this.#inputs = readInputs(inputs)
+    this.#inputs = bindInputs(readInputs(inputs))
     // Inputs whose number is known are there already, and reading them has no effect: the first chunk may be large.
     const averageMs = this.#inputs.total === undefined ? undefined : runner.averageMs()
     this.#plan = new ChunkPlan(settings, runner, averageMs)

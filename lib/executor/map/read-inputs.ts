@@ -2,6 +2,7 @@
 // of starmap, each of which is the list of a call's arguments.
 import { inspect } from 'node:util'
 import { Promise } from '../../base/clock.js'
+import { bindContext } from '../../base/async-context.js'
 import { AsyncInputs } from './async-inputs.js'
 import {
   checkIteratorResult,
@@ -31,6 +32,18 @@ export class Rows {
 export function readInputs(inputs: readonly Input<unknown>[]): Inputs {
   const [first] = inputs
   return first instanceof Rows ? new RowInput(readInStep([first.rows])) : readInStep(inputs)
+}
+
+/** Inputs whose iterators run in the async context of now, whoever asks for results. */
+export function bindInputs(inputs: Inputs): Inputs {
+  return {
+    get total() {
+      return inputs.total
+    },
+    read: bindContext((count) => inputs.read(count)),
+    flush: () => inputs.flush(),
+    close: bindContext(() => inputs.close()),
+  }
 }
 
 function readInStep(inputs: readonly Input<unknown>[]): Inputs {

@@ -153,7 +153,7 @@ export function runParallel(
     for (let wanted = workersLeft; wanted > 0; wanted--) {
       const future = launch(counter)
       futures.push(future)
-      future.addDoneCallback(() => {
+      future.whenDone(() => {
         // Withdrawn, here or by a shutdown: there is one worker less, and the others compute its blocks.
         if (future.cancelled()) onWorkerDone()
         else future.result().then(onShare, fail)

@@ -1,5 +1,6 @@
 // Worker side: runs a lease, task by task, and says how it ended. There is one function for each kind of body.
 import { performance } from '../../base/clock.js'
+import type { OwnContext } from '../../base/async-context.js'
 import { isThenable } from '../../base/thenable.js'
 import { advise } from '../../task/target.js'
 import { unpackColumn, type SentColumn } from '../../transport/column.js'
@@ -19,6 +20,8 @@ export interface LeaseWorker {
   slot: number
   functions: FunctionTable
   sender: ResultSender
+  /** In which each task begins. */
+  context: OwnContext
   /** Import the classes of everything that is shareable. */
   loadClasses: () => Promise<unknown>
   /** Called after each task, or after the items of a chunk. @returns whether the worker may run another */
@@ -66,36 +69,67 @@ async function runCalls(
   { targets, args: { value, handles }, arity }: LeaseBody & { kind: 'calls' },
   onEnded: (spent: Spent) => void,
 ): Promise<void> {
-  const { slots, slot, functions, sender } = worker
+  const { slots, slot, functions, sender, context } = worker
   const spent: Spent = []
   const args = unpackColumn(value as SentColumn) as unknown[]
   if (handles) await worker.loadClasses()
   let [timed, calls, sinceMs] = [-1, 0, 0]
+  let index = -1
+  let ended = false
+  const numberOf = () => (typeof targets === 'number' ? targets : targets[index]!)
   const stopTiming = () => {
     if (calls > 0) spent.push(timed, calls, performance.now() - sinceMs)
     calls = 0
+    timed = -1
   }
-  for (let index; (index = slots.claim(slot, count)) >= 0;) {
-    const number = typeof targets === 'number' ? targets : targets[index]!
-    const known = functions.get(number)
-    try {
-      if (number !== timed) {
-        stopTiming()
-        if (!known.fn) await functions.load(number)
-        timed = number
-        sinceMs = performance.now()
-      }
-      calls++
-      const own = arity < 0 ? (args[index] as unknown[]) : args.slice(index * arity, (index + 1) * arity)
-      const fn = known.fn! // Not called as a method: `known` would be its `this`.
-      const returned: unknown = fn(...(handles ? (unpack({ value: own, handles }) as unknown[]) : own))
-      sender.sendValue(index, isThenable(returned) ? await returned : returned)
-    } catch (thrown) {
-      if (UnloadableModule.is(thrown)) throw thrown
-      advise(known.definition, thrown)
-      sender.sendThrown(index, thrown)
+  const call = (): unknown => {
+    const number = numberOf()
+    const { fn } = functions.get(number)
+    if (!fn) return loadAndCall(number)
+    if (number !== timed) {
+      stopTiming()
+      timed = number
+      sinceMs = performance.now()
     }
-    if (!worker.onTaskDone(1)) break
+    calls++
+    const own = arity < 0 ? (args[index] as unknown[]) : args.slice(index * arity, (index + 1) * arity)
+    return fn(...(handles ? (unpack({ value: own, handles }) as unknown[]) : own))
+  }
+  const loadAndCall = async (number: number) => {
+    stopTiming()
+    await functions.load(number)
+    return context.run(call)
+  }
+  const onThrown = (thrown: unknown) => {
+    if (UnloadableModule.is(thrown)) throw thrown
+    advise(functions.get(numberOf()).definition, thrown)
+    sender.sendThrown(index, thrown)
+  }
+  /** @returns what has to be awaited before the next task; `undefined`: the context was changed, or the lease has ended */
+  const runOn = (): PromiseLike<unknown> | undefined => {
+    while (!ended && (index = slots.claim(slot, count)) >= 0) {
+      try {
+        const returned = call()
+        if (isThenable(returned)) return returned
+        sender.sendValue(index, returned)
+      } catch (thrown) {
+        onThrown(thrown)
+      }
+      ended = !worker.onTaskDone(1)
+      if (context.changed) return undefined
+    }
+    ended = true
+    return undefined
+  }
+  while (!ended) {
+    const awaited = context.runSeveral(runOn)
+    if (awaited === undefined) continue
+    try {
+      sender.sendValue(index, await awaited)
+    } catch (thrown) {
+      onThrown(thrown)
+    }
+    ended = !worker.onTaskDone(1)
   }
   stopTiming()
   onEnded(spent)
@@ -141,7 +175,7 @@ async function runMap(
   }
   let mapped: Mapped<Failure>
   try {
-    mapped = await mapItems(fn, chunk, { settled, retries: 0 }, describe, watch)
+    mapped = await mapItems(fn, chunk, { settled, retries: 0 }, describe, worker.context, watch)
   } finally {
     sender.onExit(0)
   }
@@ -165,7 +199,8 @@ async function runBlocks(
   const fn = await worker.functions.load(target)
   const args = (await unpackWithClasses(worker, packed)) as unknown[]
   try {
-    const share = await computeBlocks(plan, new BlockCounter(counter), (start, end) => fn(start, end, ...args), keep)
+    const body = (start: number, end: number): unknown => worker.context.run(() => fn(start, end, ...args) as unknown)
+    const share = await computeBlocks(plan, new BlockCounter(counter), body, keep)
     return { result: { kind: 'computed', share: { value: share, handles: false } }, spent: [], count: 1 }
   } catch (thrown) {
     advise(worker.functions.get(target).definition, thrown)
