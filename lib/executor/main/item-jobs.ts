@@ -1,5 +1,6 @@
 // A chunk of a map whose items may be run again. Each is a call of its own, so that the results of those that have returned
 // outlive the worker, and nothing that has returned is run a second time.
+import { Promise } from '../../base/clock.js'
 import { CancelledError } from '../../errors.js'
 import { Future } from '../future.js'
 import type { Chunk, ChunkResult } from '../map/map-chunk.js'

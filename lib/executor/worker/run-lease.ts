@@ -74,18 +74,18 @@ async function runCalls(
   const args = unpackColumn(value as SentColumn) as unknown[]
   if (handles) await worker.loadClasses()
   let [timed, calls, sinceMs] = [-1, 0, 0]
+  /** The task that was claimed and is not over; -1: none. */
   let index = -1
   let ended = false
   const numberOf = () => (typeof targets === 'number' ? targets : targets[index]!)
+  const claim = () => (index >= 0 ? index : (index = slots.claim(slot, count)))
   const stopTiming = () => {
     if (calls > 0) spent.push(timed, calls, performance.now() - sinceMs)
     calls = 0
     timed = -1
   }
-  const call = (): unknown => {
+  const call = (fn: Function): unknown => {
     const number = numberOf()
-    const { fn } = functions.get(number)
-    if (!fn) return loadAndCall(number)
     if (number !== timed) {
       stopTiming()
       timed = number
@@ -95,27 +95,29 @@ async function runCalls(
     const own = arity < 0 ? (args[index] as unknown[]) : args.slice(index * arity, (index + 1) * arity)
     return fn(...(handles ? (unpack({ value: own, handles }) as unknown[]) : own))
   }
-  const loadAndCall = async (number: number) => {
-    stopTiming()
-    await functions.load(number)
-    return context.run(call)
-  }
   const onThrown = (thrown: unknown) => {
     if (UnloadableModule.is(thrown)) throw thrown
     advise(functions.get(numberOf()).definition, thrown)
     sender.sendThrown(index, thrown)
   }
-  /** @returns what has to be awaited before the next task; `undefined`: the context was changed, or the lease has ended */
+  /** @returns whether the worker may run another */
+  const endTask = () => {
+    index = -1
+    return worker.onTaskDone(1)
+  }
+  /** @returns what has to be awaited to end the task; `undefined`: its function has to be loaded, the context was changed, or all is done */
   const runOn = (): PromiseLike<unknown> | undefined => {
-    while (!ended && (index = slots.claim(slot, count)) >= 0) {
+    while (!ended && claim() >= 0) {
+      const { fn } = functions.get(numberOf())
+      if (!fn) return undefined
       try {
-        const returned = call()
+        const returned = call(fn)
         if (isThenable(returned)) return returned
         sender.sendValue(index, returned)
       } catch (thrown) {
         onThrown(thrown)
       }
-      ended = !worker.onTaskDone(1)
+      ended = !endTask()
       if (context.changed) return undefined
     }
     ended = true
@@ -123,13 +125,18 @@ async function runCalls(
   }
   while (!ended) {
     const awaited = context.runSeveral(runOn)
-    if (awaited === undefined) continue
+    if (index < 0) continue
     try {
-      sender.sendValue(index, await awaited)
+      if (awaited) sender.sendValue(index, await awaited)
+      else {
+        stopTiming()
+        await functions.load(numberOf())
+        continue
+      }
     } catch (thrown) {
       onThrown(thrown)
     }
-    ended = !worker.onTaskDone(1)
+    ended = !endTask()
   }
   stopTiming()
   onEnded(spent)
