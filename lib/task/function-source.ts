@@ -1,8 +1,10 @@
 // Plain functions, sent by their source. The caller describes a function, or refuses it; the worker compiles it again. It arrives
 // without the variables around it.
 import { types } from 'node:util'
-import { constants, Script } from 'node:vm'
+import { Script } from 'node:vm'
 import { stackText } from '../base/thrown-text.js'
+import { moduleHere } from './import-module.js'
+import { helperOf, helpersIn } from './tool-helpers.js'
 
 /** A function as it is sent by its source. */
 export interface SourceDefinition {
@@ -45,7 +47,11 @@ export function describeSource(fn: Function): SourceDefinition {
 }
 
 function formOf(source: string, name: string): SourceDefinition['form'] {
-  for (const form of ['expression', 'member'] as const) if (parses(factoryCode(source, form))) return form
+  for (const form of ['expression', 'member'] as const) if (parses(factoryCode(source, form, []))) return form
+  if (/\bimport\.meta\b/.test(source))
+    throw new TypeError(
+      `${name} uses import.meta, which its source alone does not have; pass what it needs as an argument, or use task() for it`,
+    )
   throw new TypeError(
     `the source of ${name} cannot stand alone (a private method, or one that uses super?); use task() for it`,
   )
@@ -59,26 +65,27 @@ function parses(code: string): boolean {
   }
 }
 
-/** Code of a function that makes the function. esbuild, and tsx with it, wraps functions in calls of `__name` to keep their names. */
-function factoryCode(source: string, form: SourceDefinition['form']): string {
-  return `'use strict'; (__name) => (${form === 'expression' ? source : `{ ${source} }`}\n)`
+/** Code of a function that makes the function, given the helpers of tools that it calls. */
+function factoryCode(source: string, form: SourceDefinition['form'], helpers: readonly string[]): string {
+  return `'use strict'; (${helpers.join(', ')}) => (${form === 'expression' ? source : `{ ${source} }`}\n)`
 }
 
 /** Compile the function in the global scope of this thread. A dynamic `import()` in it resolves from the working directory. */
 export function compileSource(definition: SourceDefinition): Function {
   const { name, source, form } = definition
-  const script = new Script(factoryCode(source, form), {
-    filename: `${process.cwd()}/${name} (sent by source)`,
-    importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
-  })
-  const make = script.runInThisContext() as (name: unknown) => unknown
-  const made = evaluate(definition, () =>
-    make((fn: Function, value: string) => Object.defineProperty(fn, 'name', { value, configurable: true })),
-  )
+  const helpers = helpersIn(source)
+  const make = evaluateCode(factoryCode(source, form, helpers), name) as (...helpers: unknown[]) => unknown
+  const made = evaluate(definition, () => make(...helpers.map(helperOf)))
   if (form === 'expression') return made as Function
   const [key] = Reflect.ownKeys(made as object)
   const member = Object.getOwnPropertyDescriptor(made, key!)
   return (member!.value ?? member!.get ?? member!.set) as Function
+}
+
+function evaluateCode(code: string, name: string): unknown {
+  const filename = `${process.cwd()}/${name} (sent by source)`
+  if (!/\bimport\b/.test(code)) return new Script(code, { filename }).runInThisContext()
+  return moduleHere().evaluate(`${code}\n//# sourceURL=${encodeURI(filename)}`)
 }
 
 /** Call `make`; the name of a method may be computed from a variable that is missing here. */
@@ -92,12 +99,12 @@ function evaluate<T>(definition: SourceDefinition, make: () => T): T {
 }
 
 /** Say in a ReferenceError that the function was sent without the variables around it: that is its usual cause. */
-export function adviseOnReferenceError(thrown: unknown, { name }: SourceDefinition): void {
+export function adviseOnReferenceError(thrown: unknown, { name, source }: SourceDefinition): void {
   if (!types.isNativeError(thrown) || !(thrown instanceof ReferenceError)) return
-  const advice =
-    ` (the function ${name} was sent to the worker by its source, without the variables around it:` +
-    ' pass what it needs as arguments, or define it with task(import.meta.url, …))'
   const { message } = thrown
+  const advice =
+    ` (${meaningOf(message, source)}the function ${name} was sent to the worker by its source, without the variables around it:` +
+    ' pass what it needs as arguments, or define it with task(import.meta.url, …))'
   const stack = stackText(thrown, `ReferenceError: ${message}`)
   // A frozen error stays as it is.
   Reflect.set(thrown, 'message', message + advice)
@@ -106,4 +113,14 @@ export function adviseOnReferenceError(thrown: unknown, { name }: SourceDefiniti
     'stack',
     stack.replace(message, () => message + advice),
   )
+}
+
+/** What a variable stands for that vite has put in place of an import, or of import.meta. */
+function meaningOf(message: string, source: string): string {
+  const [, variable, isMeta] = /^(__vite_ssr_import_(meta__)?\w*|__vi_import_\w+) is not defined/.exec(message) ?? []
+  if (!variable) return ''
+  if (isMeta) return 'it is import.meta, for vite; '
+  const uses = source.matchAll(new RegExp(`\\b${variable}\\.(\\w+)|\\b${variable}\\["([^"]+)"\\]`, 'g'))
+  const names = new Set(Array.from(uses, ([, member, quoted]) => member ?? quoted))
+  return `it is an import, for vite: ${names.size > 0 ? [...names].join(', ') : 'of a whole module'}; `
 }

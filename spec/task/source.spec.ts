@@ -1,4 +1,4 @@
-import { Process } from 'manyhands'
+import { Process, ProcessPoolExecutor } from 'manyhands'
 import { compileSource, describeSource } from '#internals'
 import { transformSync } from 'esbuild'
 import { runInNewContext, runInThisContext } from 'node:vm'
@@ -108,7 +108,7 @@ test('every form of function is compiled from its source', async () => {
 
 test('a function that a transpiler has wrapped to keep names runs in a process', async () => {
   const source = `
-    import { Process } from 'manyhands'
+    import { Process, ProcessPoolExecutor } from 'manyhands'
     const target = (n: number) => {
       const inner = (m: number) => m * 2
       function declared(m: number) { return inner(m) }
@@ -129,6 +129,98 @@ test('a function that a transpiler has wrapped to keep names runs in a process',
     minifyWhitespace: true,
   })
   assert.is((await runProgram(minified.code)).stdout, '42 inner declared Kept\n0\n')
+})
+
+test('the counters of istanbul do no harm, also in async functions and branches', async () => {
+  const touched = runInThisContext(`(async function touched(n) {
+    cov_2k3j4h5g6().f[0]++
+    const list = (cov_2k3j4h5g6().s[0]++, [1, 2, 3])
+    cov_2k3j4h5g6().s[1]++
+    if (n > 1 && (cov_2k3j4h5g6().b[1][0]++, true)) {
+      cov_2k3j4h5g6().b[0][0]++
+      return await list.map((x) => { cov_2k3j4h5g6().f[1]++; return x + n })
+    } else {
+      cov_2k3j4h5g6().b[0][1]++
+    }
+    return (cov_2k3j4h5g6().bT[2][0] += 1, 0)
+  })`) as (n: number) => Promise<unknown>
+  const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+  assert.equal(await executor.submit(touched, 2), [3, 4, 5])
+  assert.is(await executor.submit(touched, 1), 0)
+  // Of the program: not a counter.
+  const matrix = runInThisContext('(i) => cov_matrix[i]') as (i: number) => unknown
+  assert.match(((await executor.submit(matrix, 1).exception()) as Error).message, /^cov_matrix is not defined .*task\(/)
+  await executor.shutdown()
+})
+
+test('functions that esbuild, TypeScript or Babel have written for an older runtime run by their source', async () => {
+  const source = `globalThis.fromEsbuild = async (o) => {
+    const { a, ...others } = o
+    const later = async (x, ...more) => { try { return await x } catch (e) { return [e, more.length, true] } }
+    const fails = async () => { await null; throw 'thrown' }
+    return { ...others, a: await later(Promise.resolve(a)), caught: await later(fails(), 1), list: [...o.list, 4] }
+  }`
+  const { code } = transformSync(source, { target: 'es2016' })
+  assert.match(code, '__async')
+  assert.match(code, '__spreadProps')
+  const fromEsbuild = /^globalThis\.fromEsbuild = (.*);\s*$/ms.exec(code)![1]!
+  const expected = { b: 2, list: [1, 2, 3, 4], a: 1, caught: ['thrown', 1, true] }
+  const others = [
+    `function (o) { return __awaiter(this, void 0, void 0, function* () {
+      const others = __rest(o, ['a', 'list'])
+      const fails = () => __awaiter(this, void 0, void 0, function* () { yield null; throw 'thrown' })
+      let caught; try { yield fails() } catch (e) { caught = [e, 1, true] }
+      return __assign(__assign({}, others), { a: yield Promise.resolve(o.a), caught, list: __spreadArray(__spreadArray([], o.list, true), [4], false) })
+    }) }`,
+    `function (o) { return _asyncToGenerator(function* (x) {
+      const caught = yield _async_to_generator(function* () { throw 'thrown' })().catch((e) => [e, 1, true])
+      const { a, list } = _objectSpread2({}, x)
+      return _object_spread_props(_objectSpread(_define_property({}, 'a', yield a), _objectWithoutProperties(x, ['a', 'list'])), { caught, list: [...list, 4] })
+    })(o) }`,
+  ]
+  for (const text of [fromEsbuild, ...others]) {
+    const fn = runInThisContext(`(${text})`) as (o: object) => Promise<object>
+    const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+    assert.equal(await executor.submit(fn, { a: 1, b: 2, list: [1, 2, 3] }), expected, text)
+    await executor.shutdown()
+  }
+})
+
+test('what vite makes of import() works by source; what it makes of imports gets advice that names them', async () => {
+  const vite = (text: string) => runInThisContext(`(${text})`) as () => unknown
+  const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+  const file = new URL('../../../spec/fixtures/plain.mjs', import.meta.url).pathname
+  const dynamic = [
+    ['node:path', 'sep'],
+    ['manyhands', 'cpuCount'],
+    [`/@fs${file}`, 'double'],
+    [file, 'double'],
+    ['/spec/fixtures/plain.mjs', 'double'],
+  ] as const
+  for (const [specifier, name] of dynamic) {
+    const importing = vite(`async () => '${name}' in (await __vite_ssr_dynamic_import__('${specifier}'))`)
+    assert.is(await executor.submit(importing), true, specifier)
+  }
+  for (const [text, meaning] of [
+    [
+      '() => __vite_ssr_import_0__.readFile(__vite_ssr_import_0__["default"])',
+      'it is an import, for vite: readFile, default',
+    ],
+    ['() => __vi_import_0__.format', 'it is an import, for vite: format'],
+    ['() => __vite_ssr_import_meta__.url', 'it is import.meta, for vite'],
+    ['() => _helper.format', 'the function anonymous was sent'],
+  ] as const) {
+    const { message } = (await executor.submit(vite(text)).exception()) as Error
+    assert.match(message, `is not defined (${meaning}`, text)
+    assert.match(message, 'task(import.meta.url, …)')
+  }
+  await executor.shutdown()
+})
+
+test('import.meta in a function is refused in the caller', async () => {
+  const error = await thrownBy(() => new Process({ target: () => import.meta.url }))
+  assert.instance(error, TypeError)
+  assert.match(error.message, /uses import\.meta.*use task\(\)/)
 })
 
 test('a variable from around a function is a ReferenceError with advice', async () => {
@@ -237,6 +329,21 @@ test('a dynamic import in a function by source finds packages from the working d
     port.postMessage([basename('/a/b'), cpuCount() > 0])
   }
   assert.equal(await replyOf(target), ['b', true])
+})
+
+test('import() in a function by source, and tasksFrom a package, print no warning, from any directory', async () => {
+  const { stdout, stderr } = await runProgram(`
+    import { isMainThread, Process, ProcessPoolExecutor, tasksFrom } from 'manyhands'
+    const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+    const { basename } = tasksFrom('node:path')
+    const target = async (name) => [typeof require, typeof module, typeof exports, Object.keys(await import(name)).length > 0]
+    console.log(await executor.submit(target, 'uvu/assert'), await executor.submit(tasksFrom('uvu/assert').ok, true))
+    console.log(await executor.submit(basename, '/a/b'), await tasksFrom('uvu/assert').is(1, 1))
+    const failing = async () => { await import('node:path'); throw new Error('m') }
+    console.log((await executor.submit(failing).exception()).stack.includes('failing'))
+    await executor.shutdown()`)
+  assert.is(stderr, '')
+  assert.is(stdout, "[ 'undefined', 'undefined', 'undefined', true ] undefined\nb undefined\ntrue\n")
 })
 
 test.run()
