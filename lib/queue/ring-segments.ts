@@ -77,6 +77,7 @@ export class RingSegments {
   readonly readView: SegmentView = new SegmentView()
   readonly #lastSegment: number
   readonly #firstLog2: number
+  readonly #maxBytes: number
 
   constructor(memory: SharedArrayBuffer) {
     this.memory = memory
@@ -85,6 +86,7 @@ export class RingSegments {
     this.bytes = Buffer.from(memory, 0, memory.byteLength)
     this.#lastSegment = this.words[LAST_SEGMENT]!
     this.#firstLog2 = this.words[FIRST_SEGMENT_LOG2]!
+    this.#maxBytes = this.words[MAX_BYTES]!
   }
 
   /**
@@ -93,7 +95,7 @@ export class RingSegments {
    */
   allows(tail: number, size: number, count: number): boolean {
     const { words } = this
-    const maxBytes = peek(words, MAX_BYTES)
+    const maxBytes = this.#maxBytes
     // With their headers, and with the HEAD of some time ago: if that is within the limit, nothing else has to be looked at.
     if (((tail - peek(words, ALLOWED_HEAD)) | 0) + size <= maxBytes) return true
     const head = load(words, HEAD)

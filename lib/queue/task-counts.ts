@@ -85,7 +85,7 @@ export class TaskCounts {
     this.catchUp(before)
     const entry = this.#entryOfMe()
     const had = peek(this.#words, entry) === ME ? peek(this.#words, entry + COUNT) : 0
-    this.#log(head, [entry, ME, entry + COUNT, had + count])
+    this.#logTwo(head, entry, ME, entry + COUNT, had + count)
   }
 
   /** Write what the log says. */
@@ -103,16 +103,37 @@ export class TaskCounts {
     poke(words, TASKS_LOGGED, pairs.length)
   }
 
+  /** As `#log`, for two words, without an array. */
+  #logTwo(head: number, index: number, value: number, otherIndex: number, otherValue: number): void {
+    const words = this.#words
+    poke(words, TASK_LOG, index)
+    poke(words, TASK_LOG + 1, value)
+    poke(words, TASK_LOG + 2, otherIndex)
+    poke(words, TASK_LOG + 3, otherValue)
+    poke(words, LOG_HEAD, head)
+    poke(words, TASKS_LOGGED, 4)
+  }
+
   /** A task is done: one of this thread's, or, if it has none, one of another's, a living one's first. */
   finishOne(head: number): void {
     const words = this.#words
+    const finished = (this.finished + 1) | 0
+    const entry = this.#isOwn(this.#own) ? this.#own : this.#entryToFinish()
+    if (entry === undefined) poke(words, FINISHED, finished)
+    else {
+      this.#logTwo(head, FINISHED, finished, entry + COUNT, peek(words, entry + COUNT) - 1)
+      this.replay()
+    }
+  }
+
+  #entryToFinish(): number | undefined {
     const having = this.#having()
-    const ownerOf = (entry: number) => peek(words, entry)
-    const entry =
-      having.find((one) => ownerOf(one) === ME) ?? having.find((one) => !isDead(ownerOf(one) - 1)) ?? having[0]
-    const less = entry === undefined ? [] : [entry + COUNT, peek(words, entry + COUNT) - 1]
-    this.#log(head, [FINISHED, (this.finished + 1) | 0, ...less])
-    this.replay()
+    const isLiving = (entry: number) => !isDead(peek(this.#words, entry) - 1)
+    return having.find((entry) => this.#isOwn(entry)) ?? having.find(isLiving) ?? having[0]
+  }
+
+  #isOwn(entry: number): boolean {
+    return peek(this.#words, entry) === ME && peek(this.#words, entry + COUNT) > 0
   }
 
   /** Write off what dead threads had. @param read tasks that were read, mod 2^32 @returns whether there was any */

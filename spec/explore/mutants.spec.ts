@@ -374,8 +374,8 @@ const mutants: (Mutant & { shownBy: string })[] = [
   {
     name: 'a thread that dies with its task done has lost it',
     file: 'lib/queue/task-counts.ts',
-    from: 'this.#log(head, [FINISHED, (this.finished + 1) | 0, ...less])\n    this.replay()',
-    to: 'for (let i = 0; i < less.length; i += 2) poke(words, less[i]!, less[i + 1]!)\n    poke(words, FINISHED, (this.finished + 1) | 0)',
+    from: 'this.#logTwo(head, FINISHED, finished, entry + COUNT, peek(words, entry + COUNT) - 1)\n      this.replay()',
+    to: 'poke(words, entry + COUNT, peek(words, entry + COUNT) - 1)\n      poke(words, FINISHED, finished)',
     shownBy: 'JoinableQueue: 2 work, one of them dies, 1 joins',
   },
   {
