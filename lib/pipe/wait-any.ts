@@ -2,6 +2,7 @@
 // looks at all of them again and again, with pauses that double up to a few milliseconds.
 import { inspect } from 'node:util'
 import { performance, Promise, setTimeout } from '../base/clock.js'
+import { afterTurn } from '../base/loop-turn.js'
 import { checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
 import { waitOn, type Words } from '../memory/atomics.js'
 import { runBlockedHooks } from '../thread/while-blocked.js'
@@ -42,10 +43,10 @@ function* look<W>(watched: Watched<W>, timeoutMs: number): Generator<number, W[]
 export async function waitForAny<W>(watched: Watched<W>, options: WaitOptions | undefined): Promise<W[]> {
   const { timeoutMs, signal } = checkWaitOptions(options)
   const looking = look(watched, timeoutMs)
-  for (;;) {
+  for (let paused = false; ; paused = true) {
     signal?.throwIfAborted()
     const { done, value } = looking.next()
-    if (done) return value
+    if (done) return paused ? value : afterTurn(value)
     await new Promise((resolve) => setTimeout(resolve, value))
   }
 }

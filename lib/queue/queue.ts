@@ -3,6 +3,7 @@
 import { inspect } from 'node:util'
 import { recognizeCopies } from '../copies.js'
 import { QueueClosedError, QueueEmpty, QueueFull, QueueShutDown } from '../errors.js'
+import { afterTurn, turnIfDue } from '../base/loop-turn.js'
 import { partsIn } from '../base/parts.js'
 import { checkFlag, checkInteger, checkOptions } from '../base/validate.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
@@ -72,7 +73,7 @@ export class Queue<T = unknown> {
     signal?.throwIfAborted()
     const state = this.#openState()
     let frame = this.#encode(value)
-    if (this.#putters.empty && state.write(frame)) return
+    if (this.#putters.empty && state.write(frame)) return turnIfDue()
     frame = keep(frame)
     const waiter = new PutWaiter(state.ring.words, false, () => this.#openState().write(frame))
     if (!(await this.#putters.join(waiter, { timeout: timeoutMs, signal }))) throw fullError(timeoutMs)
@@ -121,7 +122,7 @@ export class Queue<T = unknown> {
       throw new TypeError(`values must be iterable, not ${inspect(values)}`)
     const frames = [...values].map((value, index) => keep(this.#encode(value, `values[${index}]`)))
     let put = this.#putters.empty ? state.writeMany(frames, 0) : 0
-    if (put === frames.length) return
+    if (put === frames.length) return turnIfDue()
     const write = () => (put += this.#openState().writeMany(frames, put)) === frames.length
     const waiter = new PutWaiter(state.ring.words, false, write)
     try {
@@ -143,7 +144,7 @@ export class Queue<T = unknown> {
     const { timeoutMs, signal } = checkWaitOptions(options)
     signal?.throwIfAborted()
     const state = this.#openState()
-    if (this.#getters.empty && state.read()) return state.value() as T
+    if (this.#getters.empty && state.read()) return afterTurn(state.value() as T)
     let value: unknown
     const waiter = new GetWaiter(state.ring.words, false, () => {
       if (!this.#openState().read()) return false
@@ -194,7 +195,7 @@ export class Queue<T = unknown> {
     signal?.throwIfAborted()
     const state = this.#openState()
     let values = this.#getters.empty ? state.readMany(max) : []
-    if (values.length > 0) return values as T[]
+    if (values.length > 0) return afterTurn(values as T[])
     const read = () => (values = this.#openState().readMany(max)).length > 0
     const waiter = new GetWaiter(state.ring.words, false, read)
     if (!(await this.#getters.join(waiter, { timeout: timeoutMs, signal }))) throw emptyError(timeoutMs)

@@ -2,6 +2,7 @@
 // armed for those that wait on the same word: an abandoned one cannot be cancelled, and would absorb wake-ups.
 import { Promise, setTimeout } from '../base/clock.js'
 import { whenAborted } from '../base/abort-listeners.js'
+import { settledAfterTurn } from '../base/loop-turn.js'
 import { startTimer } from '../base/timer.js'
 import { checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
 import { notifyAll, whenChanged } from '../memory/atomics.js'
@@ -32,7 +33,8 @@ export class AsyncWaiters {
 
   /** Wait, without blocking, until the waiter is done (true) or the time is over (false). Rejects when the signal aborts. */
   join(waiter: Waiter, options: WaitOptions | undefined): Promise<boolean> {
-    return new Promise((resolve, reject) => {
+    let isPending = false
+    const joined = new Promise<boolean>((resolve, reject) => {
       const { timeoutMs, signal } = checkWaitOptions(options)
       if (signal?.aborted) return reject(signal.reason)
       let stopTimer = () => {}
@@ -56,7 +58,9 @@ export class AsyncWaiters {
       if (timeoutMs !== Infinity) stopTimer = startTimer(timeoutMs, onTime)
       stopListening = whenAborted(signal, onAbort)
       keepPolling(this)
+      isPending = true
     })
+    return isPending ? joined : settledAfterTurn(joined)
   }
 
   /** Something may have changed: let the waiters try, oldest first. */

@@ -93,6 +93,10 @@ const REPLACED: Record<string, string> = {
     export const clearTimeout = (timer) => controller.clearTimeout(timer)
     export const { Promise } = globalThis
     export const hrtime = undefined`,
+  'lib/base/loop-turn.ts': `
+    export const turnIfDue = () => {}
+    export const afterTurn = (value) => value
+    export const settledAfterTurn = afterTurn`,
   'lib/thread/liveness.ts': `
     export const isDead = controller.isDead
     export const probeDead = controller.isDead
