@@ -33,7 +33,10 @@ export interface CallOptions {
 export interface ShutdownOptions {
   /** Whether the promise waits until all work is done and all workers have ended. @default true */
   wait?: boolean | undefined
-  /** Cancel what has not begun. @default false */
+  /**
+   * Cancel what has not begun, and run nothing again (`retries`). Maps end with CancelledError after what has begun.
+   * @default false
+   */
   cancelFutures?: boolean | undefined
 }
 

@@ -17,6 +17,7 @@ import type { Future } from './future.js'
 import type { Input } from './map/inputs.js'
 import { Mapping } from './map/map.js'
 import type { Chunk, ChunkResult } from './map/map-chunk.js'
+import type { OpenMaps } from './map/open-maps.js'
 import { splitMapArguments, type MapOptions, type MapResult } from './map/map-options.js'
 import {
   checkCombine,
@@ -123,7 +124,9 @@ export interface Executor extends AsyncDisposable {
    */
   with(options: CallOptions): Executor
   /**
-   * Take no more work. What was submitted is still done, unless `cancelFutures`. Harmless when repeated.
+   * Take no more work. What was submitted is still done, unless `cancelFutures`: maps to the end of their inputs, too. A map over an
+   * async input, or one that seems endless (its length is not known, and it has not ended after a million items or a second),
+   * ends with ShutdownError after what was read before. Harmless when repeated.
    * @throws TypeError
    * After Python's Executor.shutdown.
    */
@@ -157,6 +160,7 @@ export interface Capacity {
  */
 export abstract class BaseExecutor<Face extends Executor> implements Executor {
   readonly #call: Call
+  #latest: Submission | undefined
 
   /** @param call the options of what is submitted through this face */
   protected constructor(call: Call) {
@@ -170,9 +174,12 @@ export abstract class BaseExecutor<Face extends Executor> implements Executor {
   protected abstract get capacity(): Capacity
   /** Tasks that are done. Subclasses count calls and items of chunks in it. */
   protected abstract get counts(): Counts
+  /** Maps that are not done. */
+  protected abstract get maps(): OpenMaps
   /** @throws ShutdownError, BrokenProcessPool, BootstrapError no work can be submitted now */
   protected abstract checkOpen(): void
-  #latest: Submission | undefined
+  /** @throws BrokenProcessPool */
+  protected checkUsable(): void {}
 
   /** Run one call. */
   protected abstract runCall(submission: Submission, args: readonly unknown[]): Future
@@ -225,8 +232,10 @@ export abstract class BaseExecutor<Face extends Executor> implements Executor {
         chunksInFlight: this.capacity.chunks,
         itemsPerChunk: this.capacity.itemsPerChunk,
         averageMs: () => this.averageMs(submission.definition),
+        maps: this.maps,
+        // Also after a shutdown: the map was submitted before it.
         submit: (chunk, settled) => {
-          this.checkOpen()
+          this.checkUsable()
           return this.runChunk(submission, chunk, settled)
         },
       },

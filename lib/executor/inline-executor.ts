@@ -24,6 +24,7 @@ import { Future } from './future.js'
 import { attempt, type Attempt, type AttemptResult } from './inline-attempt.js'
 import { countWhenDone } from './map/count-items.js'
 import { mapItems, type Chunk, type ChunkResult } from './map/map-chunk.js'
+import { OpenMaps } from './map/open-maps.js'
 import type { RangeTask } from './range/range.js'
 import { computeBlocks, type Share } from './range/run-blocks.js'
 
@@ -32,8 +33,12 @@ interface InlineState {
   shutDown: boolean
   /** Tasks that await something, and were not abandoned. */
   running: Set<Future>
-  /** Called when `running` gets empty. */
+  /** Maps that are not done. */
+  maps: OpenMaps
+  /** Called when `running` and `maps` are empty. */
   onIdle: (() => void)[]
+  /** Nothing is run again. */
+  retriesEnded: boolean
   counts: Counts
 }
 
@@ -52,15 +57,21 @@ export class InlineExecutor extends BaseExecutor<InlineExecutor> {
   }
 
   /**
-   * Take no more work. Every task has begun, so `cancelFutures` has no effect. Harmless when repeated.
+   * Take no more work. What was submitted is still done, maps included. Every task has begun: `cancelFutures` concerns maps, whose
+   * rest is not read, and `retries`. Harmless when repeated.
    * @throws TypeError
    * After Python's Executor.shutdown.
    */
   async shutdown(options: ShutdownOptions = {}): Promise<void> {
-    const { wait } = checkShutdown(options)
-    const { running, onIdle } = this.#state
-    this.#state.shutDown = true
-    if (wait && running.size > 0) await new Promise<void>((resolve) => onIdle.push(resolve))
+    const { wait, cancelFutures } = checkShutdown(options)
+    const state = this.#state
+    state.shutDown = true
+    if (cancelFutures) {
+      state.retriesEnded = true
+      state.maps.cancelRest()
+    }
+    state.maps.finish()
+    if (wait && !isIdle(state)) await new Promise<void>((resolve) => state.onIdle.push(resolve))
   }
 
   stats(): ExecutorStats {
@@ -77,6 +88,10 @@ export class InlineExecutor extends BaseExecutor<InlineExecutor> {
     return this.#state.counts
   }
 
+  protected get maps(): OpenMaps {
+    return this.#state.maps
+  }
+
   protected checkOpen(): void {
     refuseDuringImport('submit work to an executor')
     if (this.#state.shutDown) throw new ShutdownError('the executor was shut down and takes no more work')
@@ -90,10 +105,16 @@ export class InlineExecutor extends BaseExecutor<InlineExecutor> {
   }
 
   protected runChunk({ target, call }: Submission, chunk: Chunk, settled: boolean): Future<ChunkResult> {
-    const { retries } = call
-    const map = () => mapItems(target, chunk, { settled, retries }, (thrown) => thrown, new OwnContext())
-    const future = this.#run(map, call, retries)
-    countWhenDone(this.#state.counts, future, chunk.items.length / chunk.arity, settled)
+    const state = this.#state
+    const calls = {
+      settled,
+      get retries() {
+        return state.retriesEnded ? 0 : call.retries
+      },
+    }
+    const map = () => mapItems(target, chunk, calls, (thrown) => thrown, new OwnContext())
+    const future = this.#run(map, call, call.retries)
+    countWhenDone(state.counts, future, chunk.items.length / chunk.arity, settled)
     return future
   }
 
@@ -135,7 +156,7 @@ export class InlineExecutor extends BaseExecutor<InlineExecutor> {
         latest = attempt(perform, timeoutMs)
         const { result } = latest
         if (result instanceof Promise) return void settleLater(result, retriesLeft)
-        if (settle(future, result, retriesLeft)) return this.#abandon(future)
+        if (settle(future, result, this.#state.retriesEnded ? 0 : retriesLeft)) return this.#abandon(future)
       }
     }
     const settleLater = async (later: Promise<AttemptResult<R>>, retriesLeft: number) => {
@@ -145,7 +166,7 @@ export class InlineExecutor extends BaseExecutor<InlineExecutor> {
       const result = await later
       // The task still runs if its time is over.
       latest!.askToStop()
-      if (!settle(future, result, retriesLeft)) begin(retriesLeft - 1)
+      if (!settle(future, result, this.#state.retriesEnded ? 0 : retriesLeft)) begin(retriesLeft - 1)
       else if (!future.cancelled()) this.#abandon(future)
     }
     begin(retries)
@@ -154,9 +175,8 @@ export class InlineExecutor extends BaseExecutor<InlineExecutor> {
 
   /** Wait for the task no longer: it has ended, or cannot be made to end. */
   #abandon(future: Future): void {
-    const { running, onIdle } = this.#state
-    running.delete(future)
-    if (running.size === 0) for (const callback of onIdle.splice(0)) callback()
+    this.#state.running.delete(future)
+    tellIdle(this.#state)
   }
 }
 
@@ -171,7 +191,23 @@ function settle<R>(future: Future<R>, result: AttemptResult<R>, retriesLeft: num
 
 function newState(options: unknown): InlineState {
   if (options !== undefined) throw new TypeError(`an InlineExecutor has no options, not ${inspect(options)}`)
-  return { shutDown: false, running: new Set(), onIdle: [], counts: { completed: 0, failed: 0, cancelled: 0 } }
+  const state: InlineState = {
+    shutDown: false,
+    running: new Set(),
+    maps: new OpenMaps(() => tellIdle(state)),
+    onIdle: [],
+    retriesEnded: false,
+    counts: { completed: 0, failed: 0, cancelled: 0 },
+  }
+  return state
+}
+
+function isIdle({ running, maps }: InlineState): boolean {
+  return running.size === 0 && maps.isEmpty
+}
+
+function tellIdle(state: InlineState): void {
+  if (isIdle(state)) for (const callback of state.onIdle.splice(0)) callback()
 }
 
 // Outside the class: the bundler renames a class that names itself.

@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os'
 import { inspect } from 'node:util'
 import type { ResourceLimits, Transferable } from 'node:worker_threads'
-import { Promise } from '../base/clock.js'
+import { Promise, queueMicrotask } from '../base/clock.js'
 import { checkCount, checkInteger, checkOptions } from '../base/validate.js'
 import { checkTimeout } from '../base/wait-options.js'
 import { currentProcess } from '../process/current-process.js'
@@ -13,6 +13,7 @@ import { explainCloneFailure } from '../transport/clone-error.js'
 import { pack } from '../transport/pack.js'
 import type { Counts } from './call-options.js'
 import { Scheduler } from './main/scheduler.js'
+import { OpenMaps } from './map/open-maps.js'
 
 /** Workers of one executor. Each is a thread with a heap of its own. */
 const MAX_WORKERS = 4096
@@ -52,8 +53,10 @@ export interface PoolState {
   shutDown: boolean
   /** Resolves when the executor was shut down and its threads have ended. */
   ended: Promise<void>
-  /** End the threads. */
-  end: () => void
+  /** Maps that are not done. */
+  maps: OpenMaps
+  /** End the threads, if the executor was shut down and all its work is done. */
+  endIfDone: () => void
 }
 
 /** @throws TypeError, RangeError; DataCloneError `initargs` cannot be sent */
@@ -92,7 +95,10 @@ export function openPool(options: ProcessPoolOptions): PoolState {
     counts: { completed: 0, failed: 0, cancelled: 0 },
     shutDown: false,
     ended: new Promise((resolve) => (end = resolve)),
-    end: () => void pool.scheduler.destroy().then(end),
+    maps: new OpenMaps(() => pool.endIfDone()),
+    endIfDone() {
+      if (pool.shutDown && pool.scheduler.idle && pool.maps.isEmpty) void pool.scheduler.destroy().then(end)
+    },
     scheduler: new Scheduler(
       {
         maxWorkers,
@@ -105,9 +111,8 @@ export function openPool(options: ProcessPoolOptions): PoolState {
           maxTasks: maxTasksPerChild,
         },
       },
-      () => {
-        if (pool.shutDown) pool.end()
-      },
+      // In a microtask: a job that has failed while this thread blocked is settled, or run again, in one.
+      () => queueMicrotask(pool.endIfDone),
     ),
   }
   return pool

@@ -26,6 +26,7 @@ import type { FutureJob, JobOptions } from './main/job.js'
 import { RangeJob } from './main/range-job.js'
 import { countWhenDone } from './map/count-items.js'
 import type { Chunk, ChunkResult } from './map/map-chunk.js'
+import type { OpenMaps } from './map/open-maps.js'
 import { openPool, type PoolState, type ProcessPoolOptions } from './pool-options.js'
 import type { RangeTask } from './range/range.js'
 import type { Share } from './range/run-blocks.js'
@@ -53,7 +54,8 @@ export class ProcessPoolExecutor extends BaseExecutor<ProcessPoolExecutor> {
   }
 
   /**
-   * Take no more work. What was submitted is still done, unless `cancelFutures`; then the workers end. Harmless when repeated.
+   * Take no more work. What was submitted is still done, unless `cancelFutures`, maps included; then the workers end. A map over an
+   * async or endless input ends with ShutdownError (ERR_MANYHANDS_SHUTDOWN) after what was read. Harmless when repeated.
    * @throws TypeError
    * After Python's Executor.shutdown.
    */
@@ -63,9 +65,11 @@ export class ProcessPoolExecutor extends BaseExecutor<ProcessPoolExecutor> {
     pool.shutDown = true
     if (cancelFutures) {
       pool.scheduler.endRetries()
+      pool.maps.cancelRest()
       for (const job of pool.scheduler.unsettled()) job.cancel()
     }
-    if (pool.scheduler.idle) pool.end()
+    pool.maps.finish()
+    pool.endIfDone()
     if (wait) await pool.ended
   }
 
@@ -104,13 +108,20 @@ export class ProcessPoolExecutor extends BaseExecutor<ProcessPoolExecutor> {
     return this.#pool.counts
   }
 
+  protected get maps(): OpenMaps {
+    return this.#pool.maps
+  }
+
   protected checkOpen(): void {
-    const { scheduler, shutDown } = this.#pool
     refuseDuringImport('submit work to an executor')
     refuseTooDeep('submit work to an executor')
-    const { broken } = scheduler
+    this.checkUsable()
+    if (this.#pool.shutDown) throw new ShutdownError('the executor was shut down and takes no more work')
+  }
+
+  protected override checkUsable(): void {
+    const { broken } = this.#pool.scheduler
     if (broken) throw copyOf(broken)
-    if (shutDown) throw new ShutdownError('the executor was shut down and takes no more work')
   }
 
   protected runCall(submission: Submission, args: readonly unknown[]): Future {

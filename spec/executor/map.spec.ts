@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import { CancelledError, DataCloneError, ProcessPoolExecutor, ShutdownError, TimeoutError } from 'manyhands'
+import { CancelledError, DataCloneError, ProcessPoolExecutor, TimeoutError } from 'manyhands'
 import type { MapProgress } from 'manyhands'
 import { assert, runProgram, suite, thrownBy, until } from '../harness.js'
 import { Gate, passGate } from './gate.js'
@@ -439,18 +439,6 @@ test('map has read as far as its buffer goes before a shutdown right after the c
   const ended = ending.shutdown()
   assert.equal(await results, [2, 4, 6, 8, 10])
   await ended
-})
-
-test('map fails with ShutdownError at the first item that it had not read before a shutdown', async () => {
-  const ending = new ProcessPoolExecutor({ maxWorkers: 1 })
-  const results = ending.map(double, [1, 2, 3], { buffersize: 2 })
-  await ending.shutdown()
-  const seen: number[] = []
-  const error = await thrownBy(async () => {
-    for await (const n of results) seen.push(n)
-  })
-  assert.instance(error, ShutdownError)
-  assert.equal(seen, [2, 4])
 })
 
 test('a shutdown with cancelFutures cancels what waits of a map', async () => {

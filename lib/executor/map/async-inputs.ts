@@ -11,6 +11,7 @@ import {
 } from './inputs.js'
 
 export class AsyncInputs implements Inputs {
+  readonly isAsync = true
   readonly total: number | undefined
   readonly #iterators: readonly (Iterator<unknown> | AsyncIterator<unknown>)[]
   #items: unknown[] = []
@@ -37,6 +38,10 @@ export class AsyncInputs implements Inputs {
 
   flush(): void {
     if (this.#items.length > 0) this.#resolveRead()
+  }
+
+  keepRest(): boolean {
+    return this.#ended
   }
 
   close(): void {

@@ -20,8 +20,11 @@ export interface Inputs {
   read(count: number): InputBatch | Promise<InputBatch>
   /** End the pending read now if it has items. */
   flush(): void
+  /** Read the rest now, for later calls of `read`. @returns false: an input is async, or has not ended within bounds */
+  keepRest(): boolean
   /** Tell the inputs that no more will be read. */
   close(): void
+  readonly isAsync: boolean
   /** For how many calls there is input, if the inputs know. */
   readonly total: number | undefined
 }

@@ -28,7 +28,7 @@ export function itemsRun({ values, failures }: Pick<ChunkResult, 'values' | 'fai
 export interface MapCalls {
   /** Go on after a failure. */
   settled: boolean
-  /** How often a call that throws is made again. */
+  /** How often a call that throws is made again. Read after each. */
   retries: number
 }
 
@@ -53,7 +53,7 @@ export interface Mapped<T> {
 export async function mapItems<T>(
   fn: Function,
   { items, arity, spread }: Chunk,
-  { settled, retries }: MapCalls,
+  calls: MapCalls,
   describe: (thrown: unknown) => T,
   context: OwnContext,
   watch?: MapWatch<T>,
@@ -63,18 +63,18 @@ export async function mapItems<T>(
   const failures: [number, T][] = []
   watch?.begins(() => ({ values: values.finish(), failures }))
   let index = 0
-  let retriesLeft = retries
+  let attempts = 0
   let stopped = false
   const hasNext = () => index < count && !stopped
   const onReturned = (value: unknown) => {
     values.push(value)
     index++
-    retriesLeft = retries
+    attempts = 0
   }
   const onThrown = (thrown: unknown) => {
-    if (retriesLeft-- > 0) return
+    if (attempts++ < calls.retries) return
     failures.push([index, describe(thrown)])
-    if (settled) onReturned(undefined)
+    if (calls.settled) onReturned(undefined)
     else stopped = true
   }
   /** @returns what has to be awaited before the next item; `undefined`: the context was changed, or there is no next */

@@ -36,9 +36,16 @@ export interface MapOptions {
   onProgress?: ((progress: MapProgress) => void) | undefined
 }
 
-/** The results of a map: iterate over them as they come, or await them all. Each result can be taken once. */
+/**
+ * The results of a map: iterate over them as they come, or await them all. Each result can be taken once. A map is submitted work:
+ * a shutdown of its executor has it mapped to its end, whether or not its results are taken.
+ */
 export interface MapResult<R> extends AsyncIterable<R>, PromiseLike<R[]> {
   [Symbol.asyncIterator](): AsyncIterator<R, undefined, undefined>
+  /** As a promise's `catch`. */
+  catch<B = never>(onError?: ((reason: any) => B | PromiseLike<B>) | null): Promise<R[] | B>
+  /** As a promise's `finally`. */
+  finally(onSettled?: (() => void) | null): Promise<R[]>
 }
 
 /** The options of a map, checked and complete. */

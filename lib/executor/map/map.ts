@@ -3,49 +3,47 @@
 //
 //   inputs ──read──> entries, one per chunk, in order ──settled──> results ──taken──> consumer
 //            └──────────────────── bounded by the plan ─────────────────────┘
+import { CancelledError, ShutdownError } from '../../errors.js'
 import { clearInterval, performance, Promise, setInterval } from '../../base/clock.js'
 import { whenAborted } from '../../base/abort-listeners.js'
 import { callSafely } from '../../base/safe-callback.js'
 import { withTimeout } from '../../base/with-timeout.js'
 import { areNumbers, type Column } from '../../transport/number-column.js'
 import { markUnsendable, unsendableMark } from '../../transport/unsendable.js'
-import type { Future } from '../future.js'
 import { ChunkPlan } from './chunk-plan.js'
-import { isSentApart } from './count-items.js'
 import type { Input, InputBatch, Inputs } from './inputs.js'
-import type { Chunk, ChunkResult } from './map-chunk.js'
+import { batchUntilFailure, settledBatch } from './chunk-results.js'
+import type { ChunkResult } from './map-chunk.js'
 import type { MapProgress, MapResult, MapSettings } from './map-options.js'
 import { bindInputs, readInputs, Rows } from './read-inputs.js'
+import type { OpenMap, OpenMaps } from './open-maps.js'
 import { Results, type ResultBatch } from './results.js'
+import { submitChunk, type ChunkRunner, type SubmittedChunk } from './submit-chunk.js'
 
 const UNSENDABLE_MAP = unsendableMark('await it, and send the results')
 
 /** What a map asks of the executor that it runs on. */
-export interface MapRunner {
+export interface MapRunner extends ChunkRunner {
   /** How many chunks keep all workers busy. */
   readonly chunksInFlight: number
   /** How many items a chunk may have. */
   readonly itemsPerChunk: number
+  /** The maps of the executor that are not done. */
+  readonly maps: OpenMaps
   /** Milliseconds that a call takes on average; `undefined` if that is not measured. */
   averageMs(): number | undefined
-  /**
-   * Have a worker map a chunk. The future fails if the chunk could not be sent, its worker died, or it was cancelled.
-   * @throws ShutdownError, BrokenProcessPool the executor takes no more work
-   */
-  submit(chunk: Chunk, settled: boolean): Future<ChunkResult>
 }
 
 /** If an async input gives nothing for this long, what it gave before is sent without waiting for a full chunk. */
 const SLOW_INPUT_MS = 2
 
 /** A chunk that was submitted, in the order of results. */
-interface ChunkEntry {
+interface ChunkEntry extends SubmittedChunk {
   /** Its results, once it is settled. */
   batch: ResultBatch | undefined
-  cancel: () => void
 }
 
-export class Mapping<R> implements MapResult<R> {
+export class Mapping<R> implements MapResult<R>, OpenMap {
   readonly #runner: MapRunner
   readonly #inputs: Inputs
   readonly #arity: number
@@ -62,6 +60,10 @@ export class Mapping<R> implements MapResult<R> {
   #reading = false
   #inputEnded = false
   #closed = false
+  /** The executor was shut down: all is mapped, whether or not results are taken. */
+  #finishing = false
+  /** What stands in place of the input that is not read any more. */
+  #cutBy: Error | undefined
   #progress: MapProgress
   #all: Promise<R[]> | undefined
 
@@ -87,6 +89,7 @@ export class Mapping<R> implements MapResult<R> {
     const averageMs = this.#inputs.total === undefined ? undefined : runner.averageMs()
     this.#plan = new ChunkPlan(settings, runner, averageMs)
     this.#progress = { done: 0, total: this.#inputs.total, failed: 0 }
+    runner.maps.add(this)
     const onAbort = () => this.#close({ values: [], failure: { thrown: signal!.reason } })
     this.#stopListening = whenAborted(signal, onAbort)
     if (signal?.aborted) onAbort()
@@ -108,8 +111,40 @@ export class Mapping<R> implements MapResult<R> {
     onResult?: ((value: R[]) => A | PromiseLike<A>) | null,
     onError?: ((reason: any) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    this.#all ??= this.#results.all(this.#inputs.total)
-    return this.#all.then(onResult, onError)
+    return this.#whole().then(onResult, onError)
+  }
+
+  catch<B = never>(onError?: ((reason: any) => B | PromiseLike<B>) | null): Promise<R[] | B> {
+    return this.#whole().catch(onError)
+  }
+
+  finally(onSettled?: (() => void) | null): Promise<R[]> {
+    return this.#whole().finally(onSettled)
+  }
+
+  #whole(): Promise<R[]> {
+    return (this.#all ??= this.#results.all(this.#inputs.total))
+  }
+
+  finish(): void {
+    this.#finishing = true
+    // Not amid a read: the input itself may have shut the executor down.
+    if (!this.#reading || this.#inputs.isAsync) this.#keepRest()
+    void this.#readOn()
+  }
+
+  #keepRest(): void {
+    if (this.#inputEnded || this.#closed || this.#cutBy || this.#inputs.keepRest()) return
+    const why = this.#inputs.isAsync ? 'which is async' : 'whose length is not known, and which may be endless'
+    this.#cutBy = new ShutdownError(`the executor was shut down before the end of this map's input, ${why}`)
+    this.#inputs.close() // The next read, or the pending one, gives what was read before.
+  }
+
+  cancelRest(): void {
+    this.#finishing = true
+    for (const entry of this.#entries) entry.isWanted = false
+    if (this.#inputEnded || this.#closed) return
+    this.#endInput({ thrown: new CancelledError("the rest of the map was cancelled by its executor's shutdown") })
   }
 
   /** Read inputs and submit chunks until enough is under way. */
@@ -117,20 +152,25 @@ export class Mapping<R> implements MapResult<R> {
     if (this.#reading) return
     this.#reading = true
     for (let count; !this.#inputEnded && !this.#closed && (count = this.#nextSize()) > 0;) {
-      // Not: always await. A shutdown right after the call of map must not come before its sync inputs are read.
+      // Not: always await. The items of sync inputs are submitted at the call.
       const read = this.#inputs.read(count)
       const { items, ended, failure } = read instanceof Promise ? await this.#flushWhenSlow(read) : read
       if (this.#closed || this.#inputEnded) break
       if (items.length > 0) this.#submitNew(items)
-      if (ended) this.#endInput(failure)
+      if (ended) this.#endInput(failure ?? (this.#cutBy && { thrown: this.#cutBy }))
+      else if (this.#finishing) this.#keepRest()
     }
     this.#reading = false
   }
 
   #nextSize(): number {
     const { total } = this.#inputs
-    const chunks = { unsettled: this.#entries.length, untaken: this.#results.untaken }
-    return this.#plan.next(this.#itemsAhead, chunks, total === undefined ? undefined : total - this.#itemsRead)
+    const itemsLeft = total === undefined ? undefined : total - this.#itemsRead
+    const unsettled = this.#entries.length
+    // From a shutdown on, nothing waits for the consumer.
+    if (this.#finishing)
+      return this.#plan.next(this.#itemsRead - this.#progress.done, { unsettled, untaken: 0 }, itemsLeft)
+    return this.#plan.next(this.#itemsAhead, { unsettled, untaken: this.#results.untaken }, itemsLeft)
   }
 
   async #flushWhenSlow(read: Promise<InputBatch>): Promise<InputBatch> {
@@ -147,64 +187,22 @@ export class Mapping<R> implements MapResult<R> {
   #endInput(failure: InputBatch['failure']): void {
     this.#inputEnded = true
     this.#inputs.close()
-    this.#entries.push({ batch: { values: [], failure }, cancel: () => {} })
+    this.#entries.push({ batch: { values: [], failure }, isWanted: true, cancel: () => {} })
     this.#advance()
   }
 
   #submitNew(items: Column): void {
     const count = items.length / this.#arity
     const isNumbers = areNumbers(items)
-    const entry: ChunkEntry = { batch: undefined, cancel: () => {} }
+    const entry: ChunkEntry = { batch: undefined, isWanted: true, cancel: () => {} }
     this.#itemsAhead += count
     this.#itemsRead += count
     this.#entries.push(entry)
-    this.#submit({ items, arity: this.#arity, spread: this.#spread }, entry, (result) => {
+    const chunk = { items, arity: this.#arity, spread: this.#spread }
+    submitChunk(this.#runner, chunk, this.#settings.settled, entry, (result) => {
       this.#plan.settled(count, isNumbers, this.#runner.averageMs())
       this.#onChunk(entry, result)
     })
-  }
-
-  /** Have a chunk mapped. @param onDone is called in every case, with the failure as a result if need be */
-  #submit(chunk: Chunk, entry: ChunkEntry, onDone: (result: ChunkResult) => void): void {
-    const { settled } = this.#settings
-    const count = chunk.items.length / chunk.arity
-    const onFailed = (thrown: unknown) => {
-      if (isSentApart(thrown, count)) void this.#submitEach(chunk, entry, onDone)
-      else onDone(failedChunk(count, settled, thrown))
-    }
-    const onSettled = (result: ChunkResult) => {
-      const { begun = count, failures } = result
-      if (begun === count || (!settled && failures.length > 0)) onDone(result)
-      else this.#submit(chunkFrom(chunk, begun), entry, (rest) => onDone(joinResults(result, rest, begun)))
-    }
-    try {
-      const future = this.#runner.submit(chunk, settled)
-      entry.cancel = () => future.cancel()
-      // The rest of a chunk, which is not wanted any more.
-      if (!this.#entries.includes(entry)) entry.cancel()
-      future.result().then(onSettled, onFailed)
-    } catch (thrown) {
-      // The executor was shut down, or broke, after map was called.
-      onDone(failedChunk(count, false, thrown))
-    }
-  }
-
-  /** Submit the items of a chunk one by one, because one of them cannot be sent: it fails alone. */
-  async #submitEach(
-    { items, arity, spread }: Chunk,
-    entry: ChunkEntry,
-    onDone: (result: ChunkResult) => void,
-  ): Promise<void> {
-    const values: unknown[] = []
-    const failures: [number, unknown][] = []
-    for (let at = 0; at < items.length; at += arity) {
-      const one = { items: items.slice(at, at + arity), arity, spread }
-      const result = await new Promise<ChunkResult>((resolve) => this.#submit(one, entry, resolve))
-      for (const [, thrown] of result.failures) failures.push([values.length, thrown])
-      if (!this.#settings.settled && failures.length > 0) break
-      values.push(result.values[0])
-    }
-    onDone({ values, failures })
   }
 
   #onChunk(entry: ChunkEntry, result: ChunkResult): void {
@@ -223,13 +221,16 @@ export class Mapping<R> implements MapResult<R> {
   #cancelAfter(entry: ChunkEntry): void {
     this.#inputEnded = true
     this.#inputs.close()
-    for (const { cancel } of this.#entries.splice(this.#entries.indexOf(entry) + 1)) cancel()
+    giveUp(this.#entries.splice(this.#entries.indexOf(entry) + 1))
   }
 
   /** Hand on the results that are next in order. */
   #advance(): void {
     while (this.#entries[0]?.batch) this.#results.add(this.#entries.shift()!.batch!)
-    if (this.#inputEnded && this.#entries.length === 0) this.#results.end()
+    if (!this.#inputEnded || this.#entries.length > 0) return
+    this.#results.end()
+    this.#stopListening()
+    this.#runner.maps.delete(this)
   }
 
   #report({ values, failures }: ChunkResult): void {
@@ -247,37 +248,17 @@ export class Mapping<R> implements MapResult<R> {
     this.#closed = true
     this.#stopListening()
     this.#inputs.close()
-    for (const { cancel } of this.#entries.splice(0)) cancel()
+    giveUp(this.#entries.splice(0))
     this.#results.clear()
     if (last) this.#results.add(last)
     this.#results.end()
+    this.#runner.maps.delete(this)
   }
 }
 
-/** The items of a chunk from this index on. */
-function chunkFrom(chunk: Chunk, index: number): Chunk {
-  return { ...chunk, items: chunk.items.slice(index * chunk.arity) }
-}
-
-/** The results of a chunk that was mapped in two parts, the second from item `at` on. */
-function joinResults(first: ChunkResult, second: ChunkResult, at: number): ChunkResult {
-  const values = Array.from({ length: at }, (_, index) => first.values[index])
-  const failures = second.failures.map(([index, thrown]) => [at + index, thrown] as const)
-  return { values: [...values, ...second.values], failures: [...first.failures, ...failures] }
-}
-
-function failedChunk(count: number, settled: boolean, thrown: unknown): ChunkResult {
-  if (!settled) return { values: [], failures: [[0, thrown]] }
-  const values = Array.from({ length: count }, () => undefined)
-  return { values, failures: values.map((_, index) => [index, thrown] as const) }
-}
-
-function settledBatch({ values, failures }: ChunkResult): ResultBatch {
-  const entries: unknown[] = Array.from(values, (value) => ({ status: 'fulfilled', value }))
-  for (const [index, reason] of failures) entries[index] = { status: 'rejected', reason }
-  return { values: entries }
-}
-
-function batchUntilFailure({ values, failures: [failure] }: ChunkResult): ResultBatch {
-  return failure ? { values: values.slice(0, failure[0]), failure: { thrown: failure[1] } } : { values }
+function giveUp(entries: readonly ChunkEntry[]): void {
+  for (const entry of entries) {
+    entry.isWanted = false
+    entry.cancel()
+  }
 }

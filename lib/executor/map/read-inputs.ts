@@ -1,8 +1,8 @@
 // Which way a map's inputs are read: lists in slices, other sync inputs step by step, async ones by async-inputs.ts; and the rows
 // of starmap, each of which is the list of a call's arguments.
 import { inspect } from 'node:util'
-import { Promise } from '../../base/clock.js'
 import { bindContext } from '../../base/async-context.js'
+import { performance, Promise } from '../../base/clock.js'
 import { AsyncInputs } from './async-inputs.js'
 import {
   checkIteratorResult,
@@ -37,11 +37,13 @@ export function readInputs(inputs: readonly Input<unknown>[]): Inputs {
 /** Inputs whose iterators run in the async context of now, whoever asks for results. */
 export function bindInputs(inputs: Inputs): Inputs {
   return {
+    isAsync: inputs.isAsync,
     get total() {
       return inputs.total
     },
     read: bindContext((count) => inputs.read(count)),
     flush: () => inputs.flush(),
+    keepRest: bindContext(() => inputs.keepRest()),
     close: bindContext(() => inputs.close()),
   }
 }
@@ -64,6 +66,7 @@ function isPlainList(input: unknown): input is PlainList {
 
 /** An array, or a typed array, whose numbers are copied and never boxed. */
 class ListInput implements Inputs {
+  readonly isAsync = false
   readonly #list: PlainList
   #at = 0
 
@@ -85,16 +88,30 @@ class ListInput implements Inputs {
 
   flush(): void {}
 
+  keepRest(): boolean {
+    return true
+  }
+
   close(): void {
     this.#at = Infinity
   }
 }
 
+/** An input of unknown length that has not ended after as many items, or as long, is taken for endless. */
+const MAX_REST_ITEMS = 2 ** 20
+const MAX_REST_MS = 1000
+
+/** Items that are read between two looks at the clock. */
+const REST_STEP_ITEMS = 64
+
 /** Several sync inputs, or one that is no plain list. */
 class SyncInputs implements Inputs {
+  readonly isAsync = false
   readonly total: number | undefined
   readonly #iterators: readonly Iterator<unknown>[]
   #ended = false
+  /** The rest of the input, and how much of it was given. */
+  #kept: { batch: InputBatch; at: number } | undefined
 
   constructor(inputs: readonly Iterable<unknown>[]) {
     this.#iterators = inputs.map((input) => input[Symbol.iterator]())
@@ -102,6 +119,30 @@ class SyncInputs implements Inputs {
   }
 
   read(count: number): InputBatch {
+    const kept = this.#kept
+    if (!kept) return this.#step(count)
+    const end = kept.at + count * this.#iterators.length
+    const items = kept.batch.items.slice(kept.at, end)
+    kept.at = end
+    return end < kept.batch.items.length ? { items, ended: false } : { ...kept.batch, items }
+  }
+
+  keepRest(): boolean {
+    if (this.#ended || this.total !== undefined) return true
+    const items: unknown[] = []
+    const endMs = performance.now() + MAX_REST_MS
+    for (;;) {
+      const batch = this.#step(REST_STEP_ITEMS)
+      for (const item of batch.items) items.push(item)
+      if (batch.ended) {
+        this.#kept = { batch: { ...batch, items }, at: 0 }
+        return true
+      }
+      if (items.length > MAX_REST_ITEMS || performance.now() > endMs) return false
+    }
+  }
+
+  #step(count: number): InputBatch {
     const items: unknown[] = []
     const arity = this.#iterators.length
     try {
@@ -143,6 +184,10 @@ class RowInput implements Inputs {
     this.#rows = rows
   }
 
+  get isAsync(): boolean {
+    return this.#rows.isAsync
+  }
+
   get total(): number | undefined {
     return this.#rows.total
   }
@@ -154,6 +199,10 @@ class RowInput implements Inputs {
 
   flush(): void {
     this.#rows.flush()
+  }
+
+  keepRest(): boolean {
+    return this.#rows.keepRest()
   }
 
   close(): void {
