@@ -1,5 +1,6 @@
 // Checks of arguments given by callers. Each error names the argument, the value, and what is allowed.
-import { inspect } from 'node:util'
+import { inspect, types } from 'node:util'
+import { isObjectPrototype, prototypeOf } from './brands.js'
 
 /**
  * Check an options object. An option that is present with the value `undefined` counts as absent.
@@ -15,7 +16,7 @@ export function checkOptions(options: unknown, what: string, known: readonly str
 }
 
 function isCollection(value: object): boolean {
-  return value instanceof Map || value instanceof Set
+  return types.isMap(value) || types.isSet(value)
 }
 
 /** What reading the options could find: also what is inherited, but for the methods of a class and what all objects have. */
@@ -25,15 +26,6 @@ function optionNames(options: object): string[] {
     for (const [name, { enumerable, get }] of Object.entries(Object.getOwnPropertyDescriptors(from)))
       if (enumerable || get) names.push(name)
   return names
-}
-
-/** Of any realm. */
-function isObjectPrototype(object: object): boolean {
-  return object === Object.prototype || Object.hasOwn(object, 'isPrototypeOf')
-}
-
-function prototypeOf(object: object): object | null {
-  return Object.getPrototypeOf(object) as object | null
 }
 
 /** Refuse options of a function that has none. Not: any excess argument. `map` of an array passes an index. @throws TypeError */

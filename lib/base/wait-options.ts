@@ -35,6 +35,12 @@ export function checkWaitOptions(options: WaitOptions | undefined): { timeoutMs:
 
 /** Check an AbortSignal given by a caller. @throws TypeError */
 export function checkSignal(signal: unknown): AbortSignal | undefined {
-  if (signal === undefined || signal instanceof AbortSignal) return signal
+  if (signal === undefined || isAbortSignal(signal)) return signal
   throw new TypeError(`signal must be an AbortSignal, not ${inspect(signal)}`)
+}
+
+/** By what is used of it: jsdom and polyfills have classes of their own. */
+function isAbortSignal(value: unknown): value is AbortSignal {
+  const { aborted, addEventListener } = (value ?? {}) as Partial<AbortSignal>
+  return typeof aborted === 'boolean' && typeof addEventListener === 'function'
 }

@@ -14,6 +14,7 @@ import { Iterations } from './iterations.js'
 import { hostSessions } from './proxy.js'
 import { RefCounts, type PortRefs } from './ref-counts.js'
 import type { CallArguments, ObjectKind, RpcNotice, RpcRequest } from './messages.js'
+import { isThenable } from '../base/thenable.js'
 import type { MessagePort, Transferable } from 'node:worker_threads'
 
 interface ManagedObject {
@@ -229,7 +230,7 @@ function occupy(entry: ManagedObject, promise: Promise<unknown>): void {
 
 /** A result that is there already is replied as it is now: later calls may change the object. */
 function replyTo(rpc: Rpc, result: unknown): unknown {
-  return result instanceof Promise ? result : rpc.replyNow(result)
+  return isThenable(result) ? Promise.resolve(result) : rpc.replyNow(result)
 }
 
 /** Names that are on every object, and that no proxy may reach. */

@@ -6,6 +6,7 @@
 // - calls that are pending when the other end closes reject;
 // - pending calls hold the program open, and nothing else does.
 import { expose, transferHandlers } from 'comlink'
+import { types } from 'node:util'
 import type { MessagePort, Transferable } from 'node:worker_threads'
 import { Promise } from '../base/clock.js'
 import type { CallSite } from '../base/call-site.js'
@@ -145,7 +146,7 @@ export class Rpc {
   #serve(request: RpcRequest): unknown {
     try {
       const value = this.#options.onRequest(request)
-      return value instanceof Promise ? value.catch(failedReply) : value
+      return types.isPromise(value) ? value.catch(failedReply) : value
     } catch (thrown) {
       return failedReply(thrown)
     }

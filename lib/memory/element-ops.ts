@@ -1,7 +1,7 @@
 // Cells: a run of elements of one type in shared memory, with their operations. Each operation is one atomic step on one element.
 // Atomics handles integers only: a float is read and written through an integer view of the same bytes, and changed by
 // compare-and-swap.
-import { inspect } from 'node:util'
+import { inspect, types } from 'node:util'
 import { elements, type IntegerView } from './atomics.js'
 import type { TypeName, Views } from './element-types.js'
 
@@ -123,7 +123,7 @@ class FloatCells<B extends number | bigint> implements Cells<number> {
   constructor(view: Float32Array<SharedArrayBuffer> | Float64Array<SharedArrayBuffer>, bits: IntegerView<B>) {
     this.view = view
     this.#bits = bits
-    const isSingle = view instanceof Float32Array
+    const isSingle = types.isFloat32Array(view)
     this.#scratch = isSingle ? float32 : float64
     this.#scratchBits = (isSingle ? float32Bits : float64Bits) as unknown as { [index: number]: B }
   }

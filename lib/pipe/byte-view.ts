@@ -1,5 +1,5 @@
 // The bytes of a view or buffer, checked and copied: what `sendBytes` sends.
-import { inspect } from 'node:util'
+import { inspect, types } from 'node:util'
 import { checkInteger } from '../base/validate.js'
 
 /** @throws TypeError not a view or buffer; RangeError outside of it */
@@ -15,6 +15,6 @@ export function copyOfBytes(view: unknown, offset: unknown = 0, size?: unknown):
 
 function allBytes(view: unknown): Uint8Array {
   if (ArrayBuffer.isView(view)) return new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
-  if (view instanceof ArrayBuffer || view instanceof SharedArrayBuffer) return new Uint8Array(view)
+  if (types.isAnyArrayBuffer(view)) return new Uint8Array(view)
   throw new TypeError(`sendBytes takes a typed array, a Buffer, a DataView or an ArrayBuffer, not ${inspect(view)}`)
 }

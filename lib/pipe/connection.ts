@@ -6,7 +6,7 @@
 //    └──packed for another thread──> LEAVING ──its port has gone──> MOVED   every use is a ConnectionClosedError
 //         ^                             │
 //         └──used while its port is here: the message was not sent
-import { inspect } from 'node:util'
+import { inspect, types } from 'node:util'
 import type { MessagePort, Transferable } from 'node:worker_threads'
 import { perThread, recognizeCopies } from '../copies.js'
 import { BrokenPipeError, ConnectionClosedError, EOFError } from '../errors.js'
@@ -156,7 +156,7 @@ export class Connection<T = any> {
   }
 
   readonly #decodeBytes = (message: unknown): Uint8Array => {
-    if (message instanceof Uint8Array) return message
+    if (types.isUint8Array(message)) return message
     const found = inspect(contentOf(message), { depth: 0 })
     this.#receiver.putBack(message)
     throw new TypeError(`recvBytes: the message is not bytes but ${found}; recv() receives it`)

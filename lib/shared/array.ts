@@ -1,5 +1,5 @@
 // Array: a run of elements of shared memory, after Python's multiprocessing.Array.
-import { inspect } from 'node:util'
+import { inspect, types } from 'node:util'
 import { recognizeCopies } from '../copies.js'
 import { fromParts, partsIn } from '../base/parts.js'
 import { checkInteger } from '../base/validate.js'
@@ -183,7 +183,7 @@ function newArrayMemory(typecode: TypeCode, length: number, options: ArrayOption
       throw new RangeError(`byteOffset ${byteOffset} is a position in a buffer, and no buffer was given`)
     return { name, memory: new SharedArrayBuffer(length * bytes), byteOffset, length, lock }
   }
-  if (!(buffer instanceof SharedArrayBuffer))
+  if (!types.isSharedArrayBuffer(buffer))
     throw new TypeError(
       `buffer must be a SharedArrayBuffer (of a Wasm memory: its buffer, shared), not ${inspect(buffer)}`,
     )

@@ -13,8 +13,8 @@
 //                           ──one gives up, dies, aborts─────> g + 1, BROKEN_PARTY g: those of g get BrokenBarrierError
 //
 // One store decides for all: no part of a party goes on while the rest is left behind, wherever its last member dies.
+import { isThenable } from '../base/thenable.js'
 import { recognizeCopies } from '../copies.js'
-import { Promise } from '../base/clock.js'
 import { fromParts, partsIn } from '../base/parts.js'
 import { checkInteger, checkOptions } from '../base/validate.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
@@ -229,7 +229,7 @@ export class Barrier {
     try {
       yield* perform({
         block: () => {
-          if (loadTargetSync(action)() instanceof Promise)
+          if (isThenable(loadTargetSync(action)()))
             throw new TypeError('the action of a barrier returned a promise, for which waitSync cannot wait')
         },
         wait: async () => void (await (await loadTarget(action))()),

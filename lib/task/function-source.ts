@@ -1,7 +1,7 @@
 // Plain functions, sent by their source. The caller describes a function, or refuses it; the worker compiles it again. It arrives
 // without the variables around it.
-import { types } from 'node:util'
 import { Script } from 'node:vm'
+import { isErrorNamed } from '../base/brands.js'
 import { stackText } from '../base/thrown-text.js'
 import { moduleHere } from './import-module.js'
 import { helperOf, helpersIn } from './tool-helpers.js'
@@ -100,7 +100,7 @@ function evaluate<T>(definition: SourceDefinition, make: () => T): T {
 
 /** Say in a ReferenceError that the function was sent without the variables around it: that is its usual cause. */
 export function adviseOnReferenceError(thrown: unknown, { name, source }: SourceDefinition): void {
-  if (!types.isNativeError(thrown) || !(thrown instanceof ReferenceError)) return
+  if (!isErrorNamed(thrown, 'ReferenceError')) return
   const { message } = thrown
   const advice =
     ` (${meaningOf(message, source)}the function ${name} was sent to the worker by its source, without the variables around it:` +

@@ -1,5 +1,6 @@
 // Targets: from the function that a caller wants run to a definition that can be sent, and back to a function in the worker.
 import { inspect } from 'node:util'
+import { isErrorNamed } from '../base/brands.js'
 import { stackText } from '../base/thrown-text.js'
 import { guardImport } from './import-guard.js'
 import { importFrom, type Exports } from './import-module.js'
@@ -80,7 +81,7 @@ async function importTaskModule(module: string): Promise<Exports> {
     return await guardImport(module, () => importFrom(module))
   } catch (reason) {
     // The stack of a SyntaxError names only Node's loader, not the file.
-    if (reason instanceof SyntaxError)
+    if (isErrorNamed(reason, 'SyntaxError'))
       Reflect.set(reason, 'stack', `${stackText(reason, String(reason))}\n    at import of ${module}`)
     throw new ImportFailure(reason)
   }

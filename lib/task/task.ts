@@ -136,7 +136,7 @@ function withoutQuery(href: string): string {
 }
 
 function moduleHref(module: unknown): string {
-  if (module instanceof URL) return module.href
+  if (isUrl(module)) return module.href
   if (typeof module === 'object' && module !== null && 'url' in module) return moduleHref(module.url)
   if (typeof module !== 'string' || module === '')
     throw new TypeError(`a module is named by a URL, import.meta or an absolute path, not ${String(module)}`)
@@ -145,4 +145,10 @@ function moduleHref(module: unknown): string {
       `a module cannot be named by a relative path (${module}), which has no base here; use new URL('${module}', import.meta.url)`,
     )
   return isAbsolute(module) ? pathToFileURL(module).href : module
+}
+
+/** By what is used of it: jsdom has a class of its own. */
+function isUrl(value: unknown): value is URL {
+  const { href, protocol } = (value ?? {}) as Partial<URL>
+  return typeof href === 'string' && typeof protocol === 'string'
 }

@@ -8,6 +8,7 @@
 // While FULL, write() returns false, callbacks wait, and 'drain' comes at the end, as with any stream; a writer that does not
 // look still loses nothing. A parent that is blocked, or busy, takes nothing: after BUSY_LIMIT_MS its thread is FREE again, unless
 // the parent has said that it waits for its own stdout to drain.
+import { types } from 'node:util'
 import type { MessagePort } from 'node:worker_threads'
 import type { Writable } from 'node:stream'
 import { clearTimeout, setTimeout } from '../base/clock.js'
@@ -117,5 +118,5 @@ class OutputSender {
 function isWritable(stream: Writable, chunk: unknown, encoding: unknown): boolean {
   if (stream.writableEnded || stream.destroyed) return false
   if (typeof chunk === 'string') return encoding === undefined || Buffer.isEncoding(encoding as string)
-  return chunk instanceof Uint8Array
+  return types.isUint8Array(chunk)
 }

@@ -1,7 +1,8 @@
 // Why a value cannot be sent to another thread, and where in it the culprit is. The search runs only after sending has failed, or
 // where a value has to be refused.
-import { inspect } from 'node:util'
+import { inspect, types } from 'node:util'
 import { MessagePort } from 'node:worker_threads'
+import { isError, isErrorNamed } from '../base/brands.js'
 import { DataCloneError } from '../errors.js'
 import { isShareable } from './shareable.js'
 import { insteadOfSending } from './unsendable.js'
@@ -44,7 +45,7 @@ export function explainCloneFailure(
 
 /** Whether V8, or a walk, found a value nested too deeply. */
 export function isTooDeep(failure: unknown): boolean {
-  return failure instanceof RangeError && /call stack|nested/.test(failure.message)
+  return isErrorNamed(failure, 'RangeError') && /call stack|nested/.test(failure.message)
 }
 
 /** The receiver's error for a message that was sent but cannot be read here: it is nested more deeply than this thread's stack allows, say. */
@@ -56,7 +57,7 @@ export function unreadable(failure: unknown, path = 'message'): DataCloneError {
 }
 
 function messageOf(failure: unknown): string {
-  return failure instanceof Error ? failure.message : String(failure)
+  return isError(failure) ? failure.message : String(failure)
 }
 
 /** The first object at any depth of a value for which `test` is true. */
@@ -168,7 +169,7 @@ function childrenOf(value: object, path: string): Located[] {
 
 /** The properties of a value, an array's named ones too, with a symbol in place of each whose getter throws; other values as they are. */
 function readable(value: object): object {
-  if (value instanceof Map || value instanceof Set || value instanceof Error || ArrayBuffer.isView(value)) return value
+  if (types.isMap(value) || types.isSet(value) || types.isNativeError(value) || ArrayBuffer.isView(value)) return value
   const read = (key: string): unknown => {
     try {
       return (value as Record<string, unknown>)[key]
@@ -181,8 +182,8 @@ function readable(value: object): object {
 
 function pathTo(value: object, path: string, key: unknown, isKey: boolean): string {
   if (isKey) return `${path}.keys()[${key as number}]`
-  if (value instanceof Map) return `${path}.get(${literal(key)})`
-  if (value instanceof Set) return `${path}.values()[${key as number}]`
+  if (types.isMap(value)) return `${path}.get(${literal(key)})`
+  if (types.isSet(value)) return `${path}.values()[${key as number}]`
   return Array.isArray(value) && /^\d+$/.test(key as string)
     ? `${path}[${key as string}]`
     : path + member(key as string)

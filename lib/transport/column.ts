@@ -1,5 +1,6 @@
 // How a chunk of values is sent: numbers as a Float64Array; plain objects as the words of a tree, which gives what structured clone
 // gives in two thirds of the time (lib/transport/codec/tree.ts); any other values as they are.
+import { types } from 'node:util'
 import { decodeTree, encodeTree } from './codec/codec.js'
 import { packNumbers, type Column } from './number-column.js'
 
@@ -15,7 +16,7 @@ export class ColumnPacker {
   /** @returns the column packed, to be cloned at once, because the next call may overwrite it; `undefined`: send it as it is */
   pack(values: Column): Exclude<SentColumn, unknown[]> | undefined {
     const numbers = packNumbers(values)
-    return numbers instanceof Float64Array ? numbers : this.packTree(numbers)
+    return types.isFloat64Array(numbers) ? numbers : this.packTree(numbers)
   }
 
   /** As `pack`, for values that are not all numbers. */
@@ -29,5 +30,5 @@ export class ColumnPacker {
 }
 
 export function unpackColumn(sent: SentColumn): Column {
-  return sent instanceof Int32Array ? (decodeTree(sent) as unknown[]) : sent
+  return types.isInt32Array(sent) ? (decodeTree(sent) as unknown[]) : sent
 }

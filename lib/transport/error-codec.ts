@@ -4,11 +4,12 @@
 //
 // Both sides number the errors in the order in which they meet them. One that is met again travels as its number, so that a cycle
 // stays a cycle.
+import { brandOf, isError } from '../base/brands.js'
 import { stackText } from '../base/thrown-text.js'
 import { DataCloneError, errorClasses } from '../errors.js'
 import { cloneOf, explainCloneFailure, hasWithin } from './clone-error.js'
 import { pack, unpack, type Packed } from './pack.js'
-import { isError, putIn, SendableParts, type ErrorPlace } from './sendable-part.js'
+import { putIn, SendableParts, type ErrorPlace } from './sendable-part.js'
 
 /** A thrown value, in a form that can always be posted. */
 export type Failure =
@@ -147,7 +148,7 @@ function tryRead<T>(read: () => T): T | undefined {
 }
 
 function classOf(error: Error): string {
-  if (error instanceof DOMException) return 'DOMException'
+  if (brandOf(error) === 'DOMException') return 'DOMException'
   const code = readText(() => (error as NodeJS.ErrnoException).code)
   // A class of the user's may have the name of one of ours, but not its code.
   const ours = code !== undefined && code.startsWith('ERR_MANYHANDS_')

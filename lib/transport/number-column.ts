@@ -1,4 +1,5 @@
 // Many numbers as one Float64Array: cloning it copies its bytes, while an array is cloned number by number.
+import { types } from 'node:util'
 
 /** The values of a chunk: any, or numbers only. */
 export type Column = unknown[] | Float64Array<ArrayBuffer>
@@ -13,7 +14,7 @@ export const MAX_NUMBERS_PER_CHUNK: number = 2 ** 13
 let scratch: Float64Array<ArrayBuffer> | undefined
 
 export function areNumbers(values: Column): boolean {
-  if (values instanceof Float64Array) return true
+  if (types.isFloat64Array(values)) return true
   if (values.length < MIN_PACKED_NUMBERS) return false
   for (let i = 0; i < values.length; i++) if (typeof values[i] !== 'number') return false
   return true
@@ -21,7 +22,7 @@ export function areNumbers(values: Column): boolean {
 
 /** Pack the values if they are numbers. Clone the result at once: the next call may overwrite it. */
 export function packNumbers(values: Column): Column {
-  if (values instanceof Float64Array || !areNumbers(values)) return values
+  if (types.isFloat64Array(values) || !areNumbers(values)) return values
   const packed =
     values.length === MAX_NUMBERS_PER_CHUNK
       ? (scratch ??= new Float64Array(MAX_NUMBERS_PER_CHUNK))

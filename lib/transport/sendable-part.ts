@@ -12,6 +12,7 @@
 // Copied level by level, so that where a limit cuts, what is near the error is kept.
 import { types } from 'node:util'
 import { MessagePort } from 'node:worker_threads'
+import { isError } from '../base/brands.js'
 import { cloneOf } from './clone-error.js'
 import { isShareable } from './shareable.js'
 import { insteadOfSending } from './unsendable.js'
@@ -32,10 +33,6 @@ export interface ErrorPlace {
 
 /** What is left of something: nothing, or a value. */
 type Part = { value: unknown } | undefined
-
-export function isError(value: unknown): value is Error {
-  return types.isNativeError(value) || value instanceof Error
-}
 
 /** The copies of one thrown value's properties. An object that two of them share is copied once. */
 export class SendableParts {
@@ -94,12 +91,12 @@ export class SendableParts {
   }
 
   #fill(source: object, copy: object): void {
-    if (source instanceof Map) {
+    if (types.isMap(source)) {
       for (const [key, item] of source) {
         const part = isError(key) ? cloneOfError(key) : this.#begin(key)
         if (part) this.#put(copy, part.value, item)
       }
-    } else if (source instanceof Set) {
+    } else if (types.isSet(source)) {
       for (const item of source) this.#put(copy, undefined, item)
     } else {
       for (const key of keysOf(source)) {
@@ -118,7 +115,7 @@ export class SendableParts {
     }
     if (isPlace) {
       this.#places.push({ container, key, error: item as Error })
-      if (!(container instanceof Set)) putIn(container, key, undefined)
+      if (!types.isSet(container)) putIn(container, key, undefined)
       return
     }
     const part = this.#begin(item)
@@ -128,15 +125,15 @@ export class SendableParts {
 
 /** Put a value into a copy. */
 export function putIn(container: object, key: unknown, value: unknown): void {
-  if (container instanceof Map) container.set(key, value)
-  else if (container instanceof Set) container.add(value)
+  if (types.isMap(container)) container.set(key, value)
+  else if (types.isSet(container)) container.add(value)
   // Not by assignment: the key may be '__proto__'.
   else Object.defineProperty(container, key as string, { value, enumerable: true, writable: true, configurable: true })
 }
 
 /** Whether the object is made of its properties or items. Not: Date, bytes, Blob, KeyObject and the like. */
 function isCopiedByProperty(value: object): boolean {
-  if (Array.isArray(value) || value instanceof Map || value instanceof Set || isPlain(value)) return true
+  if (Array.isArray(value) || types.isMap(value) || types.isSet(value) || isPlain(value)) return true
   if (types.isBoxedPrimitive(value) || types.isDate(value) || types.isRegExp(value)) return false
   if (types.isAnyArrayBuffer(value) || types.isArrayBufferView(value) || types.isPromise(value)) return false
   // What Node can clone keeps its state out of sight.
@@ -144,8 +141,8 @@ function isCopiedByProperty(value: object): boolean {
 }
 
 function emptyCopy(value: object): object {
-  if (value instanceof Map) return new Map()
-  if (value instanceof Set) return new Set()
+  if (types.isMap(value)) return new Map()
+  if (types.isSet(value)) return new Set()
   if (!Array.isArray(value)) return {}
   const copy: unknown[] = []
   copy.length = value.length

@@ -1,7 +1,8 @@
 // Transfer lists of callers: whether each object can be moved, and which objects go with a part of the arguments. `map` sends its
 // items in chunks, and moves an object with the chunk that has it.
-import { inspect } from 'node:util'
+import { inspect, types } from 'node:util'
 import type { Transferable } from 'node:worker_threads'
+import { brandOf } from '../base/brands.js'
 import { DataCloneError } from '../errors.js'
 import { someChild, walk } from './walk.js'
 
@@ -35,11 +36,11 @@ function findUnmovable(transfer: readonly unknown[]): { path: string; message: s
 }
 
 /** Trying to move these would lock them. */
-const LOCKED_BY_TRYING = [ReadableStream, WritableStream, TransformStream, AbortSignal]
+const LOCKED_BY_TRYING: readonly unknown[] = ['ReadableStream', 'WritableStream', 'TransformStream', 'AbortSignal']
 
 function isMovable(item: unknown): boolean {
-  if (item instanceof ArrayBuffer) return !isDetached(item)
-  return LOCKED_BY_TRYING.some((kind) => item instanceof kind) || cloneFailure([item]) === cloneFailure([])
+  if (types.isArrayBuffer(item)) return !isDetached(item)
+  return LOCKED_BY_TRYING.includes(brandOf(item)) || cloneFailure([item]) === cloneFailure([])
 }
 
 function isDetached(buffer: ArrayBuffer): boolean {

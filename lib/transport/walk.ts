@@ -9,6 +9,8 @@
 //   any other object     its own enumerable properties: it arrives as a plain object, or not at all
 //
 // Only in the first three rows, the containers, are shareables looked for.
+import { types } from 'node:util'
+import { containerKind, isObjectPrototype, prototypeOf } from '../base/brands.js'
 
 /** What a walk meets: everything but the primitive values that can be cloned. */
 type Contained = object | symbol
@@ -36,39 +38,54 @@ function isContained(value: unknown): value is Contained {
 }
 
 export function isPlain(value: object): value is Record<string, unknown> {
-  const prototype: unknown = Object.getPrototypeOf(value)
-  return prototype === Object.prototype || prototype === null
+  const prototype = prototypeOf(value)
+  return prototype === null || isObjectPrototype(prototype)
 }
 
 /** Whether it is a plain object, array, Map or Set. */
 export function isContainer(value: object): boolean {
-  return Array.isArray(value) || isPlain(value) || value instanceof Map || value instanceof Set
+  return containerKind(value) !== undefined
 }
 
 /** Whether `test` is true for something directly in the value. Stops there. */
 export function someChild(value: object, test: ChildTest): boolean {
+  if (isContainer(value)) return someContent(value, test)
   if (ArrayBuffer.isView(value)) return test(value.buffer, 'buffer', false)
-  if (value instanceof Error)
+  if (types.isNativeError(value))
     return Object.hasOwn(value, 'cause') && isContained(value.cause) && test(value.cause, 'cause', false)
-  return isContainer(value) ? someContent(value, test) : someProperty(value as Record<string, unknown>, test)
+  return someProperty(value as Record<string, unknown>, test)
 }
 
 /** As `someChild`, for containers only; false for any other value. */
 export function someContent(value: object, test: ChildTest): boolean {
   if (Array.isArray(value)) return someItem(value, test)
-  if (isPlain(value)) return someProperty(value, test)
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype === Object.prototype || prototype === null) return someProperty(value as Record<string, unknown>, test)
+  return someRareContent(value, test)
+}
+
+function someRareContent(value: object, test: ChildTest): boolean {
+  const kind = containerKind(value)
+  if (kind === 'map') return someEntry(value as Map<unknown, unknown>, test)
+  if (kind === 'set') return someMember(value as Set<unknown>, test)
+  return kind === 'plain' && someProperty(value as Record<string, unknown>, test)
+}
+
+function someEntry(map: Map<unknown, unknown>, test: ChildTest): boolean {
   let index = 0
-  if (value instanceof Map) {
-    for (const [key, item] of value) {
-      if (isContained(key) && test(key, index, true)) return true
-      if (isContained(item) && test(item, key, false)) return true
-      index++
-    }
-  } else if (value instanceof Set) {
-    for (const item of value) {
-      if (isContained(item) && test(item, index, false)) return true
-      index++
-    }
+  for (const [key, item] of map) {
+    if (isContained(key) && test(key, index, true)) return true
+    if (isContained(item) && test(item, key, false)) return true
+    index++
+  }
+  return false
+}
+
+function someMember(set: Set<unknown>, test: ChildTest): boolean {
+  let index = 0
+  for (const item of set) {
+    if (isContained(item) && test(item, index, false)) return true
+    index++
   }
   return false
 }
@@ -173,7 +190,7 @@ export function replaceWithin(
 }
 
 function replaceChildren(container: object, resultOf: (value: unknown) => unknown): void {
-  if (!(container instanceof Map || container instanceof Set)) {
+  if (!(types.isMap(container) || types.isSet(container))) {
     someContent(container, (child, key) => {
       const result = resultOf(child)
       if (result !== child) (container as Record<PropertyKey, unknown>)[key as PropertyKey] = result
@@ -186,15 +203,15 @@ function replaceChildren(container: object, resultOf: (value: unknown) => unknow
   const entries = [...container.entries()]
   container.clear()
   for (const [key, item] of entries) {
-    if (container instanceof Map) container.set(resultOf(key), resultOf(item))
+    if (types.isMap(container)) container.set(resultOf(key), resultOf(item))
     else container.add(resultOf(item))
   }
 }
 
 /** A copy of a container, with the same contents and holes. */
 export function shallowCopy(container: object): object {
-  if (container instanceof Map) return new Map(container)
-  if (container instanceof Set) return new Set(container)
+  if (types.isMap(container)) return new Map(container)
+  if (types.isSet(container)) return new Set(container)
   return Array.isArray(container) ? copyArray(container) : { ...container }
 }
 

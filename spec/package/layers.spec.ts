@@ -10,6 +10,7 @@ const RULES = {
   'no imports form a cycle': layers.importsWithoutCycle,
   'the sides of the executor do not reach each other': layers.executorSidesApart,
   'each outside thing is used by its owners only': layers.outsideThingsOwned(),
+  'values of other realms are told by their brands': layers.brandsAsked,
   'index.ts imports nothing for a side effect': layers.indexOnlyExports,
   'no folder has more than 16 files': layers.foldersSmall,
   'no file has more than 300 lines': layers.filesShort(),
@@ -200,6 +201,30 @@ test('an outside thing that is used by a file which does not own it is reported'
     assert.ok(violation?.startsWith(`workers/other.ts uses ${name}`), violation)
     assert.equal(others, [])
   }
+})
+
+test('a question that only values of this realm answer is reported, and one about an own class is not', () => {
+  const asked = (code: string) => foundIn(layers.brandsAsked, { 'lib/pipe/a.ts': code })
+  for (const code of [
+    'value instanceof Map',
+    'value instanceof Uint8Array',
+    'thrown instanceof RangeError',
+    'value instanceof RegExp',
+    'value instanceof Promise',
+    'value instanceof WebAssembly.Module',
+    'Object.getPrototypeOf(value) === Object.prototype',
+    'value.constructor === Own',
+  ])
+    assert.is(asked(code).length, 1, code)
+  for (const code of [
+    'value instanceof Connection',
+    'thrown instanceof TimeoutError',
+    'types.isMap(value)',
+    '// value instanceof Map',
+    'Object.hasOwn(Object.prototype, name)',
+    "import { Map } from './map.js'; let map: Map",
+  ])
+    assert.equal(asked(code), [], code)
 })
 
 test('an import for a side effect is reported in index.ts', () => {

@@ -134,6 +134,21 @@ export const OUTSIDE_THINGS: readonly OutsideThing[] = [
   },
 ]
 
+const CLASSES_OF_REALM = ['AbortSignal', 'ArrayBuffer', '\\w+Array', 'Buffer', 'DataView', 'DOMException', 'Error', '(Aggregate|Eval|Range|Reference|Syntax|Type|URI)Error', 'Map', 'Object', 'GLOBAL_CLOCK', 'RegExp', 'Set', 'SharedArrayBuffer', 'URL', 'WeakMap', 'WeakSet', 'WebAssembly\\.\\w+'] // prettier-ignore
+
+const ASKS_REALM = new RegExp(
+  String.raw`\binstanceof (${CLASSES_OF_REALM.join('|')})\b|[!=]== ?(${CLASSES_OF_REALM.join('|')})\.prototype\b|\.constructor ?[!=]==`,
+)
+
+/** Callers' values, and messages, may be of another realm, where the same class is another. */
+export const brandsAsked: Rule = function* (_, sources) {
+  for (const [path, source] of codeOf(sources)) {
+    const [found] = ASKS_REALM.exec(codeIn(source)) ?? []
+    if (found && !OF_THIS_REALM[path])
+      yield { path, what: `asks ${found}, which is not so in another realm: ask ${BRANDS}` }
+  }
+}
+
 /** @param things what is owned, and by whom */
 export const outsideThingsOwned = (things = OUTSIDE_THINGS): Rule =>
   function* (_, sources) {
@@ -144,6 +159,15 @@ export const outsideThingsOwned = (things = OUTSIDE_THINGS): Rule =>
           yield { path, what: `uses ${name}, which belongs to ${owners.join(' and ')}` }
     }
   }
+
+const BRANDS = 'lib/base/brands.ts'
+
+/** Files that may ask for classes of this realm, each with the reason why it is right in others. */
+const OF_THIS_REALM: Readonly<Record<string, string>> = {
+  [BRANDS]: 'falls back on brands',
+  'lib/transport/walk.ts': 'falls back on brands',
+  'lib/transport/codec/typed-arrays.ts': 'leaves those of other realms to V8',
+}
 
 const CLOCKS = ['performance', 'Date', 'setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'setImmediate', 'clearImmediate', 'queueMicrotask', 'Promise', 'AbortSignal.timeout', 'process.hrtime', 'process.nextTick'] // prettier-ignore
 

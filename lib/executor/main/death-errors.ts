@@ -1,5 +1,6 @@
 // Errors that the executor raises itself: worker death, a broken pool, arguments that cannot be sent.
 import type { Transferable } from 'node:worker_threads'
+import { isError } from '../../base/brands.js'
 import { BrokenProcessPool, DataCloneError, WorkerDiedError } from '../../errors.js'
 import { explainCloneFailure } from '../../transport/clone-error.js'
 import { thrownText } from '../../base/thrown-text.js'
@@ -20,7 +21,7 @@ export function bootFailure({ exitcode, reason }: ThreadExit): unknown {
 
 /** The message of an error; any other value as text. */
 function reasonText(cause: unknown): string {
-  return cause instanceof Error && typeof cause.message === 'string' ? cause.message : thrownText(cause)
+  return isError(cause) && typeof cause.message === 'string' ? cause.message : thrownText(cause)
 }
 
 export function brokenPool(what: string, cause: unknown): BrokenProcessPool {

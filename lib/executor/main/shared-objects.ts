@@ -1,5 +1,6 @@
 // Whether calls that would share a message have an object in common. Structured clone would keep it one object, and one task
 // would see what another does to it.
+import { types } from 'node:util'
 import { isShareable } from '../../transport/shareable.js'
 import { someChild, walk } from '../../transport/walk.js'
 
@@ -20,7 +21,7 @@ export function haveObjectsInCommon(lists: readonly (readonly unknown[])[]): boo
 }
 
 function isShared(value: object): boolean {
-  return (ArrayBuffer.isView(value) ? value.buffer : value) instanceof SharedArrayBuffer || isShareable(value)
+  return types.isSharedArrayBuffer(ArrayBuffer.isView(value) ? value.buffer : value) || isShareable(value)
 }
 
 /** Small Buffers are views of a shared pool; two of them never overlap. */

@@ -1,6 +1,6 @@
 // Which way a map's inputs are read: lists in slices, other sync inputs step by step, async ones by async-inputs.ts; and the rows
 // of starmap, each of which is the list of a call's arguments.
-import { inspect } from 'node:util'
+import { inspect, types } from 'node:util'
 import { bindContext } from '../../base/async-context.js'
 import { performance, Promise } from '../../base/clock.js'
 import { AsyncInputs } from './async-inputs.js'
@@ -58,8 +58,8 @@ type PlainList = unknown[] | Float64Array
 
 /** Whether iterating gives the elements and does nothing else, so that it can be read in slices. */
 function isPlainList(input: unknown): input is PlainList {
-  const isList = Array.isArray(input) || (ArrayBuffer.isView(input) && !(input instanceof DataView))
-  if (!isList || input instanceof BigInt64Array || input instanceof BigUint64Array) return false
+  const isList = Array.isArray(input) || (ArrayBuffer.isView(input) && !types.isDataView(input))
+  if (!isList || types.isBigInt64Array(input) || types.isBigUint64Array(input)) return false
   const plain = Array.isArray(input) ? Array.prototype : Float64Array.prototype
   return (input as unknown[])[Symbol.iterator] === plain[Symbol.iterator]
 }
@@ -194,7 +194,7 @@ class RowInput implements Inputs {
 
   read(count: number): InputBatch | Promise<InputBatch> {
     const batch = this.#rows.read(count)
-    return batch instanceof Promise ? batch.then((rows) => this.#expand(rows)) : this.#expand(batch)
+    return types.isPromise(batch) ? batch.then((rows) => this.#expand(rows)) : this.#expand(batch)
   }
 
   flush(): void {

@@ -1,5 +1,6 @@
 // The results of a map on their way to the consumer: batches arrive, and are taken value by value by an iterator, or batch by batch
 // by a consumer that awaits them all. Each result can be taken once.
+import { types } from 'node:util'
 import { Promise } from '../../base/clock.js'
 import { copyNumbers, type Column } from '../../transport/number-column.js'
 
@@ -85,7 +86,7 @@ export class Results<R> {
       const batch = this.#batches.shift()
       if (batch) {
         const { values } = batch
-        if (values instanceof Float64Array) copyNumbers(results, at, values, this.#taken)
+        if (types.isFloat64Array(values)) copyNumbers(results, at, values, this.#taken)
         else for (let i = this.#taken; i < values.length; i++) results[at + i - this.#taken] = values[i] as R
         const count = values.length - this.#taken
         at += count

@@ -18,6 +18,7 @@
 // SAME_KEYS    number of a key set that this   the values in its order
 //              message has described
 import { types } from 'node:util'
+import { isObjectPrototype, prototypeOf } from '../../base/brands.js'
 import { keySetOf, type KeySet } from './key-sets.js'
 import { writeAscii, writeWide } from './text.js'
 
@@ -193,8 +194,8 @@ export class TreeEncoder {
   #object(object: object, depth: number): boolean {
     if (!this.#isNew(object)) return false
     if (Array.isArray(object)) return this.#array(object, depth)
-    const prototype: unknown = Object.getPrototypeOf(object)
-    if (prototype !== Object.prototype && prototype !== null) return false
+    const prototype = prototypeOf(object)
+    if (prototype !== null && !isObjectPrototype(prototype)) return false
     if (types.isProxy(object)) return false
     const keys = Object.keys(object)
     if (isExotic(prototype, object, keys)) return false

@@ -1,4 +1,5 @@
 // Typed arrays and ArrayBuffers as bytes.
+import { types } from 'node:util'
 
 interface ArrayType {
   prototype: object
@@ -45,7 +46,7 @@ export function typeOfArray(value: unknown): number {
 
 /** The bytes of the value itself, on its own memory. */
 export function ownBytes(value: ArrayBufferView | ArrayBuffer): Uint8Array {
-  if (value instanceof Uint8Array) return value
+  if (types.isUint8Array(value)) return value
   return ArrayBuffer.isView(value)
     ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
     : new Uint8Array(value)

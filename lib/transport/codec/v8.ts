@@ -1,12 +1,11 @@
 // Values of any kind, by V8's own serializer. Not `v8.serialize`: it writes typed arrays as host objects, which loses that two of
 // them are on one buffer, and that structured clone makes a Uint8Array of a Buffer.
+import { types } from 'node:util'
 import { Deserializer, Serializer } from 'node:v8'
+import { brandOf } from '../../base/brands.js'
 import { DataCloneError } from '../../errors.js'
 import { explainCloneFailure, findWithin, isTooDeep, maySend, unreadable } from '../clone-error.js'
 import { isShareable } from '../shareable.js'
-
-/** Missing from Node's types. */
-declare const WebAssembly: { readonly Module: Function }
 
 class ValueSerializer extends Serializer {
   /** The object of Node's (a KeyObject, a Blob) that V8 asked to have written, and that has no form as bytes. */
@@ -56,11 +55,11 @@ export function decodeAny(bytes: Uint8Array): unknown {
 
 /** Values that V8 accepts but does not write. Of a module it writes nothing at all: what follows would be read in its place. */
 function hasNoBytes(value: object): boolean {
-  return isShareable(value) || value instanceof WebAssembly.Module
+  return isShareable(value) || brandOf(value) === 'WebAssembly.Module'
 }
 
 function isSharedMemory(value: object): boolean {
-  return value instanceof SharedArrayBuffer || (ArrayBuffer.isView(value) && value.buffer instanceof SharedArrayBuffer)
+  return types.isSharedArrayBuffer(ArrayBuffer.isView(value) ? value.buffer : value)
 }
 
 /** Throw if something at any depth of the value passes the test. @param describe what the error calls it, by the name of its class */

@@ -1,0 +1,51 @@
+// What a value is, of whatever realm. A node:vm context, as jest and vitest run tests in, has an Error, a Map and an Object of its
+// own, and what comes from another thread is of the main realm. So neither `instanceof` nor a prototype of this realm tells what a
+// value is that a caller gave or a message brought. Brands do: of most classes, `types` of node:util asks for them.
+import { types } from 'node:util'
+
+/** Whether it is the `Object.prototype` of a realm. */
+export function isObjectPrototype(object: object): boolean {
+  return (
+    object === Object.prototype || (Object.getPrototypeOf(object) === null && Object.hasOwn(object, 'isPrototypeOf'))
+  )
+}
+
+/** Whether the object holds values of any kind, and how. */
+export function containerKind(value: object): 'array' | 'plain' | 'map' | 'set' | undefined {
+  if (Array.isArray(value)) return 'array'
+  const prototype = prototypeOf(value)
+  if (prototype === null || prototype === Object.prototype) return 'plain'
+  // Most others are of this realm, and of a class that extends no other. To ask for their brands would take longer.
+  if (prototypeOf(prototype) === Object.prototype)
+    return value instanceof Map ? 'map' : value instanceof Set ? 'set' : undefined
+  if (isObjectPrototype(prototype)) return 'plain'
+  return types.isMap(value) ? 'map' : types.isSet(value) ? 'set' : undefined
+}
+
+/** Whether it is an error: a native one, or what inherits from a realm's `Error.prototype`, as a DOMException does. */
+export function isError(value: unknown): value is Error {
+  if (types.isNativeError(value)) return true
+  if (typeof value !== 'object' || value === null) return false
+  for (let from = prototypeOf(value); from; from = prototypeOf(from)) if (isErrorPrototype(from)) return true
+  return false
+}
+
+export function prototypeOf(object: object): object | null {
+  return Object.getPrototypeOf(object) as object | null
+}
+
+function isErrorPrototype(object: object): boolean {
+  return Object.hasOwn(object, 'message') && Object.getOwnPropertyDescriptor(object, 'name')?.value === 'Error'
+}
+
+/** Whether it is a native error of that name: `RangeError`. */
+export function isErrorNamed(value: unknown, name: string): value is Error {
+  return types.isNativeError(value) && value.name === name
+}
+
+/** The brand of what Node adds to JavaScript: `DOMException`, `ReadableStream`. Any object may claim one. */
+export function brandOf(value: unknown): unknown {
+  return typeof value === 'object' && value !== null
+    ? (value as { [Symbol.toStringTag]?: unknown })[Symbol.toStringTag]
+    : undefined
+}
