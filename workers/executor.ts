@@ -2,18 +2,25 @@
 // slot and its ends of the ports. Leases come by these ports from then on (lib/executor/main/threads/worker-handle.ts).
 import { threadId, workerData } from 'node:worker_threads'
 import { OwnContext } from '../lib/base/async-context.js'
+import { thrownText } from '../lib/base/thrown-text.js'
 import { LeaseSlots } from '../lib/executor/protocol/lease-slots.js'
-import type { LeaseEnd, LeaseMessage, WorkerSetup, WorkerStart } from '../lib/executor/protocol/messages.js'
+import {
+  END,
+  type LeaseEnd,
+  type LeaseMessage,
+  type WorkerSetup,
+  type WorkerStart,
+} from '../lib/executor/protocol/messages.js'
 import { FunctionTable } from '../lib/executor/worker/function-table.js'
 import { ResultSender } from '../lib/executor/worker/result-sender.js'
 import { runLease, type LeaseWorker } from '../lib/executor/worker/run-lease.js'
 import { becomeProcess } from '../lib/process/current-process.js'
-import { ImportFailure, loadTarget, runTarget } from '../lib/task/target.js'
+import { ImportFailure, loadTarget, runTarget, type Definition } from '../lib/task/target.js'
 import { postOutput } from '../lib/thread/output.js'
 import { encodeFailure } from '../lib/transport/error-codec.js'
 import { unpack } from '../lib/transport/pack.js'
 
-const { slots: memory, creator, initializer, maxTasks } = workerData as WorkerSetup
+const { slots: memory, creator, initializer, finalizer, initargs, maxTasks } = workerData as WorkerSetup
 const slots = new LeaseSlots(memory)
 const current = becomeProcess({
   name: `PoolWorker-${threadId}`,
@@ -23,6 +30,10 @@ const current = becomeProcess({
 })
 const loadClasses = () => import('../lib/index.js')
 let tasksLeft = maxTasks
+let isReady = false
+let isEnding = false
+/** Unpacked once: initializer and finalizer get the same objects. */
+let unpackedArgs: unknown[] | undefined
 
 export default function begin({ slot, leases, results, output }: WorkerStart): void {
   postOutput(output)
@@ -41,14 +52,14 @@ export default function begin({ slot, leases, results, output }: WorkerStart): v
     if (end.kind === 'ended') end.tasksLeft = tasksLeft
     if (tasksLeft > 0) return leases.postMessage(end)
     leases.postMessage(end.kind === 'ended' ? { ...end, retires: true } : end)
-    process.exit(0) // A message that was posted arrives before the exit.
+    void endThread() // A message that was posted arrives before the exit.
   }
   const run = (message: LeaseMessage) => {
     current.watchCancellation(...slots.cancellation(slot))
     void runLease(worker, message, onEnd)
   }
+  sender.sendUp()
   const initialized = initialize()
-  let isReady = false
   const becomeReady = async () => {
     // Not sent if the initializer failed: an exit before 'ready' breaks the executor, since a replacement would fail, too.
     if (await initialized) return
@@ -62,8 +73,9 @@ export default function begin({ slot, leases, results, output }: WorkerStart): v
     if (failed) leases.postMessage(failed)
     else run(message)
   }
-  leases.on('message', (message: LeaseMessage) => {
-    if (isReady) run(message)
+  leases.on('message', (message: LeaseMessage | typeof END) => {
+    if (message === END) void endThread()
+    else if (isReady) run(message)
     else void runWhenInitialized(message)
   })
   leases.on('messageerror', (failure) => {
@@ -81,13 +93,36 @@ function onTaskDone(count: number): boolean {
 /** @returns why no task can run here, if the initializer failed */
 async function initialize(): Promise<LeaseEnd | undefined> {
   if (!initializer) return undefined
-  const { target, args } = initializer
   try {
-    if (args.handles) await loadClasses()
-    await runTarget(target, await loadTarget(target), unpack(args) as unknown[])
+    await callWithInitargs(initializer)
     return undefined
   } catch (thrown) {
-    const reason: unknown = thrown instanceof ImportFailure ? thrown.reason : thrown
-    return { kind: 'broken', what: 'its initializer failed', failure: encodeFailure(reason) }
+    return { kind: 'broken', what: 'its initializer failed', failure: encodeFailure(thrown) }
+  }
+}
+
+/** The exit handlers of the program run in process.exit. One that is not ready has nothing to finalize. */
+async function endThread(): Promise<void> {
+  if (isEnding) return
+  isEnding = true
+  if (finalizer && isReady) {
+    try {
+      await callWithInitargs(finalizer)
+    } catch (thrown) {
+      process.stderr.write(`${current.name}: its finalizer threw:\n${thrownText(thrown)}\n`)
+    }
+  }
+  process.exit()
+}
+
+/** @throws what the function throws, or why its module cannot be imported */
+async function callWithInitargs(definition: Definition): Promise<void> {
+  try {
+    if (initargs.handles) await loadClasses()
+    const fn = await loadTarget(definition)
+    unpackedArgs ??= unpack(initargs) as unknown[]
+    await runTarget(definition, fn, unpackedArgs)
+  } catch (thrown) {
+    throw thrown instanceof ImportFailure ? thrown.reason : thrown
   }
 }

@@ -9,7 +9,7 @@ import { currentProcess } from '../process/current-process.js'
 import { checkThreadOptions, definedIn } from '../thread/boot.js'
 import { define } from '../task/target.js'
 import type { Target } from '../task/task.js'
-import { explainCloneFailure } from '../transport/clone-error.js'
+import { cloneOf, explainCloneFailure } from '../transport/clone-error.js'
 import { pack } from '../transport/pack.js'
 import type { Counts } from './call-options.js'
 import { Scheduler } from './main/scheduler.js'
@@ -24,7 +24,13 @@ export interface ProcessPoolOptions<I extends unknown[] = any[]> {
   maxWorkers?: number | undefined
   /** Runs once in each worker, before its first task. If it fails, the executor is broken. */
   initializer?: Target<I, unknown> | undefined
-  /** Arguments of the initializer. Cloned for each worker. @default [] */
+  /**
+   * Runs once in each worker that ends by itself, after its last task: at `shutdown`, when it was idle for `idleTimeout`, and when
+   * it has run `maxTasksPerChild` tasks. A promise that it returns is awaited; what it throws is printed to stderr. Then handlers of
+   * `process.on('exit')` run. A worker that has not ended after 5 seconds is terminated, with a warning.
+   */
+  finalizer?: Target<I, unknown> | undefined
+  /** Arguments of the initializer and the finalizer. Cloned for each worker. @default [] */
   initargs?: I | undefined
   /**
    * A worker that has run this many tasks is replaced. Each item of a map counts, and so does each attempt at a task with
@@ -64,6 +70,7 @@ export function openPool(options: ProcessPoolOptions): PoolState {
   checkOptions(options, 'the options of a ProcessPoolExecutor', [
     'maxWorkers',
     'initializer',
+    'finalizer',
     'initargs',
     'maxTasksPerChild',
     'resourceLimits',
@@ -74,6 +81,7 @@ export function openPool(options: ProcessPoolOptions): PoolState {
   const {
     maxWorkers = availableParallelism(),
     initializer,
+    finalizer,
     initargs = [],
     maxTasksPerChild = Infinity,
     idleTimeout = Infinity,
@@ -97,7 +105,7 @@ export function openPool(options: ProcessPoolOptions): PoolState {
     ended: new Promise((resolve) => (end = resolve)),
     maps: new OpenMaps(() => pool.endIfDone()),
     endIfDone() {
-      if (pool.shutDown && pool.scheduler.idle && pool.maps.isEmpty) void pool.scheduler.destroy().then(end)
+      if (pool.shutDown && pool.scheduler.idle && pool.maps.isEmpty) void pool.scheduler.end().then(end)
     },
     scheduler: new Scheduler(
       {
@@ -107,7 +115,9 @@ export function openPool(options: ProcessPoolOptions): PoolState {
         resourceLimits,
         setup: {
           creator: { numbers, parent: { name, pid } },
-          initializer: initializer && { target: define(initializer), args: packInitargs(initargs) },
+          initializer: initializer && define(initializer),
+          finalizer: finalizer && define(finalizer),
+          initargs: packInitargs(initargs),
           maxTasks: maxTasksPerChild,
         },
       },
@@ -123,7 +133,7 @@ function packInitargs(initargs: unknown[]): ReturnType<typeof pack> {
   const transfer: Transferable[] = []
   const packed = pack(initargs, transfer)
   try {
-    structuredClone(initargs)
+    cloneOf(initargs)
   } catch (failure) {
     throw explainCloneFailure(failure, initargs, 'initargs')
   }

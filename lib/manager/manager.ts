@@ -82,7 +82,7 @@ export class Manager {
    * Start a manager: boot its thread.
    * @throws TypeError unknown option, or a name that is not a string
    * @throws BootstrapError (ERR_MANYHANDS_BOOTSTRAP) a worker is still importing the module that calls it
-   * @throws ManagerError (ERR_MANYHANDS_MANAGER) the thread died while it booted
+   * @throws ManagerError (ERR_MANYHANDS_MANAGER) the thread could not be started, or died while it booted
    */
   static async start(options: ManagerOptions = {}): Promise<Manager> {
     checkOptions(options, 'the options of Manager.start', ['name'])
@@ -92,7 +92,7 @@ export class Manager {
     refuseTooDeep('start a manager')
     managers.made++
     // Not: new Manager. A class that names itself inside is renamed by the bundler.
-    const manager = newManager(name ?? `Manager-${[...currentProcess().numbers, managers.made].join(':')}`)
+    const manager = startManager(name ?? `Manager-${[...currentProcess().numbers, managers.made].join(':')}`)
     await manager.#client.rpc.request({ kind: 'ping' })
     return manager
   }
@@ -204,3 +204,11 @@ export class Manager {
 }
 
 recognizeCopies(Manager, 'Manager')
+
+function startManager(name: string): Manager {
+  try {
+    return newManager(name)
+  } catch (reason) {
+    throw new ManagerError(`${name} could not be started: ${(reason as Error).message}`, { cause: reason })
+  }
+}

@@ -193,7 +193,8 @@ export class Child {
     const { control, mailbox, name, onEnd } = this.#parts
     const byItself = load(control, EXITING) === 1
     if (byItself && (code === undefined || this.#stopExitcode !== undefined)) this.exitcode = load(control, EXIT_CODE)
-    else this.exitcode = this.#stopExitcode ?? code ?? 1
+    // Node reports 0 for a thread that could not be started.
+    else this.exitcode = this.#stopExitcode ?? (this.error === undefined ? code : code || 1) ?? 1
     this.#endGrace()
     this.#stopLongWaitHook()
     this.#readMailbox()

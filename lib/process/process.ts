@@ -96,7 +96,7 @@ export class Process<A extends unknown[] = any[]> {
 
   /**
    * Start the thread. Returns at once.
-   * @throws ProcessError (ERR_MANYHANDS_PROCESS) started before, or closed
+   * @throws ProcessError (ERR_MANYHANDS_PROCESS) started before, or closed; or no thread can be started, with the reason as cause
    * @throws BootstrapError (ERR_MANYHANDS_BOOTSTRAP) a worker is still importing the module that calls it
    * @throws DataCloneError (ERR_MANYHANDS_DATA_CLONE) an argument cannot be sent; nothing was started
    */
@@ -110,7 +110,7 @@ export class Process<A extends unknown[] = any[]> {
     const creator = currentProcess()
     const transfer: Transferable[] = [...this.#options.transfer]
     const args = pack(this.#args, transfer)
-    const { worker, changed } = takeThread(this.#options)
+    const { worker, changed } = this.#takeThread()
     const { port1: mailbox, port2 } = new MessageChannel()
     const control = newControlBlock()
     const output = new WorkerOutput()
@@ -153,6 +153,14 @@ export class Process<A extends unknown[] = any[]> {
     runningChildren.add(this)
     publish('process', () => ({ event: 'started', name, pid: worker.threadId }))
     return this
+  }
+
+  #takeThread(): ReturnType<typeof takeThread> {
+    try {
+      return takeThread(this.#options)
+    } catch (reason) {
+      throw new ProcessError(`${this.name} could not be started: ${(reason as Error).message}`, { cause: reason })
+    }
   }
 
   /**

@@ -71,7 +71,11 @@ function refill(): void {
   if (pool.booting > 0) return // The end of the last boot schedules the next refill.
   const wanted = Math.min(pool.startsSinceRefill, MAX_WARM_THREADS)
   pool.startsSinceRefill = 0
-  while (warmThreads.size < wanted) addWarmThread()
+  try {
+    while (warmThreads.size < wanted) addWarmThread()
+  } catch {
+    // No thread can be started now, and none is needed. A process that needs one boots its own, or tells.
+  }
 }
 
 function addWarmThread(): void {

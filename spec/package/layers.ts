@@ -108,7 +108,7 @@ export const OUTSIDE_THINGS: readonly OutsideThing[] = [
   },
   {
     name: 'piscina',
-    owners: ['lib/executor/main/threads/worker-pool.ts'],
+    owners: ['lib/executor/main/threads/piscina-threads.ts'],
     isUsedIn: (source) => /['"`]piscina['"`]/.test(source),
   },
   {
@@ -123,7 +123,7 @@ export const OUTSIDE_THINGS: readonly OutsideThing[] = [
   },
   {
     name: 'new Worker',
-    owners: ['lib/thread/boot.ts', 'lib/executor/main/threads/worker-pool.ts'],
+    owners: ['lib/thread/boot.ts', 'lib/executor/main/threads/piscina-threads.ts'],
     isUsedIn: (_, code) => /\bnew (\w+\.)?Worker\b/.test(code),
   },
   {

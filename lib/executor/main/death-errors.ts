@@ -14,6 +14,10 @@ export function workerDied(threadId: number, { exitcode, reason }: ThreadExit, w
   return new WorkerDiedError(message, { exitcode, ...(reason !== undefined && { cause: reason }) })
 }
 
+export function workerNotStarted(when: string): WorkerDiedError {
+  return new WorkerDiedError(`the worker could not be started, and ended ${when}`, { exitcode: 1 })
+}
+
 /** Why a thread was never ready. */
 export function bootFailure({ exitcode, reason }: ThreadExit): unknown {
   return reason ?? new WorkerDiedError(`the thread exited with code ${exitcode}`, { exitcode })

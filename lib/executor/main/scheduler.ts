@@ -15,7 +15,7 @@ import type { ExecutorStats } from '../call-options.js'
 import { LeaseSlots, newSlotMemory } from '../protocol/lease-slots.js'
 import type { LeaseEnd, WorkerSetup } from '../protocol/messages.js'
 import { FunctionRegistry, takeBatch, type FunctionStats } from './batch-size.js'
-import { bootFailure, brokenPool, copyOf, explainUnsent, workerDied } from './death-errors.js'
+import { bootFailure, brokenPool, copyOf, explainUnsent, workerDied, workerNotStarted } from './death-errors.js'
 import type { Job } from './job.js'
 import { Lease, settleJob } from './lease.js'
 import { LeasesOut } from './leases-out.js'
@@ -23,7 +23,7 @@ import { packLease } from './pack-lease.js'
 import { PriorityQueue } from './priority-queue.js'
 import type { ThreadExit } from './threads/pool-thread.js'
 import type { WorkerHandle } from './threads/worker-handle.js'
-import { WorkerPool, type WorkerPoolOptions } from './threads/worker-pool.js'
+import { slotCount, WorkerPool, type WorkerPoolOptions } from './threads/worker-pool.js'
 import { startTimeLimit, stopAfter } from './time-limit.js'
 import { NOTHING_TO_WATCH, Watchdog, type Look } from './watchdog.js'
 
@@ -49,7 +49,7 @@ export class Scheduler {
   /** @param onIdle called when nothing is queued or out any more */
   constructor(options: SchedulerOptions, onIdle: () => void) {
     const { maxWorkers } = options
-    const slots = newSlotMemory(maxWorkers)
+    const slots = newSlotMemory(slotCount(maxWorkers))
     this.#slots = new LeaseSlots(slots)
     this.#maxWorkers = maxWorkers
     this.#maxTasks = options.setup.maxTasks
@@ -121,12 +121,12 @@ export class Scheduler {
   /** End every worker now. Running jobs fail with WorkerDiedError and this exit code. The caller has emptied the queue and adds nothing. */
   terminate(exitcode: number): void {
     this.#retriesEnded = true
-    void this.#pool.terminateAll(exitcode)
+    void this.#pool.destroy(exitcode)
   }
 
-  /** End the threads. Resolves when they have exited. */
-  destroy(): Promise<void> {
-    return this.#pool.destroy()
+  /** Have the workers end by themselves. Resolves when their threads are gone. */
+  end(): Promise<void> {
+    return this.#pool.end()
   }
 
   stats(): SchedulerStats {
@@ -201,15 +201,15 @@ export class Scheduler {
   #onWorkerEnd(worker: WorkerHandle, exit: ThreadExit | undefined): void {
     const { lease, threadId } = worker
     if (!lease) {
-      if (exit && worker.isReady) this.#pool.reportIdleDeath(exit)
+      if (exit) this.#pool.reportIdleDeath(worker, exit)
       return
     }
     const unbegun = lease.takeBack()
     lease.settleFinished()
-    const died = (when: string) => workerDied(threadId!, exit!, when)
+    const died = (when: string) => (exit ? workerDied(threadId!, exit, when) : workerNotStarted(when))
     if (lease.failRunning(() => died('while it ran this task'))) this.#workersLost++
-    else if (exit && !lease.movesValues) this.#pool.reportIdleDeath(exit)
-    if (!exit || !lease.movesValues) this.#putBack(unbegun)
+    else if (exit && !lease.movesValues) this.#pool.reportIdleDeath(worker, exit)
+    if (!lease.movesValues) this.#putBack(unbegun)
     else for (const job of unbegun) this.#fail(job, died('before it began this task, whose arguments were moved to it'))
     this.#end(worker, lease)
   }

@@ -2,7 +2,7 @@
 // of starmap, each of which is the list of a call's arguments.
 import { inspect, types } from 'node:util'
 import { bindContext } from '../../base/async-context.js'
-import { performance, Promise } from '../../base/clock.js'
+import { performance } from '../../base/clock.js'
 import { AsyncInputs } from './async-inputs.js'
 import {
   checkIteratorResult,

@@ -1,6 +1,7 @@
 // What the main thread and a worker of an executor say to each other: one tagged union each way.
 //
 //   main ──LeaseMessage──> worker     by the port `leases`; the worker answers each with one LeaseEnd
+//   main ──END──> worker              by the same port, as the last: it ends by itself
 //   main <──ResultMessage── worker    by the port `results`; main reads it when a task counts as finished, and has no listener
 //
 // Small results need no message: they lie in the worker's result slots (lease-slots.ts).
@@ -17,7 +18,12 @@ import type { SlotMemory } from './lease-slots.js'
 export interface WorkerSetup {
   slots: SlotMemory
   creator: Pick<Identity, 'numbers' | 'parent'>
-  initializer: { target: Definition; args: Packed } | undefined
+  /** Called before the first task. */
+  initializer: Definition | undefined
+  /** Called before the worker ends by itself, if it was initialized. */
+  finalizer: Definition | undefined
+  /** The arguments of both. */
+  initargs: Packed
   /** The worker retires after this many tasks. */
   maxTasks: number
 }
@@ -35,6 +41,9 @@ export interface WorkerStart extends WorkerPorts {
   /** Where what it prints goes: see lib/thread/output.ts. */
   output: MessagePort
 }
+
+/** The worker has nothing more to do: it runs its finalizer and its exit handlers, and ends. */
+export const END = 'end'
 
 /** A lease: tasks that one message carries to a worker. */
 export interface LeaseMessage {
@@ -97,6 +106,8 @@ export type TaskResult =
   | { kind: 'computed'; share: Packed }
 
 export type ResultMessage =
+  /** The thread is up and begins its initializer, at this time by `clock()`. */
+  | { kind: 'up'; atMs: number }
   /** The worker can run tasks. */
   | { kind: 'ready' }
   /** What the task of this index in the lease came to. Posted before the task counts as finished. */

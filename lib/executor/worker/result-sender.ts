@@ -4,7 +4,7 @@ import { cloneOf, explainCloneFailure, isCloneable } from '../../transport/clone
 import { ColumnPacker, type SentColumn } from '../../transport/column.js'
 import { encodeFailure, type Failure } from '../../transport/error-codec.js'
 import { pack, type Packed } from '../../transport/pack.js'
-import type { LeaseSlots } from '../protocol/lease-slots.js'
+import { clock, type LeaseSlots } from '../protocol/lease-slots.js'
 import type { ResultMessage, TaskResult } from '../protocol/messages.js'
 import type { Share } from '../range/run-blocks.js'
 
@@ -20,6 +20,11 @@ export class ResultSender {
     this.#slots = slots
     this.#slot = slot
     this.#port = port
+  }
+
+  /** Say that this thread is up. */
+  sendUp(): void {
+    this.#post({ kind: 'up', atMs: clock() })
   }
 
   /** Say that this worker can run tasks. */

@@ -1,7 +1,7 @@
 // Main side: one worker of an executor. It owns a slot and the ports to its thread for as long as that lives, and has one lease
 // at a time. Piscina starts the threads and gives each its ends of the ports.
 //
-//   started ──lease──> busy ──its end──> idle ──lease──> busy ──> …
+//   started ──lease──> busy ──its end──> idle ──lease──> busy ──> …  ──END──> the worker ends by itself
 //                        └── the thread exits, in any state: the handle is closed
 //
 // A handle can be given a lease before it has a thread: the port keeps the message until the thread reads it.
@@ -9,7 +9,14 @@ import { MessageChannel, receiveMessageOnPort, type Transferable } from 'node:wo
 import { queueMicrotask } from '../../../base/clock.js'
 import { unreadable } from '../../../transport/clone-error.js'
 import { encodeFailure } from '../../../transport/error-codec.js'
-import type { LeaseBody, LeaseEnd, ResultMessage, WorkerPorts, WorkerStart } from '../../protocol/messages.js'
+import {
+  END,
+  type LeaseBody,
+  type LeaseEnd,
+  type ResultMessage,
+  type WorkerPorts,
+  type WorkerStart,
+} from '../../protocol/messages.js'
 import { WorkerOutput } from '../../../thread/worker-output.js'
 import type { Lease, LeaseHolder } from '../lease.js'
 
@@ -30,6 +37,8 @@ export class WorkerHandle implements LeaseHolder {
   isReady = false
   /** How many tasks it may still run, once it has told. */
   tasksLeft: number | undefined
+  /** When its thread was up and began its initializer, by `clock()`; `undefined`: it boots. */
+  upAtMs: number | undefined
   /** When it last became idle. */
   idleSinceMs = 0
   readonly #ports: HandlePorts
@@ -52,6 +61,12 @@ export class WorkerHandle implements LeaseHolder {
     ports.leases.unref()
   }
 
+  /** Whether its thread has come up: from then on it runs what is the program's. */
+  get isUp(): boolean {
+    if (this.upAtMs === undefined) this.receiveResults()
+    return this.upAtMs !== undefined
+  }
+
   /** Send a lease. @throws whatever keeps the message from being sent; the worker knows nothing of it then */
   send(jobs: Lease['jobs'], body: LeaseBody, transfer: readonly Transferable[]): void {
     const unknown = new Set(jobs.map(({ fn }) => fn).filter(({ number }) => !this.#knownFunctions.has(number)))
@@ -59,6 +74,11 @@ export class WorkerHandle implements LeaseHolder {
     this.#ports.leases.postMessage({ count: jobs.length, body, definitions }, transfer)
     for (const { number } of unknown) this.#knownFunctions.add(number)
     this.#ports.leases.ref() // A program waits for its tasks.
+  }
+
+  /** Have the worker end by itself. It gets no lease any more. */
+  askToEnd(): void {
+    this.#ports.leases.postMessage(END)
   }
 
   /** Look whether the lease has ended. For a thread that blocks, whose event loop does not tell. */
@@ -102,8 +122,9 @@ export class WorkerHandle implements LeaseHolder {
       }
       if (!received) return
       const message = received.message as ResultMessage
-      if (message.kind === 'ready') this.isReady = true
-      else this.lease!.receive(message.index, message.result)
+      if (message.kind === 'result') this.lease!.receive(message.index, message.result)
+      else if (message.kind === 'up') this.upAtMs = message.atMs
+      else this.isReady = true
     }
   }
 

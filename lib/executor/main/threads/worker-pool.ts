@@ -1,27 +1,28 @@
-// The worker threads of one executor, in a piscina pool: piscina starts them, gives each its ports (worker-handle.ts), and
-// replaces those that exit. Here is what piscina does not tell: which thread died of what, and whether it ever came up.
+// The worker threads of one executor: how many there are, which slot and which ports each has (worker-handle.ts), how each came up
+// and what it died of. Threads are started when there is work for them, and not to replace those that have ended.
 //
-// What of piscina 5.3 must be respected: `minThreads` of 0 lets queued tasks hang after a crash; `atomics: 'sync'` blocks the
-// event loop of idle workers; `close()` kills busy ones; it forgets a thread before that has exited; and it considers
-// starting a thread at two moments only: when a task is queued, and when one ends.
-import { createRequire } from 'node:module'
-import { fileURLToPath } from 'node:url'
-import type { ResourceLimits, Worker } from 'node:worker_threads'
-import type { Piscina } from 'piscina'
+//   start ──> waits for a thread ──> has one, which boots ──> up ──> ready ──> exits      the slot is free
+//                │                       │                    └── exits before it is ready: the executor is broken
+//                └───────────────────────┴── no thread can be started, or it exits before it is up: the worker is
+//                                            dismissed; the executor is broken if there is no other thread
+import type { Worker } from 'node:worker_threads'
 import { performance, Promise, queueMicrotask } from '../../../base/clock.js'
 import { thrownText } from '../../../base/thrown-text.js'
-import type { LeaseEnd, WorkerSetup } from '../../protocol/messages.js'
-import { programArguments } from '../../../thread/boot.js'
+import type { LeaseEnd, WorkerStart } from '../../protocol/messages.js'
 import { IdleWorkers } from './idle-workers.js'
-import { setDying, type PoolThread, type ThreadExit } from './pool-thread.js'
+import { PiscinaThreads, type ThreadSetup } from './piscina-threads.js'
+import { PoolThread, type ThreadExit } from './pool-thread.js'
 import { newPorts, WorkerHandle } from './worker-handle.js'
 
-export interface WorkerPoolOptions {
-  setup: WorkerSetup
+/** After a failure to start one more thread, for this long no other is tried while there are any. */
+const RETRY_GROWTH_MS = 1000
+
+/** Threads that are stuck in a native call and whose slots are taken: with more of them, no thread is started in their place. */
+const MIN_SPARE_SLOTS = 16
+
+export interface WorkerPoolOptions extends ThreadSetup {
   maxWorkers: number
   idleTimeout: number
-  env: NodeJS.ProcessEnv | undefined
-  resourceLimits: ResourceLimits | undefined
 }
 
 /** What a pool tells its scheduler. */
@@ -35,28 +36,40 @@ export interface WorkerPoolEvents {
   onBootFailure(exit: ThreadExit): void
 }
 
+/** How many slots the workers of an executor need: one each, and some for threads that are stuck. */
+export function slotCount(maxWorkers: number): number {
+  return maxWorkers + Math.max(maxWorkers, MIN_SPARE_SLOTS)
+}
+
 export class WorkerPool {
-  readonly #options: WorkerPoolOptions
   readonly #events: WorkerPoolEvents
+  readonly #maxWorkers: number
   /** The threads that have not exited, by thread id. */
   readonly #threads = new Map<number, PoolThread>()
   readonly #workersBySlot: (WorkerHandle | undefined)[]
+  /** Workers that are not gone. */
+  #workerCount = 0
+  /** The workers that wait for a thread, and the ports that it will get. */
+  readonly #waiting = new Map<WorkerHandle, WorkerStart>()
   readonly #idle: IdleWorkers
-  #piscina: Piscina | undefined
-  /** Under this symbol piscina shows its load balancer the handle that a run is for. */
-  #handleKey!: symbol
+  readonly #source: PiscinaThreads<WorkerHandle>
+  #growAgainMs = 0
+  #growthWarned = false
   #ended: Promise<void> | undefined
 
-  constructor(options: WorkerPoolOptions, events: WorkerPoolEvents) {
-    this.#options = options
+  constructor({ maxWorkers, idleTimeout, ...setup }: WorkerPoolOptions, events: WorkerPoolEvents) {
     this.#events = events
-    this.#workersBySlot = Array.from({ length: options.maxWorkers }, () => undefined)
-    this.#idle = new IdleWorkers(options.idleTimeout, (worker) => this.#retire(worker))
+    this.#maxWorkers = maxWorkers
+    this.#workersBySlot = Array.from({ length: slotCount(maxWorkers) }, () => undefined)
+    this.#idle = new IdleWorkers(idleTimeout, (worker) => this.#retire(worker))
+    this.#source = new PiscinaThreads(setup, (worker, threadIds) => this.#place(worker, threadIds))
   }
 
-  /** How many threads there are. */
+  /** How many threads there are, stuck ones aside. */
   get size(): number {
-    return this.#piscina?.threads.length ?? 0
+    let count = 0
+    for (const { isStuck } of this.#threads.values()) if (!isStuck) count++
+    return count
   }
 
   /** How many workers can be given a lease now, without a thread being started. */
@@ -66,7 +79,7 @@ export class WorkerPool {
 
   /** Whether a lease can be given to a worker, or to a new one. */
   get canTakeMore(): boolean {
-    return this.idleCount > 0 || this.#workersBySlot.includes(undefined)
+    return this.idleCount > 0 || this.#canStart
   }
 
   takeIdle(): WorkerHandle | undefined {
@@ -80,38 +93,29 @@ export class WorkerPool {
 
   /** Start a worker. It can be given a lease at once. @returns undefined: there are as many as there may be, or none can start */
   start(): WorkerHandle | undefined {
+    if (!this.#canStart) return undefined
     const slot = this.#workersBySlot.indexOf(undefined)
-    if (slot < 0 || this.#ended) return undefined
+    if (slot < 0) return undefined
     const { here, there } = newPorts(slot)
     const worker: WorkerHandle = new WorkerHandle(
       slot,
       here,
-      (end) => this.#events.onLeaseEnd(worker, end),
+      (end) => this.#onLeaseEnd(worker, end),
       // Its port holds the event loop no longer, and the thread's exit is still to be told.
       () => this.#threadOf(worker)?.worker.ref(),
     )
     this.#workersBySlot[slot] = worker
+    this.#workerCount++
+    this.#waiting.set(worker, there)
     try {
-      this.#piscina ??= this.#open()
-      // A symbol is not cloned: it takes the handle to the load balancer, and not to the thread.
-      const message = Object.assign(there, { [this.#handleKey]: worker })
-      const placed = this.#piscina.run(message, { transferList: [there.leases, there.results, there.output] })
-      placed.catch(() => {
-        if (worker.threadId !== undefined) return // That thread's exit tells.
-        // Ports that were moved with a lease lie in these. Unless these are closed, their peers would wait for ever.
-        there.leases.close()
-        there.results.close()
-        there.output.close()
-        this.#dismiss(worker)
-      })
+      this.#source.start(worker, there)
       this.#meetNewThreads()
+      return worker
     } catch (reason) {
-      // Not even a thread can be started.
-      this.#events.onBootFailure({ exitcode: 1, reason })
+      this.#onStartFailure({ exitcode: 1, reason })
       this.#dismiss(worker)
       return undefined
     }
-    return worker
   }
 
   /** Look for the ends of leases. For a thread that blocks. */
@@ -121,121 +125,134 @@ export class WorkerPool {
 
   /** End the thread of a slot. @param exitcode the exit code to report */
   terminate(slot: number, exitcode: number): void {
-    const thread = this.#threadOf(this.#workersBySlot[slot])
-    if (thread) this.#stop(thread, exitcode)
+    this.#threadOf(this.#workersBySlot[slot])?.terminate(exitcode)
   }
 
-  /** End all threads. Resolves when they have exited. @param exitcode the exit code to report */
-  terminateAll(exitcode: number): Promise<void> {
-    if (this.#piscina) this.#meetNewThreads()
-    for (const thread of this.#threads.values()) this.#stop(thread, exitcode)
-    // Piscina would let what it has queued wait for threads that still boot for ever.
-    return this.destroy()
+  /** Have all workers end by themselves, once they have nothing to do. Resolves when they are gone. */
+  end(): Promise<void> {
+    return (this.#ended ??= this.#endAll((thread) => thread.askToEnd()))
   }
 
-  /** End all threads. Resolves when they have exited. */
-  destroy(): Promise<void> {
-    return (this.#ended ??= this.#end())
+  /** End all threads at once. Resolves when they are gone. @param exitcode the exit code to report */
+  destroy(exitcode?: number): Promise<void> {
+    const terminate = (thread: PoolThread) => thread.terminate(exitcode)
+    for (const thread of this.#threads.values()) terminate(thread)
+    return (this.#ended ??= this.#endAll(terminate))
   }
 
-  /** Report an error outside of any task: in a timer that a task left behind, say. The thread is replaced. */
-  reportIdleDeath({ reason }: ThreadExit): void {
-    if (reason !== undefined && !this.#ended) process.stderr.write(`An idle worker died:\n${thrownText(reason)}\n`)
+  /** Report an error outside of any task: in a timer that a task left behind, say. */
+  reportIdleDeath(worker: WorkerHandle, { reason }: ThreadExit): void {
+    if (reason !== undefined && worker.isReady && !this.#ended)
+      process.stderr.write(`An idle worker died:\n${thrownText(reason)}\n`)
   }
 
-  #open(): Piscina {
-    const { setup, maxWorkers, env, resourceLimits } = this.#options
-    // Loaded with the first task: piscina takes longer to import than the rest of this package together.
-    const { Piscina, queueOptionsSymbol } = createRequire(import.meta.url)('piscina') as typeof import('piscina')
-    this.#handleKey = queueOptionsSymbol
-    const piscina = new Piscina({
-      filename: fileURLToPath(new URL('./worker-executor-entry.cjs', import.meta.url)),
-      minThreads: 1,
-      maxThreads: maxWorkers,
-      idleTimeout: Infinity,
-      atomics: 'disabled',
-      recordTiming: false,
-      workerData: setup,
-      argv: programArguments(),
-      loadBalancer: (run, threads) => {
-        const worker = (run as unknown as Record<symbol, WorkerHandle>)[this.#handleKey]!
-        return threads[this.#place(worker, threads)] ?? null
-      },
-      ...(env && { env }),
-      ...(resourceLimits && { resourceLimits }),
-    })
-    // Of threads that piscina takes for idle. Each thread's own listener tells.
-    piscina.on('error', () => {})
-    return piscina
+  get #canStart(): boolean {
+    if (this.#ended || this.#workerCount >= this.#maxWorkers) return false
+    return performance.now() >= this.#growAgainMs || !this.#hasOthers()
   }
 
-  /** Choose the thread of a new worker. @returns its index; -1: none is free */
-  #place(worker: WorkerHandle, threads: readonly { id: number }[]): number {
+  #onLeaseEnd(worker: WorkerHandle, end: LeaseEnd): void {
+    if (end.kind === 'ended' && end.retires) this.#threadOf(worker)?.awaitEnd()
+    this.#events.onLeaseEnd(worker, end)
+  }
+
+  /** Choose the thread of a worker that waits for one. @returns its index; -1: none is free */
+  #place(worker: WorkerHandle, threadIds: readonly number[]): number {
     this.#meetNewThreads()
-    const index = threads.findIndex(({ id }) => {
+    const index = threadIds.findIndex((id) => {
       const thread = this.#threads.get(id)
       return thread && !thread.handle && !thread.isDying
     })
     if (index < 0) return index
-    const { id } = threads[index]!
-    this.#threads.get(id)!.handle = worker
-    worker.threadId = id
+    const thread = this.#threads.get(threadIds[index]!)!
+    thread.handle = worker
+    this.#waiting.delete(worker)
+    worker.threadId = thread.id
     worker.idleSinceMs = performance.now()
     this.#idle.watch()
     return index
   }
 
   #meetNewThreads(): void {
-    for (const worker of this.#piscina!.threads)
+    for (const worker of this.#source.workers)
       // -1: the thread is just exiting.
       if (worker.threadId >= 0 && !this.#threads.has(worker.threadId)) this.#meet(worker)
   }
 
-  /** Listen to a thread, ahead of piscina's own listeners, which replace it. */
   #meet(worker: Worker): void {
-    const { threadId } = worker // It is gone from the Worker when the thread has exited.
-    const thread: PoolThread = {
-      worker,
-      handle: undefined,
-      isDying: false,
-      isExpected: false,
-      exitcode: undefined,
-      reason: undefined,
-      exited: new Promise((resolve) => {
-        worker.prependOnceListener('exit', (code) => {
-          this.#threads.delete(threadId)
-          this.#onExit(thread, { exitcode: thread.exitcode ?? code, reason: thread.reason })
-          resolve()
-        })
-      }),
-    }
-    worker.prependOnceListener('error', (reason: unknown) => {
-      setDying(thread)
-      thread.reason = reason
-      this.#checkBoot(thread, { exitcode: 1, reason })
+    const thread = new PoolThread(worker, {
+      onError: (_, exit) => this.#checkBoot(thread, exit),
+      onGone: (_, exit) => this.#onGone(thread, exit),
+      onLateExit: () => this.#onLateExit(thread),
     })
-    this.#threads.set(threadId, thread)
+    this.#threads.set(thread.id, thread)
   }
 
-  #onExit(thread: PoolThread, exit: ThreadExit): void {
-    setDying(thread)
+  #onGone(thread: PoolThread, exit: ThreadExit): void {
+    const { handle } = thread
     this.#checkBoot(thread, exit)
-    if (thread.handle) this.#dismiss(thread.handle, exit)
+    if (thread.endsCleanly && exit.reason !== undefined) {
+      process.stderr.write(`PoolWorker-${thread.id}:\n${thrownText(exit.reason)}\n`)
+      exit = { ...exit, reason: undefined } // It has been told.
+    }
+    if (!thread.isStuck) this.#threads.delete(thread.id)
+    if (handle) this.#dismiss(handle, exit, thread.isStuck)
   }
 
+  #onLateExit(thread: PoolThread): void {
+    this.#threads.delete(thread.id)
+    if (!thread.handle) return
+    this.#workersBySlot[thread.handle.slot] = undefined
+    this.#events.onSlotFree()
+  }
+
+  /** The thread has thrown, or is gone. */
   #checkBoot(thread: PoolThread, exit: ThreadExit): void {
-    thread.handle?.receiveResults()
-    if (!thread.handle?.isReady && !thread.isExpected) this.#events.onBootFailure(exit)
+    const { handle } = thread
+    handle?.receiveResults()
+    if (thread.isExpected || handle?.isReady || thread.hasFailed) return
+    thread.hasFailed = true
+    if (handle?.isUp) return this.#events.onBootFailure(exit)
+    this.#onStartFailure(exit, thread)
+    // There is one worker more than there are threads for them.
+    if (!handle && this.#waiting.size > 0) this.#dismiss([...this.#waiting.keys()].at(-1)!)
   }
 
-  #dismiss(worker: WorkerHandle, exit?: ThreadExit): void {
+  /** No thread could be started, or it has failed before it came up. While there are others, work is done by them. */
+  #onStartFailure(exit: ThreadExit, failed?: PoolThread): void {
+    if (!this.#hasOthers(failed)) return this.#events.onBootFailure(exit)
+    this.#growAgainMs = performance.now() + RETRY_GROWTH_MS
+    if (this.#growthWarned) return
+    this.#growthWarned = true
+    const reason = exit.reason === undefined ? `it exited with code ${exit.exitcode}` : thrownText(exit.reason)
+    const message = `an executor goes on with fewer workers: one more thread could not be started`
+    process.emitWarning(message, { code: 'MANYHANDS_WORKER_NOT_STARTED', detail: reason })
+  }
+
+  /** Whether there is a thread but this one that has not exited and is not stuck. */
+  #hasOthers(but?: PoolThread): boolean {
+    for (const thread of this.#threads.values()) if (thread !== but && !thread.isStuck) return true
+    return false
+  }
+
+  /** @param keepsSlot the slot's words may still be written */
+  #dismiss(worker: WorkerHandle, exit?: ThreadExit, keepsSlot = false): void {
+    const ports = this.#waiting.get(worker)
+    if (ports) {
+      this.#waiting.delete(worker)
+      this.#source.withdraw(worker)
+      // Ports that were moved with a lease lie in these. Unless these are closed, their peers would wait for ever.
+      ports.leases.close()
+      ports.results.close()
+      ports.output.close()
+    }
     worker.close()
     this.#idle.delete(worker)
-    // In a microtask: not within the submission that has failed, and not before piscina knows of the exit, since it would not
-    // start another thread until then.
+    // In a microtask: not within the submission that has failed.
     queueMicrotask(() => {
       this.#events.onWorkerEnd(worker, exit)
-      this.#workersBySlot[worker.slot] = undefined
+      this.#workerCount--
+      if (!keepsSlot) this.#workersBySlot[worker.slot] = undefined
       this.#events.onSlotFree()
     })
   }
@@ -249,28 +266,15 @@ export class WorkerPool {
     const thread = this.#threadOf(worker) // None: the worker still waits for it.
     const staying = [...this.#threads.values()].filter(({ handle, isDying }) => handle && !isDying).length
     if (!thread || thread.isDying || staying <= 1) return false
-    this.#stop(thread)
+    thread.askToEnd()
     return true
   }
 
-  #stop(thread: PoolThread, exitcode?: number): void {
-    if (thread.isExpected) return // Each call of Worker.terminate() adds a listener.
-    setDying(thread, true)
-    thread.exitcode = exitcode
-    void thread.worker.terminate()
-  }
-
-  async #end(): Promise<void> {
-    const piscina = this.#piscina
-    if (!piscina) return
-    // Piscina forgets threads before they have exited, and replaces those that exit when it is not looking.
-    do {
-      this.#meetNewThreads()
-      const threads = [...this.#threads.values()]
-      for (const thread of threads) setDying(thread, true)
-      // Its promise is of no use: it misses the exit of a thread in whose 'exit' event it was called.
-      void piscina.destroy()
-      await Promise.all(threads.map(({ exited }) => exited))
-    } while (piscina.threads.length > 0)
+  async #endAll(end: (thread: PoolThread) => void): Promise<void> {
+    const threads = [...this.#threads.values()].filter(({ isStuck }) => !isStuck)
+    for (const thread of threads) end(thread)
+    for (const worker of this.#waiting.keys()) this.#dismiss(worker)
+    await Promise.all(threads.map(({ gone }) => gone))
+    this.#source.destroy()
   }
 }
