@@ -2,7 +2,8 @@
 // Arguments and results are neither cloned nor moved, and `submit` returns when the task has returned or first awaits. A task cannot
 // be stopped here: a time limit, an abort and a forced cancel settle its future and ask it to stop, which it sees through
 // `currentProcess()`, and it may go on.
-import { inspect, types } from 'node:util'
+import { inspect } from 'node:util'
+import { isThenable } from '../base/thenable.js'
 import { recognizeCopies } from '../copies.js'
 import { Promise } from '../base/clock.js'
 import { ShutdownError } from '../errors.js'
@@ -155,7 +156,7 @@ export class InlineExecutor extends BaseExecutor<InlineExecutor> {
       for (; ; retriesLeft--) {
         latest = attempt(perform, timeoutMs)
         const { result } = latest
-        if (types.isPromise(result)) return void settleLater(result, retriesLeft)
+        if (isThenable(result)) return void settleLater(result, retriesLeft)
         if (settle(future, result, this.#state.retriesEnded ? 0 : retriesLeft)) return this.#abandon(future)
       }
     }

@@ -1,6 +1,6 @@
 // The iterations of one thread over managed objects: pages of items, each asked for by the cursor that came with the last. In
 // the manager's thread.
-import { types } from 'node:util'
+import { isThenable } from '../base/thenable.js'
 import { ManagerError } from '../errors.js'
 import { callSafely } from '../base/safe-callback.js'
 import type { IterationPage } from './messages.js'
@@ -47,7 +47,7 @@ export class Iterations {
     const pull = (): IterationPage | Promise<IterationPage> => {
       while (items.length < MAX_PAGE_ITEMS) {
         const next = iterator.next()
-        if (types.isPromise(next)) return pullAsync(next)
+        if (isThenable(next)) return pullAsync(next)
         if (next.done) return page(true)
         items.push(next.value)
       }

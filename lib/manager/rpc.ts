@@ -6,8 +6,8 @@
 // - calls that are pending when the other end closes reject;
 // - pending calls hold the program open, and nothing else does.
 import { expose, transferHandlers } from 'comlink'
-import { types } from 'node:util'
 import type { MessagePort, Transferable } from 'node:worker_threads'
+import { isThenable } from '../base/thenable.js'
 import { Promise } from '../base/clock.js'
 import type { CallSite } from '../base/call-site.js'
 import { decodeFailure, encodeFailure, type Failure } from '../transport/error-codec.js'
@@ -146,7 +146,7 @@ export class Rpc {
   #serve(request: RpcRequest): unknown {
     try {
       const value = this.#options.onRequest(request)
-      return types.isPromise(value) ? value.catch(failedReply) : value
+      return isThenable(value) ? Promise.resolve(value).then(undefined, failedReply) : value
     } catch (thrown) {
       return failedReply(thrown)
     }

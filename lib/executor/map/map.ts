@@ -3,8 +3,8 @@
 //
 //   inputs ──read──> entries, one per chunk, in order ──settled──> results ──taken──> consumer
 //            └──────────────────── bounded by the plan ─────────────────────┘
+import { isThenable } from '../../base/thenable.js'
 import { CancelledError, ShutdownError } from '../../errors.js'
-import { types } from 'node:util'
 import { clearInterval, performance, Promise, setInterval } from '../../base/clock.js'
 import { whenAborted } from '../../base/abort-listeners.js'
 import { callSafely } from '../../base/safe-callback.js'
@@ -155,7 +155,7 @@ export class Mapping<R> implements MapResult<R>, OpenMap {
     for (let count; !this.#inputEnded && !this.#closed && (count = this.#nextSize()) > 0;) {
       // Not: always await. The items of sync inputs are submitted at the call.
       const read = this.#inputs.read(count)
-      const { items, ended, failure } = types.isPromise(read) ? await this.#flushWhenSlow(read) : read
+      const { items, ended, failure } = isThenable(read) ? await this.#flushWhenSlow(read) : read
       if (this.#closed || this.#inputEnded) break
       if (items.length > 0) this.#submitNew(items)
       if (ended) this.#endInput(failure ?? (this.#cutBy && { thrown: this.#cutBy }))

@@ -1,6 +1,7 @@
 // Which way a map's inputs are read: lists in slices, other sync inputs step by step, async ones by async-inputs.ts; and the rows
 // of starmap, each of which is the list of a call's arguments.
 import { inspect, types } from 'node:util'
+import { isThenable } from '../../base/thenable.js'
 import { bindContext } from '../../base/async-context.js'
 import { performance } from '../../base/clock.js'
 import { AsyncInputs } from './async-inputs.js'
@@ -194,7 +195,7 @@ class RowInput implements Inputs {
 
   read(count: number): InputBatch | Promise<InputBatch> {
     const batch = this.#rows.read(count)
-    return types.isPromise(batch) ? batch.then((rows) => this.#expand(rows)) : this.#expand(batch)
+    return isThenable(batch) ? batch.then((rows) => this.#expand(rows)) : this.#expand(batch)
   }
 
   flush(): void {
