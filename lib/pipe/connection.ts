@@ -11,6 +11,7 @@ import type { MessagePort, Transferable } from 'node:worker_threads'
 import { perThread, recognizeCopies } from '../copies.js'
 import { BrokenPipeError, ConnectionClosedError, EOFError } from '../errors.js'
 import { fromParts, partsIn } from '../base/parts.js'
+import { refuseOptions } from '../base/validate.js'
 import { checkTimeout, type WaitOptions } from '../base/wait-options.js'
 import { explainCloneFailure } from '../transport/clone-error.js'
 import { makeOwnable, registerShareable } from '../transport/shareable.js'
@@ -113,7 +114,9 @@ export class Connection<T = any> {
   }
 
   /** The oldest message as `{ value }`, or `undefined` where there is none now. @throws as `recv`, but for TimeoutError */
-  tryRecv(): { value: T } | undefined {
+  tryRecv(): { value: T } | undefined
+  tryRecv(options?: unknown): { value: T } | undefined {
+    refuseOptions(options, 'tryRecv()')
     this.#check('tryRecv', 'writes')
     const message = this.#receiver.takeNow()
     return message === NO_MESSAGE ? undefined : { value: decodeMessage(message) as T }

@@ -1,6 +1,7 @@
 // The other kinds of Queue: JoinableQueue, whose messages are tasks that are said to be done, and SimpleQueue. After Python's.
 import { recognizeCopies } from '../copies.js'
 import { partsIn } from '../base/parts.js'
+import { refuseExcess } from '../base/validate.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
 import { AsyncWaiters } from '../sync/async-waiters.js'
 import { block } from '../sync/park.js'
@@ -60,8 +61,11 @@ export class JoinableQueue<T = unknown> extends Queue<T> {
 
 /** A Queue without options. After Python's multiprocessing.SimpleQueue. */
 export class SimpleQueue<T = unknown> extends Queue<T> {
-  constructor(parts?: undefined) {
-    super(partsIn(parts) && parts)
+  constructor()
+  constructor(...args: any[]) {
+    const isReceived = partsIn(args[0]) !== undefined
+    if (!isReceived) refuseExcess(args, 'new SimpleQueue()')
+    super(isReceived ? args[0] : undefined)
   }
 }
 

@@ -5,7 +5,7 @@ import { recognizeCopies } from '../copies.js'
 import { QueueClosedError, QueueEmpty, QueueFull, QueueShutDown } from '../errors.js'
 import { afterTurn, turnIfDue } from '../base/loop-turn.js'
 import { partsIn } from '../base/parts.js'
-import { checkFlag, checkInteger, checkOptions } from '../base/validate.js'
+import { checkFlag, checkInteger, checkOptions, refuseOptions } from '../base/validate.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
 import { encode, keep } from '../transport/codec/codec.js'
 import type { Frame } from '../transport/codec/frame.js'
@@ -105,7 +105,9 @@ export class Queue<T = unknown> {
   }
 
   /** As `putSync`, without waiting. */
-  putNowait(value: T): void {
+  putNowait(value: T): void
+  putNowait(value: T, options?: unknown): void {
+    refuseOptions(options, 'putNowait(value)')
     this.putSync(value, 0)
   }
 
@@ -179,7 +181,9 @@ export class Queue<T = unknown> {
   }
 
   /** As `getSync`, without waiting. */
-  getNowait(): T {
+  getNowait(): T
+  getNowait(options?: unknown): T {
+    refuseOptions(options, 'getNowait()')
     return this.getSync(0)
   }
 

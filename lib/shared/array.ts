@@ -34,14 +34,12 @@ interface ArrayMemory {
 }
 
 /**
- * Elements that threads share. Each operation on one is one atomic step; `view` is the plain typed array, for tight loops. After
- * Python's multiprocessing.Array. Shareable.
+ * Elements that threads share. Each operation on one is one atomic step; `view` is the plain typed array, for tight loops.
+ * `array[0] = 9` throws TypeError, in strict mode: use `set`, or `view[0] = 9`. After Python's multiprocessing.Array. Shareable.
  */
 export class Array<C extends TypeCode = TypeCode> {
   readonly #memory: ArrayMemory
   readonly #cells: Cells<ElementOf<C>>
-  /** How many elements. */
-  readonly length: number
 
   /**
    * @param typecode a letter as in Python (`b B h H i I l L q Q f d c ?`) or a name (`int32`, `float64`, …)
@@ -53,10 +51,14 @@ export class Array<C extends TypeCode = TypeCode> {
     const items = itemsOf(lengthOrItems)
     this.#memory = parts?.[0] ?? newArrayMemory(typecode, items?.length ?? (lengthOrItems as number), options)
     const { name, memory, byteOffset, length, lock } = this.#memory
-    this.length = length
     this.#cells = cellsOver(name, memory, byteOffset, length)
     for (let index = 0; index < (items?.length ?? 0); index++) this.#cells.store(index, items![index]!)
     if (!parts) makeShareable(this, 'Array', name, memory, byteOffset, length, lock)
+  }
+
+  /** How many elements. */
+  get length(): number {
+    return this.#memory.length
   }
 
   /**
@@ -196,9 +198,13 @@ function newArrayMemory(typecode: TypeCode, length: number, options: ArrayOption
   return { name, memory: buffer, byteOffset, length, lock }
 }
 
-registerShareable('Array', ([, , name, memory, byteOffset, length, lock]) => {
-  const parts = { name, memory, byteOffset, length, lock: lockFrom(lock) } as ArrayMemory
-  return new Array(fromParts(parts), parts.length)
-})
+registerShareable(
+  'Array',
+  ([, , name, memory, byteOffset, length, lock]) => {
+    const parts = { name, memory, byteOffset, length, lock: lockFrom(lock) } as ArrayMemory
+    return new Array(fromParts(parts), parts.length)
+  },
+  { isFixed: (object) => Object.getPrototypeOf(object) === Array.prototype },
+)
 
 recognizeCopies(Array, 'Array')

@@ -70,9 +70,13 @@ export class StructArray<const F extends Fields = Fields> {
   }
 }
 
-registerShareable('StructArray', ([, , layout, memory, length, lock]) => {
-  const columns = layColumns(layout as RecordLayout, length as number, memory as SharedArrayBuffer)
-  return new StructArray(fromParts({ layout, columns, lock: lockFrom(lock) }), columns.length)
-})
+registerShareable(
+  'StructArray',
+  ([, , layout, memory, length, lock]) => {
+    const columns = layColumns(layout as RecordLayout, length as number, memory as SharedArrayBuffer)
+    return new StructArray(fromParts({ layout, columns, lock: lockFrom(lock) }), columns.length)
+  },
+  { isFixed: (object) => Object.getPrototypeOf(object) === StructArray.prototype },
+)
 
 recognizeCopies(StructArray, 'StructArray')

@@ -130,7 +130,8 @@ export function makeRecord(memory: RecordMemory, index: number): RecordView<Fiel
 
 /**
  * A record that threads share: `new Struct({ x: 'd', id: 'i' }, { x: 1.5 })` has `x` and `id`, each read and written in one
- * atomic step. Hold `getLock()` for steps that concern several fields. Shareable.
+ * atomic step. Hold `getLock()` for steps that concern several fields. A field that it does not have cannot be set: TypeError, in
+ * strict mode. Shareable.
  * @throws TypeError an unknown type code, or an initial value that is not of the type
  */
 export const Struct: new <const F extends Fields>(
@@ -154,7 +155,11 @@ export const Struct: new <const F extends Fields>(
 
 recognizeCopies(RecordView, 'Struct')
 
-registerShareable('Struct', ([, , layout, memory, length, index, lock]) => {
-  const columns = layColumns(layout as RecordLayout, length as number, memory as SharedArrayBuffer)
-  return makeRecord({ layout: layout as RecordLayout, columns, lock: lockFrom(lock) }, index as number)
-})
+registerShareable(
+  'Struct',
+  ([, , layout, memory, length, index, lock]) => {
+    const columns = layColumns(layout as RecordLayout, length as number, memory as SharedArrayBuffer)
+    return makeRecord({ layout: layout as RecordLayout, columns, lock: lockFrom(lock) }, index as number)
+  },
+  { isFixed: () => true },
+)

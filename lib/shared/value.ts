@@ -113,8 +113,12 @@ function newValueMemory(typecode: TypeCode, options: LockOption): ValueMemory {
   return [name, new SharedArrayBuffer(bytesOf(name)), lockFor(options, 'the options of a Value')]
 }
 
-registerShareable('Value', ([, , name, memory, lock]) => {
-  return valueOn(name as TypeName, memory as SharedArrayBuffer, lockFrom(lock))
-})
+registerShareable(
+  'Value',
+  ([, , name, memory, lock]) => {
+    return valueOn(name as TypeName, memory as SharedArrayBuffer, lockFrom(lock))
+  },
+  { isFixed: (object) => Object.getPrototypeOf(object) === Value.prototype },
+)
 
 recognizeCopies(Value, 'Value')

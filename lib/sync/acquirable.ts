@@ -1,6 +1,6 @@
 // What all locks have in common: they are acquired, held for a block, released, and recovered after the death of their holder.
 import { inspect } from 'node:util'
-import { checkOptions } from '../base/validate.js'
+import { checkOptions, refuseOptions } from '../base/validate.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
 import { TimeoutError } from '../errors.js'
 import type { OnOwnerDeath } from './lock-word.js'
@@ -67,7 +67,9 @@ export abstract class Acquirable {
   }
 
   /** Take it if that needs no waiting. @throws OwnerDiedError (ERR_MANYHANDS_OWNER_DIED) a thread ended while it held it. */
-  tryAcquire(): boolean {
+  tryAcquire(): boolean
+  tryAcquire(options?: unknown): boolean {
+    refuseOptions(options, 'tryAcquire()')
     return this.acquireSync(0)
   }
 

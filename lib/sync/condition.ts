@@ -11,7 +11,7 @@ import { inspect } from 'node:util'
 import { recognizeCopies } from '../copies.js'
 import { performance } from '../base/clock.js'
 import { fromParts, partsIn } from '../base/parts.js'
-import { checkInteger } from '../base/validate.js'
+import { checkInteger, refuseExcess } from '../base/validate.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
 import { LockError, OwnerDiedError } from '../errors.js'
 import { attach } from '../transport/pack.js'
@@ -80,8 +80,10 @@ export class Condition extends Acquirable {
   readonly #notifications: Notifications
 
   /** @param lock the lock to be held while the condition is used. @default an RLock of its own */
-  constructor(lock?: Lock | RLock) {
+  constructor(lock?: Lock | RLock)
+  constructor(lock?: Lock | RLock, ...excess: unknown[]) {
     super()
+    refuseExcess(excess, 'new Condition(lock)')
     const parts = partsIn(lock) as [Lock | RLock, SharedArrayBuffer] | undefined
     const [own, memory] = parts ?? [lock ?? new RLock()]
     if (!(own instanceof Lock || own instanceof RLock))

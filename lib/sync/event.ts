@@ -6,6 +6,7 @@
 // A waiter released by `set` stays released, even if `clear` follows at once.
 import { recognizeCopies } from '../copies.js'
 import { fromParts, partsIn } from '../base/parts.js'
+import { refuseExcess } from '../base/validate.js'
 import { checkTimeout, type WaitOptions } from '../base/wait-options.js'
 import { load, peek, poke } from '../memory/atomics.js'
 import { makeOwnable, registerShareable } from '../transport/shareable.js'
@@ -42,8 +43,10 @@ class Flag extends Monitor {
 export class Event {
   readonly #flag: Flag
 
-  constructor(parts?: undefined) {
-    const [memory] = (partsIn(parts) ?? []) as [SharedArrayBuffer?]
+  constructor()
+  constructor(...args: unknown[]) {
+    const [memory] = (partsIn(args[0]) ?? []) as [SharedArrayBuffer?]
+    if (!memory) refuseExcess(args, 'new Event()')
     this.#flag = new Flag(memory)
     if (!memory) makeOwnable(this, 'Event', this.#flag.memory)
   }
@@ -78,5 +81,7 @@ export class Event {
   }
 }
 
-registerShareable('Event', ([, , memory]) => new Event(fromParts(memory)))
+const EventOn: new (parts: unknown) => Event = Event
+
+registerShareable('Event', ([, , memory]) => new EventOn(fromParts(memory)))
 recognizeCopies(Event, 'Event')

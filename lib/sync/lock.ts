@@ -2,6 +2,7 @@
 // thread may release it. The protocol is in lock-word.ts.
 import { recognizeCopies } from '../copies.js'
 import { fromParts } from '../base/parts.js'
+import { refuseOptions } from '../base/validate.js'
 import { checkTimeout } from '../base/wait-options.js'
 import { LockError } from '../errors.js'
 import { compareExchange } from '../memory/atomics.js'
@@ -21,7 +22,9 @@ export class Lock extends OwnedLock {
     return compareExchange(this.words, 0, 0, ME) === 0 || this.acquireSlowly(timeoutMs)
   }
 
-  override tryAcquire(): boolean {
+  override tryAcquire(): boolean
+  override tryAcquire(options?: unknown): boolean {
+    refuseOptions(options, 'tryAcquire()')
     return this.acquireSlowly(0)
   }
 

@@ -18,12 +18,15 @@ import { DeadlockError, LockError } from '../errors.js'
 import { peek, poke } from '../memory/atomics.js'
 import { isDead, probeDead } from '../thread/liveness.js'
 import { makeOwnable, registerShareable } from '../transport/shareable.js'
+import { markUnsendable, unsendableMark } from '../transport/unsendable.js'
 import { Acquirable, checkLockOptions, type LockOptions } from './acquirable.js'
 import { AsyncWaiters } from './async-waiters.js'
 import { ENTRY_KIND, GRANTED, HOLDING, POLICY, WAITING } from './entry-table.js'
 import { ME, ownerDied, type OnOwnerDeath } from './lock-word.js'
 import { EntryWaiter, Monitor } from './monitor.js'
 import { block } from './park.js'
+
+const UNSENDABLE_FACE = unsendableMark('send the RWLock, and use its read and write there')
 
 const WRITER = POLICY
 const READ = 0
@@ -163,6 +166,7 @@ class RWLockFace extends Acquirable {
 
   constructor(lock: ReadersWriter, kind: number) {
     super()
+    markUnsendable(this, UNSENDABLE_FACE)
     this.#lock = lock
     this.#kind = kind
   }

@@ -37,6 +37,8 @@ interface Kind {
   onSend?(object: object, to: unknown): readonly unknown[]
   /** Give up a handle that nobody will receive. @default its ports are closed */
   discard?(handle: Handle): void
+  /** Whether the object takes no other properties: a misspelt field is an error then. @default it takes any */
+  isFixed?(object: object): boolean
 }
 
 /** This copy's kinds: what its classes make is of these. */
@@ -86,11 +88,7 @@ export function hasShareables(): boolean {
 }
 
 /** Register a kind. Called once, by the module of the class. */
-export function registerShareable(
-  kind: string,
-  rebuild: Kind['rebuild'],
-  hooks: Pick<Kind, 'onSend' | 'discard'> = {},
-): void {
+export function registerShareable(kind: string, rebuild: Kind['rebuild'], hooks: Omit<Kind, 'rebuild'> = {}): void {
   const name = `${kind}@${MAJOR}`
   const registered = { rebuild, ...hooks }
   ownKinds.set(name, registered)
@@ -107,9 +105,13 @@ export function makeOwnable(object: object, kind: string, ...parts: unknown[]): 
   makeShareable(object, kind, ...parts, threadTable)
 }
 
-/** As `makeShareable`, for views made by the million: they are not remembered, so each receipt makes another object on the same memory. */
+/**
+ * As `makeShareable`, for views made by the million, which take no other properties: they are not remembered, so each receipt makes
+ * another object on the same memory.
+ */
 export function makeShareableView(object: object, kind: string, ...parts: unknown[]): void {
   setHandle(object, [`${kind}@${MAJOR}`, newId(), ...parts], undefined)
+  Object.preventExtensions(object)
 }
 
 function newId(): number {
@@ -129,6 +131,7 @@ function setHandle(object: object, handle: Handle, kind: Kind | undefined): void
   threadObjects.any = true
   if (kind?.onSend) shared.kindOf.set(object, kind)
   Object.defineProperty(object, HANDLE, { value: handle, enumerable: true })
+  if (kind?.isFixed?.(object)) Object.preventExtensions(object)
 }
 
 /** Whether the object is shareable, or the handle of one. */

@@ -11,6 +11,7 @@ import {
   Pool,
   Process,
   ProcessPoolExecutor,
+  RWLock,
   Queue,
   task,
   type Task,
@@ -59,6 +60,8 @@ async function everyKind(): Promise<{ kinds: Record<string, [object, RegExp]>; e
       current: [currentProcess(), /send its name or pid/],
       logger: [getLogger(), /call getLogger\(\) there/],
       guard: [new Lock().holdSync(), /send the lock/],
+      reading: [new RWLock().read, /send the RWLock, and use its read and write there/],
+      writing: [new RWLock().write, /send the RWLock, and use its read and write there/],
     },
     async end() {
       for await (const _ of imap);
