@@ -58,7 +58,7 @@ test('nor is it in another thread', async () => {
     new StructArray({ x: 'd' }, 1).get(0),
     new Value('i'),
   ]
-  await new Process({ target: refusedThere as never, args: [told, ...objects] as never }).start().join()
+  await new Process({ target: refusedThere, args: [told, ...objects] as never }).start().join()
   assert.equal(
     await told.getMany(objects.length),
     objects.map(() => 'TypeError'),
