@@ -1,7 +1,8 @@
 // Plain functions, sent by their source. The caller describes a function, or refuses it; the worker compiles it again. It arrives
 // without the variables around it.
-import { Script } from 'node:vm'
+import { compileFunction, Script } from 'node:vm'
 import { isErrorNamed } from '../base/brands.js'
+import { RecentMap } from './recent-map.js'
 import { stackText } from '../base/thrown-text.js'
 import { moduleHere } from './import-module.js'
 import { helperOf, helpersIn } from './tool-helpers.js'
@@ -18,8 +19,8 @@ export interface SourceDefinition {
 const described = new WeakMap<Function, SourceDefinition>()
 
 /** By name and source, so that a function which is made anew for every call (an arrow function in a loop) is parsed once. */
-const recent = new Map<string, SourceDefinition>()
 const MAX_RECENT = 200
+const recent = new RecentMap<string, SourceDefinition>(MAX_RECENT)
 
 /**
  * Describe a function so that a worker can compile it.
@@ -41,13 +42,12 @@ export function describeSource(fn: Function): SourceDefinition {
     throw new TypeError(`${name} is a class, not a function that a worker could call`)
   const definition: SourceDefinition = { kind: 'source', name, source, form: formOf(source, name) }
   described.set(fn, definition)
-  if (recent.size >= MAX_RECENT) recent.clear()
   recent.set(key, definition)
   return definition
 }
 
 function formOf(source: string, name: string): SourceDefinition['form'] {
-  for (const form of ['expression', 'member'] as const) if (parses(factoryCode(source, form, []))) return form
+  for (const form of ['expression', 'member'] as const) if (parses(makerCode(source, form))) return form
   if (/\bimport\.meta\b/.test(source))
     throw new TypeError(
       `${name} uses import.meta, which its source alone does not have; pass what it needs as an argument, or use task() for it`,
@@ -59,33 +59,40 @@ function formOf(source: string, name: string): SourceDefinition['form'] {
 
 function parses(code: string): boolean {
   try {
-    return Boolean(new Script(code))
+    return Boolean(compileFunction(code))
   } catch {
     return false
   }
 }
 
-/** Code of a function that makes the function, given the helpers of tools that it calls. */
-function factoryCode(source: string, form: SourceDefinition['form'], helpers: readonly string[]): string {
-  return `'use strict'; (${helpers.join(', ')}) => (${form === 'expression' ? source : `{ ${source} }`}\n)`
+/** The body of a function that makes the function. */
+function makerCode(source: string, form: SourceDefinition['form']): string {
+  return `'use strict'; return (${form === 'expression' ? source : `{ ${source} }`}\n)`
 }
 
 /** Compile the function in the global scope of this thread. A dynamic `import()` in it resolves from the working directory. */
 export function compileSource(definition: SourceDefinition): Function {
-  const { name, source, form } = definition
+  const { source, form } = definition
   const helpers = helpersIn(source)
-  const make = evaluateCode(factoryCode(source, form, helpers), name) as (...helpers: unknown[]) => unknown
-  const made = evaluate(definition, () => make(...helpers.map(helperOf)))
+  const make = makerOf(definition, helpers)
+  const made = evaluate(definition, () => make.apply(globalThis, helpers.map(helperOf)))
   if (form === 'expression') return made as Function
   const [key] = Reflect.ownKeys(made as object)
   const member = Object.getOwnPropertyDescriptor(made, key!)
   return (member!.value ?? member!.get ?? member!.set) as Function
 }
 
-function evaluateCode(code: string, name: string): unknown {
+/** @param helpers the parameters of the maker: the helpers of tools that the function calls */
+function makerOf({ name, source, form }: SourceDefinition, helpers: string[]): (...helpers: unknown[]) => unknown {
+  const code = makerCode(source, form)
   const filename = `${process.cwd()}/${name} (sent by source)`
-  if (!/\bimport\b/.test(code)) return new Script(code, { filename }).runInThisContext()
-  return moduleHere().evaluate(`${code}\n//# sourceURL=${encodeURI(filename)}`)
+  const script = `(${helpers.join(', ')}) => { ${code} }`
+  if (/\bimport\b/.test(source))
+    return moduleHere().evaluate(`${script}\n//# sourceURL=${encodeURI(filename)}`) as typeof Object
+  // An arrow function would see the arguments of the maker.
+  if (/\barguments\b/.test(source)) return new Script(script, { filename }).runInThisContext() as typeof Object
+  // Not: always a Script. V8 keeps the source of each.
+  return compileFunction(code, helpers, { filename }) as typeof Object
 }
 
 /** Call `make`; the name of a method may be computed from a variable that is missing here. */

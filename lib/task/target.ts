@@ -1,6 +1,7 @@
 // Targets: from the function that a caller wants run to a definition that can be sent, and back to a function in the worker.
 import { inspect } from 'node:util'
 import { isErrorNamed } from '../base/brands.js'
+import { RecentMap } from './recent-map.js'
 import { stackText } from '../base/thrown-text.js'
 import { guardImport } from './import-guard.js'
 import { importFrom, type Exports } from './import-module.js'
@@ -29,7 +30,10 @@ export class ImportFailure {
   }
 }
 
-const loaded = new Map<string, Function>()
+/** What a program sends by source may be endless. */
+const MAX_LOADED = 512
+
+const loaded = new RecentMap<string, Function>(MAX_LOADED)
 
 /**
  * The function of a definition, in the thread that is to run it.

@@ -247,6 +247,17 @@ test('a variable from around a function is a ReferenceError with advice', async 
   }
 })
 
+test('`this` and `arguments` of an arrow function are not those of whoever compiled it', async () => {
+  const arrow = runInThisContext('() => arguments') as () => unknown
+  const global = runInThisContext('() => this === globalThis') as () => unknown
+  const own = runInThisContext('(function () { return arguments.length })') as (...args: unknown[]) => number
+  const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+  assert.match(((await executor.submit(arrow).exception()) as Error).message, /^arguments is not defined .*task\(/)
+  assert.is(await executor.submit(global), true)
+  assert.is(await executor.submit(own, 1, 2), 2)
+  await executor.shutdown()
+})
+
 test('a method whose name was computed from a variable gets the same advice', async () => {
   const key = 'computed'
   const { error } = await ended({ [key]() {} }[key])

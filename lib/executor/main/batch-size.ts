@@ -41,13 +41,16 @@ export class FunctionStats {
 /** The functions of one executor, each once. */
 export class FunctionRegistry {
   readonly #byDefinition = new WeakMap<Definition, FunctionStats>()
-  readonly #byNumber: WeakRef<FunctionStats>[] = []
+  readonly #byNumber = new Map<number, WeakRef<FunctionStats>>()
+  readonly #collected = new FinalizationRegistry<number>((number) => this.#byNumber.delete(number))
+  #lastNumber = -1
 
   of(definition: Definition): FunctionStats {
     let stats = this.#byDefinition.get(definition)
     if (!stats) {
-      stats = new FunctionStats(this.#byNumber.length, definition)
-      this.#byNumber.push(new WeakRef(stats))
+      stats = new FunctionStats(++this.#lastNumber, definition)
+      this.#byNumber.set(stats.number, new WeakRef(stats))
+      this.#collected.register(stats, stats.number)
       this.#byDefinition.set(definition, stats)
     }
     return stats
@@ -55,7 +58,11 @@ export class FunctionRegistry {
 
   /** Record the measurements of a lease, as in LeaseEnd: a function's number, its calls, milliseconds, and so on. */
   record(spent: readonly number[]): void {
-    for (let i = 0; i < spent.length; i += 3) this.#byNumber[spent[i]!]?.deref()?.record(spent[i + 1]!, spent[i + 2]!)
+    for (let i = 0; i < spent.length; i += 3)
+      this.#byNumber
+        .get(spent[i]!)
+        ?.deref()
+        ?.record(spent[i + 1]!, spent[i + 2]!)
   }
 }
 

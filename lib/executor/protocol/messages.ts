@@ -52,6 +52,8 @@ export interface LeaseMessage {
   body: LeaseBody
   /** The functions that this worker does not know yet, by number. */
   definitions: [number: number, definition: Definition][]
+  /** The functions that this worker is to forget, by number. None of them is needed for the lease. */
+  forgotten?: number[]
 }
 
 /** What a worker is to do. */

@@ -33,6 +33,10 @@ export class FunctionTable {
     for (const [number, definition] of definitions) this.#functions.set(number, { definition, fn: undefined })
   }
 
+  forget(numbers: readonly number[]): void {
+    for (const number of numbers) this.#functions.delete(number)
+  }
+
   get(number: number): WorkerFunction {
     return this.#functions.get(number)!
   }

@@ -43,6 +43,7 @@ export async function runLease(
 ): Promise<void> {
   const { body } = message
   worker.functions.define(message.definitions)
+  if (message.forgotten) worker.functions.forget(message.forgotten)
   worker.slots.begin(worker.slot)
   const onEnded = (spent: Spent) => onEnd({ kind: 'ended', spent, tasksLeft: Infinity, retires: false })
   try {

@@ -13,12 +13,14 @@ import {
   END,
   type LeaseBody,
   type LeaseEnd,
+  type LeaseMessage,
   type ResultMessage,
   type WorkerPorts,
   type WorkerStart,
 } from '../../protocol/messages.js'
 import { WorkerOutput } from '../../../thread/worker-output.js'
 import type { Lease, LeaseHolder } from '../lease.js'
+import { FunctionsAtWorker } from './functions-at-worker.js'
 
 /** The ends of the ports that stay in the thread that submits work. */
 interface HandlePorts extends WorkerPorts {
@@ -43,8 +45,7 @@ export class WorkerHandle implements LeaseHolder {
   idleSinceMs = 0
   readonly #ports: HandlePorts
   readonly #onLeaseEnd: (end: LeaseEnd) => void
-  /** The numbers of the functions that the worker knows. */
-  readonly #knownFunctions = new Set<number>()
+  readonly #functions = new FunctionsAtWorker()
 
   /**
    * @param onLeaseEnd called when the lease has ended; the results of one that ended well are settled by then
@@ -69,10 +70,9 @@ export class WorkerHandle implements LeaseHolder {
 
   /** Send a lease. @throws whatever keeps the message from being sent; the worker knows nothing of it then */
   send(jobs: Lease['jobs'], body: LeaseBody, transfer: readonly Transferable[]): void {
-    const unknown = new Set(jobs.map(({ fn }) => fn).filter(({ number }) => !this.#knownFunctions.has(number)))
-    const definitions = Array.from(unknown, ({ number, definition }) => [number, definition] as const)
-    this.#ports.leases.postMessage({ count: jobs.length, body, definitions }, transfer)
-    for (const { number } of unknown) this.#knownFunctions.add(number)
+    const news = this.#functions.newsFor(new Set(jobs.map(({ fn }) => fn)))
+    this.#ports.leases.postMessage({ count: jobs.length, body, ...news } satisfies LeaseMessage, transfer)
+    this.#functions.sent(news)
     this.#ports.leases.ref() // A program waits for its tasks.
   }
 
