@@ -19,7 +19,7 @@ export function loadTargetSync(definition: Definition): Function {
   const registered = registeredTasks(module).get(name)
   if (registered) return registered
   requireModule(module)
-  return findTask(module, name)
+  return findTask(definition)
 }
 
 /** A package name is resolved from the working directory, as `importFrom` does. */

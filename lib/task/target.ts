@@ -72,12 +72,13 @@ export function advise(definition: Definition, thrown: unknown): void {
   }
 }
 
-async function findInModule({ kind, module, name }: ModuleDefinition): Promise<Function> {
+async function findInModule(definition: ModuleDefinition): Promise<Function> {
+  const { kind, module, name } = definition
   if (kind === 'export') return findExport(await importTaskModule(module), module, name)
   const known = registeredTasks(module).get(name)
   if (known) return known
   await importTaskModule(module)
-  return findTask(module, name)
+  return findTask(definition)
 }
 
 async function importTaskModule(module: string): Promise<Exports> {

@@ -30,9 +30,13 @@ export interface ModuleDefinition {
   kind: 'task' | 'export'
   module: string
   name: string
+  /** Of a task: the names of all tasks of its module, in the order of their definition. */
+  names?: readonly string[]
 }
 
 const definitions = perThread('task definitions', () => new WeakMap<Function, ModuleDefinition>())
+/** The names that the definitions of a module's tasks share: all of them, once the module is evaluated. */
+const namesByModule = perThread('task names', () => new Map<string, string[]>())
 const registry = perThread('task registry', () => new Map<string, Map<string, Function>>())
 
 /** A class that a manager can find by its module and name. */
@@ -63,8 +67,9 @@ export function task(module: string | URL | ImportMeta, fn: Function, ...excess:
   let tasks = registry.get(href)
   if (!tasks) registry.set(href, (tasks = new Map()))
   if (tasks.has(name) && tasks.get(name) !== fn) throw new TypeError(`${href} already has a task named ${name}`)
+  if (!tasks.has(name)) namesOf(href).push(name)
   tasks.set(name, fn)
-  definitions.set(fn, { kind: 'task', module: href, name })
+  definitions.set(fn, { kind: 'task', module: href, name, names: namesOf(href) })
   return fn
 }
 
@@ -104,11 +109,31 @@ export function findExport(exports: Exports, href: string, name: string): Functi
 }
 
 /** A task that the module has registered in this thread. @throws TaskNotFoundError (ERR_MANYHANDS_TASK_NOT_FOUND) */
-export function findTask(href: string, name: string): Function {
-  const tasks = registeredTasks(href)
-  const fn = tasks.get(name)
+export function findTask({ module, name, names = [] }: ModuleDefinition): Function {
+  const tasks = registeredTasks(module)
+  const fn = tasks.get(name) ?? taskInPlace(tasks, name, names)
   if (fn) return fn
-  throw notFound(href, 'task', name, [...tasks.keys()])
+  throw notFound(module, 'task', name, [...tasks.keys()])
+}
+
+/**
+ * A tool may have renamed functions in the caller alone: vitest's transform makes `triple2` of `triple`. Then the place among the
+ * module's tasks tells which is meant, unless the modules differ in more than such names.
+ */
+function taskInPlace(
+  tasks: ReadonlyMap<string, Function>,
+  name: string,
+  names: readonly string[],
+): Function | undefined {
+  if (tasks.size !== names.length) return undefined
+  const [found, fn] = [...tasks][names.indexOf(name)]!
+  return names.includes(found) ? undefined : fn
+}
+
+function namesOf(href: string): string[] {
+  let names = namesByModule.get(href)
+  if (!names) namesByModule.set(href, (names = []))
+  return names
 }
 
 function notFound(href: string, what: string, name: string, has: string[]): TaskNotFoundError {

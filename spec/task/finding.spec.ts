@@ -1,4 +1,4 @@
-import { Process, task, TaskNotFoundError, tasksFrom, type Target } from 'manyhands'
+import { Process, ProcessPoolExecutor, task, TaskNotFoundError, tasksFrom, type Target } from 'manyhands'
 import { MessageChannel } from 'node:worker_threads'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -126,6 +126,27 @@ test('a task that its module defines in the main thread only is not found, and i
   assert.is(code, 'ERR_MANYHANDS_TASK_NOT_FOUND')
   assert.match(message, /finding\.tasks\.js has no task named onlyInMain2?; it has byUrl2?, byMeta2?, .*secret/)
   assert.is(exitcode, 1)
+})
+
+test('a task that a tool has renamed in the caller is found by its place', async () => {
+  type Renamed = Record<'triple' | 'square' | 'negate', Target<[number], number>>
+  const { triple, square, negate } = (await import(fixture('renamed.mjs').href)) as Renamed
+  assert.is(triple.name, 'triple2')
+  const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+  assert.equal(await Promise.all([executor.submit(triple, 2), executor.submit(negate, 2)]), [6, -2])
+  assert.is(await executor.submit(square, 3), 9)
+  assert.equal(await executor.map(triple, [1, 2]), [3, 6])
+  await executor.shutdown()
+})
+
+test('a task is not found by its place if the name there is that of another', async () => {
+  const { left, right } = (await import(fixture('reordered.mjs').href)) as Record<'left' | 'right', Target<[], string>>
+  const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+  const error = await executor.submit(left).exception()
+  assert.instance(error, TaskNotFoundError)
+  assert.match((error as Error).message, /reordered\.mjs has no task named left; it has right, other/)
+  assert.is(await executor.submit(right), 'first', 'by its name')
+  await executor.shutdown()
 })
 
 test('tasksFrom takes any export of a module that knows nothing of this package', async () => {
