@@ -27,22 +27,43 @@ export class WorkerOutput {
   /** Write what has come and is not written yet, whether or not this thread's stdout keeps up. */
   flush(): void {
     for (const outlet of Object.values(outlets)) outlet.flush()
-    for (let received; (received = receiveMessageOnPort(this.#port));) {
-      const message = received.message as OutputMessage
-      outlets[message.name].write({ message, port: this.#port })
-    }
+    for (const source of this.#receiveAll()) outlets[source.message.name].write(source)
   }
 
   /** The thread has exited. */
   close(): void {
     if (!outputs.delete(this)) return
     if (outputs.size === 0) process.off('exit', flushAll)
-    for (let received; (received = receiveMessageOnPort(this.#port));) {
-      const message = received.message as OutputMessage
-      outlets[message.name].take({ message, port: this.#port })
-    }
+    for (const source of this.#receiveAll()) outlets[source.message.name].take(source)
     this.#port.close()
   }
+
+  #receiveAll(): Source[] {
+    const sources: Source[] = []
+    for (let received; (received = receiveMessageOnPort(this.#port));)
+      sources.push({ message: received.message as OutputMessage, port: this.#port })
+    return joined(sources)
+  }
+}
+
+/** One chunk of text in place of several: a pipe takes some hundred small writes, or as many large ones. */
+function joined(sources: readonly Source[]): Source[] {
+  const result: Source[] = []
+  for (const source of sources) {
+    const last = result.at(-1)?.message
+    const { message } = source
+    if (isText(message) && last && isText(last) && last.name === message.name) last.chunk += message.chunk
+    else result.push(source)
+  }
+  return result
+}
+
+function isText(message: OutputMessage): message is OutputMessage & { chunk: string } {
+  return (
+    message.kind === 'chunk' &&
+    typeof message.chunk === 'string' &&
+    (message.encoding === undefined || message.encoding === 'utf8')
+  )
 }
 
 function flushAll(): void {
@@ -90,7 +111,7 @@ class Outlet {
   flush(): void {
     const waiting = this.#waiting
     this.#waiting = []
-    for (const source of waiting) this.write(source)
+    for (const source of joined(waiting)) this.write(source)
   }
 }
 
