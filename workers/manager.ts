@@ -12,6 +12,6 @@ postOutput(output)
 becomeProcess(identity)
 // Proxies of its own objects reach the manager through a port, as those in any other thread do.
 const { port1, port2 } = new MessageChannel()
-new Host(threadId, port1).admit(port)
+new Host(threadId, port1, () => process.exit()).admit(port)
 connect(threadId, identity.name, port2)
 parentPort!.on('message', () => {}) // holds the thread open until it is terminated, or its parent ends

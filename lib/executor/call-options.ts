@@ -8,10 +8,16 @@ import { checkTransfer } from '../transport/transfer-list.js'
 /** Options of what is submitted through `with`. */
 export interface CallOptions {
   /**
-   * Milliseconds from the task's start after which it is stopped, with TimeoutError. Importing its module counts. In a map, each
+   * Milliseconds from the task's start after which it is stopped, with TimeoutError. Importing its module counts. An initializer that
+   * takes longer than that fails it, too. In a map, each
    * item is a task or, with `chunksize`, each chunk. @default Infinity
    */
   timeout?: number | undefined
+  /**
+   * Milliseconds that a running task gets to stop by itself when its time is over or its signal aborts: it is asked to
+   * (`currentProcess().signal`, `.cancelled`), and its worker is ended if it still runs then. Its future is settled at once. @default 0
+   */
+  grace?: number | undefined
   /** Aborting it fails the task with the signal's reason, and stops it if it runs. */
   signal?: AbortSignal | undefined
   /** Tasks of greater priority go first; among equals, in the order of submission. @default 0 */
@@ -76,6 +82,7 @@ export function checkShutdown(options: ShutdownOptions): { wait: boolean; cancel
 /** The options of a call, checked and complete. */
 export interface Call {
   timeoutMs: number
+  graceMs: number
   signal: AbortSignal | undefined
   priority: number
   transfer: readonly Transferable[]
@@ -83,7 +90,14 @@ export interface Call {
 }
 
 /** A call without options. */
-export const PLAIN_CALL: Call = { timeoutMs: Infinity, signal: undefined, priority: 0, transfer: [], retries: 0 }
+export const PLAIN_CALL: Call = {
+  timeoutMs: Infinity,
+  graceMs: 0,
+  signal: undefined,
+  priority: 0,
+  transfer: [],
+  retries: 0,
+}
 
 /**
  * Add the options of `with` to those of a call. The shorter time limit counts, each of the signals aborts, and the other options
@@ -91,7 +105,7 @@ export const PLAIN_CALL: Call = { timeoutMs: Infinity, signal: undefined, priori
  * @throws TypeError, RangeError
  */
 export function extendCall(call: Call, options: CallOptions): Call {
-  checkOptions(options, 'the options of with', ['timeout', 'signal', 'priority', 'transfer', 'retries'])
+  checkOptions(options, 'the options of with', ['timeout', 'grace', 'signal', 'priority', 'transfer', 'retries'])
   const { priority = call.priority, transfer = call.transfer, retries = call.retries } = options
   if (!Array.isArray(transfer)) throw new TypeError(`transfer must be an array, not ${inspect(transfer)}`)
   if (options.transfer) checkTransfer(transfer)
@@ -101,6 +115,7 @@ export function extendCall(call: Call, options: CallOptions): Call {
   const signals = [call.signal, checkSignal(options.signal)].filter((signal) => signal !== undefined)
   return {
     timeoutMs: Math.min(call.timeoutMs, checkTimeout(options.timeout)),
+    graceMs: options.grace === undefined ? call.graceMs : checkTimeout(options.grace, 'grace'),
     signal: signals.length > 1 ? AbortSignal.any(signals) : signals[0],
     priority: checkPriority(priority),
     transfer,

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os'
 import { inspect } from 'node:util'
 import type { ResourceLimits, Transferable } from 'node:worker_threads'
 import { Promise, queueMicrotask } from '../base/clock.js'
+import { warnDropped } from '../thread/dropped.js'
 import { checkCount, checkInteger, checkOptions } from '../base/validate.js'
 import { checkTimeout } from '../base/wait-options.js'
 import { currentProcess } from '../process/current-process.js'
@@ -64,6 +65,23 @@ export interface PoolState {
   /** End the threads, if the executor was shut down and all its work is done. */
   endIfDone: () => void
 }
+
+/**
+ * An object that all faces of the executor hold, and nothing else does: the pool is shut down when it has been collected. What was
+ * submitted is still done.
+ */
+export function holdPool(pool: PoolState): object {
+  const hold = {}
+  droppedPools.register(hold, pool)
+  return hold
+}
+
+const droppedPools = new FinalizationRegistry<PoolState>((pool) => {
+  if (pool.shutDown) return
+  pool.shutDown = true
+  if (pool.scheduler.stats().workers > 0) warnDropped('an executor or a Pool')
+  pool.endIfDone()
+})
 
 /** @throws TypeError, RangeError; DataCloneError `initargs` cannot be sent */
 export function openPool(options: ProcessPoolOptions): PoolState {

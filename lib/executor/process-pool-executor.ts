@@ -27,7 +27,7 @@ import { RangeJob } from './main/range-job.js'
 import { countWhenDone } from './map/count-items.js'
 import type { Chunk, ChunkResult } from './map/map-chunk.js'
 import type { OpenMaps } from './map/open-maps.js'
-import { openPool, type PoolState, type ProcessPoolOptions } from './pool-options.js'
+import { holdPool, openPool, type PoolState, type ProcessPoolOptions } from './pool-options.js'
 import type { RangeTask } from './range/range.js'
 import type { Share } from './range/run-blocks.js'
 
@@ -36,10 +36,13 @@ const CHUNKS_PER_WORKER = 2
 
 /**
  * Runs tasks in a pool of worker threads, which are started as work arrives and end when the executor is shut down. Idle workers do
- * not keep the program alive. After Python's concurrent.futures.ProcessPoolExecutor.
+ * not keep the program alive. One that is dropped ends its workers when it is collected, and warns (MANYHANDS_NOT_SHUT_DOWN).
+ * After Python's concurrent.futures.ProcessPoolExecutor.
  */
 export class ProcessPoolExecutor extends BaseExecutor<ProcessPoolExecutor> {
   readonly #pool: PoolState
+  /** See `holdPool`. */
+  readonly #hold: object
   #latestOptions: JobOptions | undefined
 
   /**
@@ -48,9 +51,10 @@ export class ProcessPoolExecutor extends BaseExecutor<ProcessPoolExecutor> {
    * @throws DataCloneError (ERR_MANYHANDS_DATA_CLONE) `initargs` cannot be sent to a worker
    */
   constructor(options: ProcessPoolOptions = {}) {
-    const [pool, call] = (partsIn(options) ?? [openPool(options), PLAIN_CALL]) as [PoolState, Call]
+    const [pool, call, hold] = (partsIn(options) ?? [openPool(options), PLAIN_CALL]) as [PoolState, Call, object?]
     super(call)
     this.#pool = pool
+    this.#hold = hold ?? holdPool(pool)
   }
 
   /**
@@ -147,7 +151,7 @@ export class ProcessPoolExecutor extends BaseExecutor<ProcessPoolExecutor> {
   }
 
   protected faceWith(call: Call): ProcessPoolExecutor {
-    return newPoolFace(this.#pool, call)
+    return newPoolFace(this.#pool, call, this.#hold)
   }
 
   #known({ definition }: Submission): FunctionStats {
@@ -169,8 +173,8 @@ export class ProcessPoolExecutor extends BaseExecutor<ProcessPoolExecutor> {
 }
 
 // Outside the class: the bundler renames a class that names itself.
-function newPoolFace(pool: PoolState, call: Call): ProcessPoolExecutor {
-  return new ProcessPoolExecutor(fromParts(pool, call))
+function newPoolFace(pool: PoolState, call: Call, hold: object): ProcessPoolExecutor {
+  return new ProcessPoolExecutor(fromParts(pool, call, hold))
 }
 
 recognizeCopies(ProcessPoolExecutor, 'ProcessPoolExecutor')

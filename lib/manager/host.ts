@@ -2,20 +2,21 @@
 //
 // A call runs at once, unless its object is busy: while it is being made, and while a function that the caller has sent runs on it
 // (`update`, `sort`). Calls wait for that.
-import { Promise } from '../base/clock.js'
+import { Promise, setImmediate } from '../base/clock.js'
 import { ManagerError } from '../errors.js'
 import { OwnContext } from '../base/async-context.js'
 import { callSafely } from '../base/safe-callback.js'
-import { pack, unpack } from '../transport/pack.js'
+import { unpack } from '../transport/pack.js'
 import { loadTarget, ImportFailure } from '../task/target.js'
 import { RETURN_THIS, Rpc } from './rpc.js'
+import { argumentsOf } from './callbacks.js'
 import { collections, type Collection } from './collections.js'
 import { Iterations } from './iterations.js'
 import { hostSessions } from './proxy.js'
 import { RefCounts, type PortRefs } from './ref-counts.js'
-import type { CallArguments, ObjectKind, RpcNotice, RpcRequest } from './messages.js'
+import type { ObjectKind, RpcNotice, RpcRequest } from './messages.js'
 import { isThenable } from '../base/thenable.js'
-import type { MessagePort, Transferable } from 'node:worker_threads'
+import type { MessagePort } from 'node:worker_threads'
 
 interface ManagedObject {
   kind: ObjectKind
@@ -42,10 +43,19 @@ export class Host {
   readonly #ownSession: Session
   /** In which each call begins. */
   readonly #context = new OwnContext()
+  readonly #onUnused: () => void
+  #endsWhenUnused = false
+  /** Calls that have not settled. */
+  #callsPending = 0
 
-  /** @param manager the id of this thread @param ownPort the host's end of the port that proxies in this thread use */
-  constructor(manager: number, ownPort: MessagePort) {
+  /**
+   * @param manager the id of this thread
+   * @param ownPort the host's end of the port that proxies in this thread use
+   * @param onUnused called when the manager was dropped, and nobody uses its objects
+   */
+  constructor(manager: number, ownPort: MessagePort, onUnused: () => void) {
     this.#manager = manager
+    this.#onUnused = onUnused
     this.#ownSession = this.admit(ownPort)
   }
 
@@ -53,8 +63,11 @@ export class Host {
   admit(port: MessagePort): Session {
     const session: Session = {
       rpc: new Rpc(port, {
-        onRequest: (request) => this.#context.run(() => this.#onRequest(session, request)),
-        onNotice: (notice) => this.#context.run(() => this.#onNotice(session, notice)),
+        onRequest: (request) => this.#countPending(this.#context.run(() => this.#onRequest(session, request))),
+        onNotice: (notice) => {
+          this.#context.run(() => this.#onNotice(session, notice))
+          this.#endIfUnused()
+        },
         onClose: () => this.#onClose(session),
       }),
       refs: this.#refCounts.openPort(),
@@ -68,7 +81,21 @@ export class Host {
   async #onClose({ refs, iterations }: Session): Promise<unknown> {
     this.#refCounts.closed(refs)
     iterations.clear()
+    this.#endIfUnused()
     return new ManagerError('the thread that gave the callback has ended')
+  }
+
+  #countPending(result: unknown): unknown {
+    if (!(result instanceof Promise)) return result
+    this.#callsPending++
+    return result.finally(() => {
+      this.#callsPending--
+      setImmediate(() => this.#endIfUnused()) // Once it is answered.
+    })
+  }
+
+  #endIfUnused(): void {
+    if (this.#endsWhenUnused && this.#objects.size === 0 && this.#callsPending === 0) this.#onUnused()
   }
 
   #onNotice(session: Session, notice: RpcNotice): void {
@@ -97,6 +124,9 @@ export class Host {
         break
       case 'releaseRefs':
         this.#refCounts.release(refs, notice.object, notice.count)
+        break
+      case 'endWhenUnused':
+        this.#endsWhenUnused = true
         break
       case 'endIteration':
         iterations.end(notice.cursor)
@@ -258,25 +288,4 @@ function read(value: object, kind: ObjectKind, name: string): unknown {
   const field = (value as Record<string, unknown>)[name]
   if (typeof field === 'function') throw new TypeError(`${name} is a method of the ${kind}: call it`)
   return field === value ? RETURN_THIS : field
-}
-
-function argumentsOf(rpc: Rpc, { packed, callbacks = [] }: CallArguments): unknown[] {
-  const args = unpack(packed) as unknown[]
-  for (const [index, number] of callbacks) args[index] = callbackOf(rpc, number)
-  return args
-}
-
-const collectedCallbacks = new FinalizationRegistry<{ rpc: Rpc; number: number }>(({ rpc, number }) =>
-  rpc.notify({ kind: 'releaseCallback', callback: number }),
-)
-
-/** A function that calls the caller's function of that number, in the caller's thread. */
-function callbackOf(rpc: Rpc, number: number): Function {
-  const callback = (...args: unknown[]): Promise<unknown> => {
-    const transfer: Transferable[] = []
-    const request: RpcRequest = { kind: 'callback', callback: number, args: pack(args, transfer, rpc) }
-    return rpc.request(request, transfer, { described: args })
-  }
-  collectedCallbacks.register(callback, { rpc, number })
-  return callback
 }

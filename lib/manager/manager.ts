@@ -1,24 +1,21 @@
 // Manager: objects that live in one thread and are used from all, after Python's multiprocessing.managers.
 //
 //   start() ──> RUNNING ──shutdown(), or its thread dies──> ENDED: every call rejects with ManagerError
+//
+// The thread, and how it ends, are in manager-thread.ts.
 import { inspect } from 'node:util'
-import { stackText, thrownText } from '../base/thrown-text.js'
-import { MessageChannel, type Transferable, type Worker } from 'node:worker_threads'
+import type { Transferable } from 'node:worker_threads'
 import { perThread, recognizeCopies } from '../copies.js'
-import { Promise } from '../base/clock.js'
 import { ManagerError } from '../errors.js'
+import { warnDropped } from '../thread/dropped.js'
 import { checkOptions, checkString, refuseExcess } from '../base/validate.js'
-import { publish } from '../base/diagnostics.js'
 import { pack } from '../transport/pack.js'
 import { markUnsendable, unsendableMark } from '../transport/unsendable.js'
 import { refuseDuringImport } from '../task/import-guard.js'
 import type { Definition } from '../task/target.js'
 import { definitionOfTask, type ClassTask } from '../task/task.js'
-import type { Identity } from '../process/control-block.js'
 import { currentProcess, refuseTooDeep } from '../process/current-process.js'
-import { bootThread } from '../thread/boot.js'
-import { WorkerOutput } from '../thread/worker-output.js'
-import { connect, type ManagerClient } from './client.js'
+import { ManagerThread } from './manager-thread.js'
 import { newRemote } from './proxy.js'
 import type { Remote, RemoteDict, RemoteList, RemoteNamespace } from './proxy-types.js'
 import type { ObjectKind } from './messages.js'
@@ -32,12 +29,17 @@ export interface ManagerOptions {
 
 const managers = perThread('managers made', () => ({ made: 0 }))
 
+/** Their threads end once nobody has a proxy of their objects. */
+const droppedManagers = new FinalizationRegistry<ManagerThread>((thread) => {
+  if (thread.release()) warnDropped('a Manager')
+})
+
 let newManager: (name: string) => Manager
 
 /**
  * Objects in a thread of their own: dictionaries, lists, namespaces, and objects of the program's classes. Its methods return
  * proxies, which can be passed to any process or task, and which talk to the manager directly. It does not hold the program open.
- * After Python's multiprocessing.Manager.
+ * One that is dropped ends its thread when it and all proxies have been collected, and warns (MANYHANDS_NOT_SHUT_DOWN). After Python's multiprocessing.Manager.
  */
 export class Manager {
   static {
@@ -45,37 +47,19 @@ export class Manager {
   }
 
   readonly name: string
-  readonly #worker: Worker
-  readonly #client: ManagerClient
-  readonly #exit: Promise<ManagerError>
-  #shutDown = false
-  #ended = false
+  readonly #thread: ManagerThread
 
   private constructor(name: string) {
     markUnsendable(this, UNSENDABLE_MANAGER)
-    const { port1, port2 } = new MessageChannel()
-    const output = new WorkerOutput()
     const { name: parentName, pid, numbers } = currentProcess()
-    const identity: Identity = {
+    this.name = name
+    this.#thread = new ManagerThread({
       name,
       numbers: [...numbers, managers.made],
       daemon: true,
       parent: { name: parentName, pid },
-    }
-    this.name = name
-    this.#worker = bootThread('manager', {
-      workerData: { identity, port: port2, output: output.there },
-      transferList: [port2, output.there],
     })
-    this.#worker.once('exit', () => output.close())
-    this.#exit = this.#watchExit()
-    this.#client = connect(this.#worker.threadId, name, port1, () => {
-      // Calls reject with the cause of death: hold the event loop until the worker's 'exit' event has told it.
-      if (!this.#ended) this.#worker.ref()
-      return this.#exit
-    })
-    this.#worker.unref()
-    publish('process', () => ({ event: 'started', name, pid: this.#client.manager }))
+    droppedManagers.register(this, this.#thread)
   }
 
   /**
@@ -92,8 +76,8 @@ export class Manager {
     refuseTooDeep('start a manager')
     managers.made++
     // Not: new Manager. A class that names itself inside is renamed by the bundler.
-    const manager = startManager(name ?? `Manager-${[...currentProcess().numbers, managers.made].join(':')}`)
-    await manager.#client.rpc.request({ kind: 'ping' })
+    const manager = newManager(name ?? `Manager-${[...currentProcess().numbers, managers.made].join(':')}`)
+    await manager.#thread.client.rpc.request({ kind: 'ping' })
     return manager
   }
 
@@ -158,12 +142,7 @@ export class Manager {
   shutdown(): Promise<void>
   async shutdown(...excess: unknown[]): Promise<void> {
     refuseExcess(excess, 'shutdown()')
-    if (!this.#shutDown && !this.#ended) {
-      this.#worker.ref()
-      void this.#worker.terminate()
-    }
-    this.#shutDown = true
-    await this.#exit
+    await this.#thread.shutdown()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -171,9 +150,10 @@ export class Manager {
   }
 
   #make(made: ObjectKind, target: Definition | undefined, args: unknown[]): object {
-    const { rpc, manager } = this.#client
-    if (this.#shutDown || this.#ended || rpc.closed)
-      throw new ManagerError(`${this.name} ${this.#shutDown ? 'was shut down' : 'has ended'}: it makes no more objects`)
+    const { client, isShutDown, hasEnded } = this.#thread
+    const { rpc, manager } = client
+    if (isShutDown || hasEnded || rpc.closed)
+      throw new ManagerError(`${this.name} ${isShutDown ? 'was shut down' : 'has ended'}: it makes no more objects`)
     const { remote, id } = newRemote(manager, this.name, made)
     const transfer: Transferable[] = []
     const packed = pack(args, transfer, rpc)
@@ -181,34 +161,6 @@ export class Manager {
     rpc.notify({ kind: 'create', object: id, made, target, args: packed }, transfer, given)
     return remote
   }
-
-  #watchExit(): Promise<ManagerError> {
-    let cause: unknown
-    const worker = this.#worker
-    worker.on('error', (thrown: unknown) => {
-      if (cause === undefined) process.stderr.write(`Manager ${this.name}:\n${thrownText(thrown)}\n`)
-      cause ??= thrown
-    })
-    return new Promise((resolve) => {
-      worker.once('exit', (code) => {
-        this.#ended = true
-        const { name } = this
-        publish('process', () => ({ event: 'ended', name, pid: this.#client.manager, exitcode: code }))
-        const how = this.#shutDown ? 'was shut down' : `died with exit code ${code}`
-        const reason = new ManagerError(`${this.name} ${how}`, { ...(cause !== undefined && { cause }) })
-        stackText(reason, '') // A stack is formatted when it is first read. Until then it keeps its frames' objects, and the worker.
-        resolve(reason)
-      })
-    })
-  }
 }
 
 recognizeCopies(Manager, 'Manager')
-
-function startManager(name: string): Manager {
-  try {
-    return newManager(name)
-  } catch (reason) {
-    throw new ManagerError(`${name} could not be started: ${(reason as Error).message}`, { cause: reason })
-  }
-}

@@ -55,6 +55,8 @@ export type RpcNotice =
   | { kind: 'addRef'; object: number }
   /** A proxy that was received `count` times has been collected. */
   | { kind: 'releaseRefs'; object: number; count: number }
+  /** The Manager was dropped: the thread ends when there is no reference to any object. */
+  | { kind: 'endWhenUnused' }
   /** The caller left an iteration early. */
   | { kind: 'endIteration'; cursor: number }
   /** From the manager: it will not call the function again. */

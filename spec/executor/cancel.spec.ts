@@ -293,19 +293,18 @@ suiteOfOptions('a timeout, counts from the beginning of the task, not from its s
   await executor.shutdown()
 })
 
-suiteOfOptions('a timeout, does not count the initializing of a new worker', async () => {
+suiteOfOptions('a timeout, counts the initializing of a new worker, and not its boot', async () => {
   const gate = new Gate()
   const executor = new ProcessPoolExecutor({
     maxWorkers: 1,
     initializer: passGate<null>,
     initargs: [gate.words, null],
   })
-  const waiting = executor.with({ timeout: 500 }).submit(() => 'in time')
-  await gate.begun()
-  assert.instance(await thrownBy(() => waiting.result(550)), TimeoutError)
-  assert.is(waiting.done(), false)
+  const late = executor.with({ timeout: 500 }).submit(() => 'late')
+  assert.instance(await late.exception(), TimeoutError)
+  assert.is(gate.count, 1)
   gate.open()
-  assert.is(await waiting, 'in time')
+  assert.is(await executor.with({ timeout: 60_000 }).submit(() => 'in time'), 'in time')
   await executor.shutdown()
 })
 

@@ -1,21 +1,27 @@
 // Errors that the executor raises itself: worker death, a broken pool, arguments that cannot be sent.
 import type { Transferable } from 'node:worker_threads'
 import { isError } from '../../base/brands.js'
-import { BrokenProcessPool, DataCloneError, WorkerDiedError } from '../../errors.js'
+import { BrokenProcessPool, DataCloneError, TimeoutError, WorkerDiedError } from '../../errors.js'
 import { explainCloneFailure } from '../../transport/clone-error.js'
 import { thrownText } from '../../base/thrown-text.js'
 import { publish } from '../../base/diagnostics.js'
 import type { Job } from './job.js'
 import type { ThreadExit } from './threads/pool-thread.js'
 
-export function workerDied(threadId: number, { exitcode, reason }: ThreadExit, when: string): WorkerDiedError {
+/** @param threadId, exit its thread, and how that ended; `undefined`: it never had one */
+export function workerDied(threadId: number | undefined, exit: ThreadExit | undefined, when: string): WorkerDiedError {
+  if (threadId === undefined || !exit)
+    return new WorkerDiedError(`the worker could not be started, and ended ${when}`, { exitcode: 1 })
+  const { exitcode, reason } = exit
   publish('task', () => ({ event: 'workerDied', pid: threadId, exitcode }))
   const message = `the worker (thread ${threadId}) died with exit code ${exitcode} ${when}`
   return new WorkerDiedError(message, { exitcode, ...(reason !== undefined && { cause: reason }) })
 }
 
-export function workerNotStarted(when: string): WorkerDiedError {
-  return new WorkerDiedError(`the worker could not be started, and ended ${when}`, { exitcode: 1 })
+/** @param begun whether the worker had begun the task */
+export function timedOut(timeoutMs: number, begun: boolean): TimeoutError {
+  const late = begun || timeoutMs <= 0 ? 'ran for more than' : 'was with a worker that did not begin it within'
+  return new TimeoutError(`the task ${late} ${timeoutMs} ms`)
 }
 
 /** Why a thread was never ready. */

@@ -14,6 +14,8 @@ import type { Queueable } from './priority-queue.js'
 export interface Job extends Queueable {
   /** Milliseconds from its start after which its worker is stopped. Infinity: never. */
   readonly timeoutMs: number
+  /** Milliseconds that it gets to stop by itself then. */
+  readonly graceMs: number
   /** The function that it calls. */
   readonly fn: FunctionStats
   /** The arguments of its call, if it can share a lease with others. */
@@ -46,7 +48,7 @@ export interface Job extends Queueable {
 
 /** A lease, as its jobs see it. The class is in lease.ts, which imports this file. */
 export interface JobLease {
-  /** Whether a worker has begun the job of this index. */
+  /** Whether a worker has begun the job of this index: it has imported its module, too. */
   begun(index: number): boolean
   /** Settle the jobs whose tasks are finished. */
   settleFinished(): void
@@ -115,6 +117,10 @@ export abstract class FutureJob<R = unknown> implements Job, Work {
 
   get timeoutMs(): number {
     return this.options.call.timeoutMs
+  }
+
+  get graceMs(): number {
+    return this.options.call.graceMs
   }
 
   abstract readonly args: readonly unknown[] | undefined
@@ -194,7 +200,7 @@ export abstract class FutureJob<R = unknown> implements Job, Work {
     const onAbort = () => {
       this.settleFinished()
       if (this.future.done()) return
-      if (!this.withdraw()) void this.stop(0)
+      if (!this.withdraw()) void this.stop(this.graceMs)
       this.future.setException(signal.reason)
     }
     this.future.whenDone(whenAborted(signal, onAbort))

@@ -24,6 +24,10 @@ export interface LeaseHolder {
   readonly slot: number
   /** The worker has said that it can run tasks. */
   readonly isReady: boolean
+  /** Whether its thread has come up. */
+  readonly isUp: boolean
+  /** When it did, by `clock()`. */
+  readonly upAtMs: number | undefined
   /** Have the lease receive the results that the worker has posted. */
   receiveResults(): void
 }
@@ -133,12 +137,25 @@ export class Lease implements JobLease {
   }
 
   begun(index: number): boolean {
-    return index < this.claimed
+    return index < this.claimed && !this.#slots.isLoading(this.holder.slot, index)
   }
 
   /** Whether the worker has begun the task and not finished it. */
   runs(index: number): boolean {
     return index >= this.#settledCount && index < this.claimed && index >= this.#slots.done(this.holder.slot)
+  }
+
+  /** Take back the task whose module the worker imports. @returns whether that succeeded: it is not called */
+  refuse(index: number): boolean {
+    this.settleFinished()
+    if (index !== this.#settledCount || !this.#slots.refuse(this.holder.slot, index)) return false
+    this.#settledCount++
+    return true
+  }
+
+  /** Whether the worker still imports the module of a task that was taken back by `refuse`. */
+  imports(index: number): boolean {
+    return !this.#isOver && index === this.#settledCount - 1 && this.#slots.isRefused(this.holder.slot)
   }
 
   /** Keep the worker from claiming more. @returns the jobs that it has not begun */
@@ -230,4 +247,10 @@ function settleLater(job: Job, outcome: JobOutcome): void {
   queueMicrotask(() => job.settle(outcome))
 }
 
-keepShape(new Lease(new LeaseSlots(newSlotMemory(1)), { slot: 0, isReady: false, receiveResults: () => {} }, []))
+keepShape(
+  new Lease(
+    new LeaseSlots(newSlotMemory(1)),
+    { slot: 0, isReady: false, isUp: false, upAtMs: undefined, receiveResults: () => {} },
+    [],
+  ),
+)

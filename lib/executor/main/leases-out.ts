@@ -1,12 +1,27 @@
 // The leases that an executor's workers have, as a whole.
 import type { Job } from './job.js'
 import type { Lease } from './lease.js'
+import { NOTHING_TO_WATCH, type Look } from './watchdog.js'
 
 export class LeasesOut extends Set<Lease> {
   /** Whether every job of theirs is done. */
   get areDone(): boolean {
     for (const lease of this) if (!lease.isDone) return false
     return true
+  }
+
+  /**
+   * The watchdog's look at all of them.
+   * @param takeBack called with those whose open tasks others should get
+   */
+  look(workers: { readonly canTakeMore: boolean }, takeBack: (lease: Lease) => void): Look {
+    let found: Look = NOTHING_TO_WATCH
+    for (const lease of this) {
+      const seen = lease.look()
+      if (lease.isBlocked || (lease.isUnbegun && workers.canTakeMore)) takeBack(lease)
+      if (seen > found) found = seen
+    }
+    return found
   }
 
   /** How many of their workers are about to be free. */

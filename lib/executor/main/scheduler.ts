@@ -6,7 +6,7 @@
 //     └── not begun: taken back from behind a slow task, to be stopped, or because the worker died
 import type { Transferable } from 'node:worker_threads'
 import { queueMicrotask } from '../../base/clock.js'
-import { TimeoutError, type BrokenProcessPool } from '../../errors.js'
+import type { BrokenProcessPool } from '../../errors.js'
 import { decodeFailure } from '../../transport/error-codec.js'
 import { TERMINATED_EXITCODE } from '../../process/child.js'
 import type { Definition } from '../../task/target.js'
@@ -15,7 +15,7 @@ import type { ExecutorStats } from '../call-options.js'
 import { LeaseSlots, newSlotMemory } from '../protocol/lease-slots.js'
 import type { LeaseEnd, WorkerSetup } from '../protocol/messages.js'
 import { FunctionRegistry, takeBatch, type FunctionStats } from './batch-size.js'
-import { bootFailure, brokenPool, copyOf, explainUnsent, workerDied, workerNotStarted } from './death-errors.js'
+import { bootFailure, brokenPool, copyOf, explainUnsent, timedOut, workerDied } from './death-errors.js'
 import type { Job } from './job.js'
 import { Lease, settleJob } from './lease.js'
 import { LeasesOut } from './leases-out.js'
@@ -24,8 +24,8 @@ import { PriorityQueue } from './priority-queue.js'
 import type { ThreadExit } from './threads/pool-thread.js'
 import type { WorkerHandle } from './threads/worker-handle.js'
 import { slotCount, WorkerPool, type WorkerPoolOptions } from './threads/worker-pool.js'
-import { startTimeLimit, stopAfter } from './time-limit.js'
-import { NOTHING_TO_WATCH, Watchdog, type Look } from './watchdog.js'
+import { startTimeLimit, stopTask } from './time-limit.js'
+import { Watchdog, type Look } from './watchdog.js'
 
 export type SchedulerOptions = Omit<WorkerPoolOptions, 'setup'> & { setup: Omit<WorkerSetup, 'slots'> }
 export type SchedulerStats = Pick<ExecutorStats, 'workers' | 'queued' | 'running' | 'workersLost'>
@@ -94,12 +94,15 @@ export class Scheduler {
     this.#dispatch()
   }
 
-  /** Take a job back before a worker begins it. @returns whether that succeeded */
+  /** Take a job back before a worker calls its task. @returns whether that succeeded */
   withdraw(job: Job): boolean {
     const lease = leaseOf(job)
-    if (job.over || (lease && job.index < lease.claimed)) return false
-    if (lease) this.#takeBack(lease)
-    job.over = this.#queue.delete(job)
+    if (job.over) return false
+    if (lease && job.index < lease.claimed) job.over = lease.refuse(job.index)
+    else {
+      if (lease) this.#takeBack(lease)
+      job.over = this.#queue.delete(job)
+    }
     this.#goOn()
     return job.over
   }
@@ -109,7 +112,8 @@ export class Scheduler {
     const lease = leaseOf(job)
     if (!lease) return
     job.over = true
-    this.#stopRunning(lease, job, graceMs)
+    if (lease.imports(job.index)) this.#endUnbegun(lease)
+    else this.#stopRunning(lease, job, graceMs)
     await lease.over
   }
 
@@ -200,13 +204,10 @@ export class Scheduler {
 
   #onWorkerEnd(worker: WorkerHandle, exit: ThreadExit | undefined): void {
     const { lease, threadId } = worker
-    if (!lease) {
-      if (exit) this.#pool.reportIdleDeath(worker, exit)
-      return
-    }
+    if (!lease) return exit && this.#pool.reportIdleDeath(worker, exit)
     const unbegun = lease.takeBack()
     lease.settleFinished()
-    const died = (when: string) => (exit ? workerDied(threadId!, exit, when) : workerNotStarted(when))
+    const died = (when: string) => workerDied(threadId, exit, when)
     if (lease.failRunning(() => died('while it ran this task'))) this.#workersLost++
     else if (exit && !lease.movesValues) this.#pool.reportIdleDeath(worker, exit)
     if (!lease.movesValues) this.#putBack(unbegun)
@@ -247,12 +248,7 @@ export class Scheduler {
   }
 
   #look(): Look {
-    let found: Look = NOTHING_TO_WATCH
-    for (const lease of this.#leases) {
-      const seen = lease.look()
-      if (lease.isBlocked || (lease.isUnbegun && this.#pool.canTakeMore)) this.#takeBack(lease)
-      if (seen > found) found = seen
-    }
+    const found = this.#leases.look(this.#pool, (lease) => this.#takeBack(lease))
     this.#goOn()
     return found
   }
@@ -268,19 +264,23 @@ export class Scheduler {
     lease.settleFinished() // This thread may have been busy while the task finished.
     if (job.over) return
     job.over = true
-    this.#stopRunning(lease, job, 0)
-    job.settle({ kind: 'failed', error: new TimeoutError(`the task ran for more than ${job.timeoutMs} ms`) })
+    const error = timedOut(job.timeoutMs, lease.claimed > 0)
+    if (lease.claimed > 0) this.#stopRunning(lease, job, job.graceMs)
+    else this.#endUnbegun(lease)
+    job.settle({ kind: 'failed', error })
+  }
+
+  /** What keeps the worker from its task may never end: its initializer, an import, or what an earlier task has left behind. */
+  #endUnbegun(lease: Lease): void {
+    this.#takeBack(lease)
+    this.#pool.terminate(lease.holder.slot, TERMINATED_EXITCODE)
   }
 
   /** Stop what the job's worker runs for it. Its neighbours that have not begun go to others. */
   #stopRunning(lease: Lease, job: Job, graceMs: number): void {
     this.#takeBack(lease)
     this.#dispatch()
-    const { slot } = lease.holder
-    const terminate = () => lease.runs(job.index) && this.#pool.terminate(slot, TERMINATED_EXITCODE)
-    if (!lease.runs(job.index)) return
-    if (graceMs > 0) this.#slots.askToStop(slot)
-    stopAfter(lease, graceMs, terminate)
+    stopTask(this.#slots, lease, job.index, graceMs, (slot) => this.#pool.terminate(slot, TERMINATED_EXITCODE))
   }
 
   #break(what: string, cause: unknown): void {

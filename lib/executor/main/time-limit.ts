@@ -3,20 +3,52 @@ import { startTimer } from '../../base/timer.js'
 import { clock, type LeaseSlots } from '../protocol/lease-slots.js'
 import type { Lease } from './lease.js'
 
-/** Call `onTimeUp` when the only task of the lease has run for its time. The time counts from when the worker begins it. */
+/** A thread that has not come up by then counts as if it had. */
+const MAX_BOOT_MS = 10_000
+
+/** While the thread boots, this is how often at most its state is looked at. */
+const MIN_BOOT_LOOK_MS = 10
+
+/**
+ * Call `onTimeUp` when the only task of the lease has run for its time, or when its worker has not begun it for as long. The time
+ * counts from when the worker begins the task; before that, from when it was given to the worker or, later, the worker's thread
+ * came up. So an initializer that never ends is over in time, and one that ends in time costs the task nothing.
+ */
 export function startTimeLimit(slots: LeaseSlots, lease: Lease, onTimeUp: () => void): void {
   const { timeoutMs } = lease.jobs[0]!
+  if (timeoutMs <= 0) return onTimeUp()
+  const { holder } = lease
+  const givenAtMs = clock()
   const watch = () => {
-    const leftMs = lease.claimed > 0 ? slots.begunAt(lease.holder.slot) + timeoutMs - clock() : timeoutMs
-    if (leftMs <= 0) onTimeUp()
-    else lease.stopTimer = startTimer(leftMs, watch)
+    const isUp = holder.isUp
+    const upAtMs = holder.upAtMs ?? givenAtMs + MAX_BOOT_MS
+    const sinceMs = lease.claimed > 0 ? slots.begunAt(holder.slot) : Math.max(givenAtMs, upAtMs)
+    const leftMs = sinceMs + timeoutMs - clock()
+    if (leftMs <= 0) return onTimeUp()
+    const lookMs = isUp ? leftMs : Math.min(leftMs, Math.max(timeoutMs, MIN_BOOT_LOOK_MS))
+    lease.stopTimer = startTimer(lookMs, watch)
   }
   watch()
 }
 
-/** Call `stop` when the grace of a task that was asked to stop is over. 0: at once; Infinity: never. */
-export function stopAfter(lease: Lease, graceMs: number, stop: () => void): void {
+/**
+ * Stop a task that runs: ask it, and call `terminate` with its worker's slot if it still runs when its grace is over. A grace of 0:
+ * at once; of Infinity: never.
+ */
+export function stopTask(
+  slots: LeaseSlots,
+  lease: Lease,
+  index: number,
+  graceMs: number,
+  terminate: (slot: number) => void,
+): void {
+  if (!lease.runs(index)) return
+  const { slot } = lease.holder
   lease.stopTimer?.()
-  if (graceMs <= 0) stop()
-  else if (graceMs !== Infinity) lease.stopTimer = startTimer(graceMs, stop)
+  if (graceMs <= 0) return terminate(slot)
+  slots.askToStop(slot)
+  if (graceMs === Infinity) return
+  lease.stopTimer = startTimer(graceMs, () => {
+    if (lease.runs(index)) terminate(slot)
+  })
 }

@@ -5,7 +5,10 @@
 //           └─────┴──────────┴───takeBack──> CLOSED             main: a task that was not claimed until then never will be
 //   RAN     0 ──finish──> 1 ──finish──> 2 …                     the worker, when the task's result lies where main finds it
 //
-// Both steps on CLAIM are single atomic operations, so each task is either claimed or taken back, never both and never neither.
+//   LOADING  0 ──beginLoad──> i + 1 ──endLoad──> 0              the worker, from before it claims task i until it has imported its module
+//                             └─────refuse─────> REFUSED         main: the task is not called
+//
+// Both steps on CLAIM are single atomic operations, and so are those out of LOADING: each task is either claimed or taken back, never both and never neither.
 // Task i runs while RAN <= i < CLAIM. A finished task's result outlives its worker: it is in a result slot, or was posted.
 //
 // per worker:  word   field      written by   meaning
@@ -13,13 +16,14 @@
 //               1     RAN        worker       its store publishes the result slots up to there; pairs with load(RAN) in main
 //               2     CANCELLED  main         1: the running task is asked to stop; notified
 //               3     ITEM       worker       the item of a map's chunk that runs
+//               4     LOADING    both         see above: one past the index of the task; -1: REFUSED
 //              32 …   TAGS       worker       task i: a value of a few bits, a number (in `numbers`), or posted
 //
-// A worker has one set of words as long as its thread lives, and holds one lease at a time. For each lease the first four
+// A worker has one set of words as long as its thread lives, and holds one lease at a time. For each lease the first five
 // words are reset.
 // Two workers' words lie at least 128 bytes apart, so that they share no cache line.
 import { hrtime } from '../../base/clock.js'
-import { add, exchange, load, notifyAll, peek, poke, store, type Words } from '../../memory/atomics.js'
+import { add, compareExchange, exchange, load, notifyAll, peek, poke, store, type Words } from '../../memory/atomics.js'
 
 /** Maximum tasks per lease. Bounds how long a worker stays silent, and the shared memory per worker. */
 export const MAX_TASKS_PER_LEASE = 1024
@@ -28,6 +32,7 @@ const CLAIM = 0
 const RAN = 1
 const CANCELLED = 2
 const ITEM = 3
+const LOADING = 4
 const TAGS = 32
 const WORDS = TAGS + MAX_TASKS_PER_LEASE
 /** Float64 values per worker: when its lease began, and the numbers that tasks returned. */
@@ -35,6 +40,9 @@ const NUMBERS = 1 + MAX_TASKS_PER_LEASE
 
 /** In CLAIM: more than any lease has. The worker's `add` may still count on from here. */
 const CLOSED = 2 ** 30
+
+/** In LOADING: the task was taken back. */
+const REFUSED = -1
 
 /** The result was posted. */
 const POSTED = 1
@@ -68,7 +76,7 @@ export class LeaseSlots {
 
   /** Main, before the lease is sent. */
   reset(slot: number): void {
-    for (const field of [CLAIM, RAN, CANCELLED, ITEM]) store(this.#words, slot * WORDS + field, 0)
+    for (const field of [CLAIM, RAN, CANCELLED, ITEM, LOADING]) store(this.#words, slot * WORDS + field, 0)
   }
 
   /** Worker: claim the next task. @returns its index; -1: there is none left */
@@ -131,6 +139,32 @@ export class LeaseSlots {
   /** Main: the item that the worker began last. Certain once it is dead. */
   lastItem(slot: number): number {
     return peek(this.#words, slot * WORDS + ITEM)
+  }
+
+  /** Worker, before it claims the task: its module is not imported yet. Until `endLoad`, the task has not begun. */
+  beginLoad(slot: number, index: number): void {
+    // Not after the claim: the task would seem to have begun, and then not to have.
+    store(this.#words, slot * WORDS + LOADING, index + 1)
+  }
+
+  /** Worker: it has imported the module of the task that it has claimed. @returns whether it may call the task */
+  endLoad(slot: number): boolean {
+    return exchange(this.#words, slot * WORDS + LOADING, 0) !== REFUSED
+  }
+
+  /** Main: whether the worker imports the module of this task, or is about to. */
+  isLoading(slot: number, index: number): boolean {
+    return load(this.#words, slot * WORDS + LOADING) === index + 1
+  }
+
+  /** Main: take back a claimed task whose module the worker imports. @returns whether that succeeded */
+  refuse(slot: number, index: number): boolean {
+    return compareExchange(this.#words, slot * WORDS + LOADING, index + 1, REFUSED) === index + 1
+  }
+
+  /** Main: whether the worker still imports the module of the task that was refused last. */
+  isRefused(slot: number): boolean {
+    return load(this.#words, slot * WORDS + LOADING) === REFUSED
   }
 
   /** Main: ask the running task to stop. */

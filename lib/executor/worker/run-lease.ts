@@ -51,9 +51,9 @@ export async function runLease(
       case 'calls':
         return await runCalls(worker, message.count, body, onEnded)
       case 'map':
-        return await runAlone(worker, () => runMap(worker, body), onEnded)
+        return await runAlone(worker, body.target, () => runMap(worker, body), onEnded)
       case 'blocks':
-        return await runAlone(worker, () => runBlocks(worker, body), onEnded)
+        return await runAlone(worker, body.target, () => runBlocks(worker, body), onEnded)
       default:
         return body satisfies never
     }
@@ -78,8 +78,14 @@ async function runCalls(
   /** The task that was claimed and is not over; -1: none. */
   let index = -1
   let ended = false
-  const numberOf = () => (typeof targets === 'number' ? targets : targets[index]!)
-  const claim = () => (index >= 0 ? index : (index = slots.claim(slot, count)))
+  let next = 0
+  const numberOf = (task = index) => (typeof targets === 'number' ? targets : targets[task]!)
+  const claim = () => {
+    if (index >= 0) return index
+    if (next < count && !functions.get(numberOf(next)).fn) slots.beginLoad(slot, next)
+    next++
+    return (index = slots.claim(slot, count))
+  }
   const stopTiming = () => {
     if (calls > 0) spent.push(timed, calls, performance.now() - sinceMs)
     calls = 0
@@ -131,8 +137,8 @@ async function runCalls(
       if (awaited) sender.sendValue(index, await awaited)
       else {
         stopTiming()
-        await functions.load(numberOf())
-        continue
+        if (await loadForTask(worker, numberOf())) continue
+        slots.finish(slot, index)
       }
     } catch (thrown) {
       onThrown(thrown)
@@ -143,18 +149,39 @@ async function runCalls(
   onEnded(spent)
 }
 
-/** Run the only task of a lease. */
+/**
+ * Load the function of a claimed task, after `beginLoad` where it is not loaded.
+ * @returns undefined: main has taken the task back meanwhile, and it must not be called
+ */
+async function loadForTask({ slots, slot, functions }: LeaseWorker, number: number): Promise<Function | undefined> {
+  const loaded = functions.get(number).fn
+  if (loaded) return loaded
+  let mayCall = false
+  let fn: Function
+  try {
+    fn = await functions.load(number)
+  } finally {
+    mayCall = slots.endLoad(slot)
+  }
+  return mayCall ? fn : undefined
+}
+
+/** Run the only task of a lease. @param run gives nothing if main has taken it back */
 async function runAlone(
-  { slots, slot, sender, onTaskDone }: LeaseWorker,
-  run: () => Promise<{ result: TaskResult; spent: Spent; count: number }>,
+  { slots, slot, functions, sender, onTaskDone }: LeaseWorker,
+  target: number,
+  run: () => Promise<{ result: TaskResult; spent: Spent; count: number } | undefined>,
   onEnded: (spent: Spent) => void,
 ): Promise<void> {
   let [spent, count]: [Spent, number] = [[], 1]
+  if (!functions.get(target).fn) slots.beginLoad(slot, 0)
   if (slots.claim(slot, 1) >= 0) {
     try {
       const done = await run()
-      sender.send(0, done.result)
-      ;({ spent, count } = done)
+      if (done) {
+        sender.send(0, done.result)
+        ;({ spent, count } = done)
+      } else slots.finish(slot, 0)
     } catch (thrown) {
       if (UnloadableModule.is(thrown)) throw thrown
       sender.sendThrown(0, thrown)
@@ -167,9 +194,10 @@ async function runAlone(
 async function runMap(
   worker: LeaseWorker,
   { target, items, arity, spread, settled }: LeaseBody & { kind: 'map' },
-): Promise<{ result: TaskResult; spent: Spent; count: number }> {
+): Promise<{ result: TaskResult; spent: Spent; count: number } | undefined> {
   const { slots, slot, functions, sender } = worker
-  const fn = await functions.load(target)
+  const fn = await loadForTask(worker, target)
+  if (!fn) return undefined
   const { definition } = functions.get(target)
   const chunk = { items: unpackColumn((await unpackWithClasses(worker, items)) as SentColumn), arity, spread }
   const sinceMs = performance.now()
@@ -203,8 +231,9 @@ function resultColumn({
 async function runBlocks(
   worker: LeaseWorker,
   { target, args: packed, plan, counter, keep }: LeaseBody & { kind: 'blocks' },
-): Promise<{ result: TaskResult; spent: Spent; count: number }> {
-  const fn = await worker.functions.load(target)
+): Promise<{ result: TaskResult; spent: Spent; count: number } | undefined> {
+  const fn = await loadForTask(worker, target)
+  if (!fn) return undefined
   const args = (await unpackWithClasses(worker, packed)) as unknown[]
   try {
     const body = (start: number, end: number): unknown => worker.context.run(() => fn(start, end, ...args) as unknown)

@@ -4,7 +4,8 @@
 //   awaitEnd ──> the same, without being asked                   it retires
 //       └── END_LIMIT_MS later ──> terminate
 //   terminate ──> exit
-//       └── STUCK_AFTER_MS later ──> stuck: it counts as gone, and exits when its native call returns
+//       └── STUCK_AFTER_MS later ──> stuck: another may take its place; it exits when its native call returns
+//                   └── END_LIMIT_MS later ──> it is not waited for any more
 import type { Worker } from 'node:worker_threads'
 import { Promise } from '../../../base/clock.js'
 import { startTimer } from '../../../base/timer.js'
@@ -46,7 +47,7 @@ export class PoolThread {
   hasFailed = false
   /** It counts as gone, though it has not exited. */
   isStuck = false
-  /** Resolves when it has exited, or is stuck. */
+  /** Resolves when it has exited, or has been stuck for long. */
   readonly gone: Promise<void>
   readonly #events: ThreadEvents
   #resolveGone!: () => void
@@ -116,14 +117,16 @@ export class PoolThread {
   #onStuck(): void {
     this.isStuck = true
     this.#events.onGone(this, { exitcode: this.#exitcode ?? 1, reason: this.#reason })
-    this.#resolveGone()
+    this.#stopTimer = startTimer(END_LIMIT_MS, () => this.#resolveGone(), { hold: false })
   }
 
   #onExit(code: number): void {
     this.#stopTimer()
-    if (this.isStuck) return this.#events.onLateExit(this)
-    this.#setDying()
-    this.#events.onGone(this, { exitcode: this.#exitcode ?? code, reason: this.#reason })
+    if (this.isStuck) this.#events.onLateExit(this)
+    else {
+      this.#setDying()
+      this.#events.onGone(this, { exitcode: this.#exitcode ?? code, reason: this.#reason })
+    }
     this.#resolveGone()
   }
 }

@@ -271,7 +271,7 @@ export class WorkerPool {
   }
 
   async #endAll(end: (thread: PoolThread) => void): Promise<void> {
-    const threads = [...this.#threads.values()].filter(({ isStuck }) => !isStuck)
+    const threads = [...this.#threads.values()]
     for (const thread of threads) end(thread)
     for (const worker of this.#waiting.keys()) this.#dismiss(worker)
     await Promise.all(threads.map(({ gone }) => gone))
