@@ -76,7 +76,7 @@ registerShareable(
     const columns = layColumns(layout as RecordLayout, length as number, memory as SharedArrayBuffer)
     return new StructArray(fromParts({ layout, columns, lock: lockFrom(lock) }), columns.length)
   },
-  { isFixed: (object) => Object.getPrototypeOf(object) === StructArray.prototype },
+  { isFixed: (object) => object.constructor === StructArray },
 )
 
 recognizeCopies(StructArray, 'StructArray')

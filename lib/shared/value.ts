@@ -118,7 +118,7 @@ registerShareable(
   ([, , name, memory, lock]) => {
     return valueOn(name as TypeName, memory as SharedArrayBuffer, lockFrom(lock))
   },
-  { isFixed: (object) => Object.getPrototypeOf(object) === Value.prototype },
+  { isFixed: (object) => object.constructor === Value },
 )
 
 recognizeCopies(Value, 'Value')
