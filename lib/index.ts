@@ -27,6 +27,7 @@ export {
 } from './errors.js'
 export type { WaitOptions } from './base/wait-options.js'
 export type { CallOptions, ExecutorStats, ShutdownOptions } from './executor/call-options.js'
+export type { TaskEvent } from './base/diagnostics.js'
 export type { Executor, MapArguments, SettledArguments, SettledOptions } from './executor/executor.js'
 export { Future } from './executor/future.js'
 export { InlineExecutor } from './executor/inline-executor.js'

@@ -3,7 +3,7 @@
 //
 //   channel             events
 //   manyhands:process   started, ended
-//   manyhands:task      workerDied, broken
+//   manyhands:task      workerDied, broken; and, which are not logged: taskStarted, taskEnded, taskFailed
 //   manyhands:lock      abandoned, recovered
 import { channel, type Channel } from 'node:diagnostics_channel'
 
@@ -15,6 +15,27 @@ export type PackageEvent =
   | { event: 'broken'; message: string; cause: unknown }
   | { event: 'abandoned'; pid: number }
   | { event: 'recovered' }
+
+/**
+ * An event of a task, published on `manyhands:task`. `task` names the task: `'resize' of file:///app/images.js`. `submitter` is the
+ * stack of who submitted it.
+ */
+export type TaskEvent =
+  /**
+   * A worker has begun it; each attempt is told. Told within milliseconds, as soon as the submitting thread learns of it.
+   * `items`: how many items of a map it stands for, otherwise 1.
+   */
+  | { event: 'taskStarted'; task: string; submitter: string; items: number }
+  /** It is done. A chunk of a map has returned, though some of its items may have failed. */
+  | {
+      event: 'taskEnded'
+      task: string
+      submitter: string
+      items: number
+      outcome: 'returned' | 'failed' | 'cancelled'
+    }
+  /** It has failed, or an item of a map, whether or not anybody looks at the failure. `reason`: what was thrown. */
+  | { event: 'taskFailed'; task: string; submitter: string; reason: unknown }
 
 const channels: Record<'process' | 'task' | 'lock', Channel> = {
   process: channel('manyhands:process'),
@@ -37,4 +58,13 @@ export function publish(about: keyof typeof channels, describe: () => PackageEve
   const event = describe()
   if (logged) log!.write(event)
   published.publish(event)
+}
+
+/** Whether somebody listens for events of tasks. */
+export function hasTaskSubscribers(): boolean {
+  return channels.task.hasSubscribers
+}
+
+export function publishTaskEvent(event: TaskEvent): void {
+  channels.task.publish(event)
 }

@@ -19,8 +19,13 @@ export interface Attempt<R> {
 /**
  * Call a task.
  * @param timeoutMs a result that comes later is a TimeoutError; with zero or less, the task is not called
+ * @param explain completes that error
  */
-export function attempt<R>(perform: () => R | Promise<R>, timeoutMs: number): Attempt<R> {
+export function attempt<R>(
+  perform: () => R | Promise<R>,
+  timeoutMs: number,
+  explain: (error: TimeoutError) => void,
+): Attempt<R> {
   const stopping = new AbortController()
   const startMs = performance.now()
   let running = false
@@ -28,7 +33,11 @@ export function attempt<R>(perform: () => R | Promise<R>, timeoutMs: number): At
     if (running) stopping.abort(new CancelledError('the task was asked to stop'))
   }
   const threw = (thrown: unknown): AttemptResult<R> => ({ kind: 'threw', thrown })
-  const timedOut = () => threw(new TimeoutError(`the task ran for more than ${timeoutMs} ms`))
+  const timedOut = () => {
+    const error = new TimeoutError(`the task ran for more than ${timeoutMs} ms`)
+    explain(error)
+    return threw(error)
+  }
   const inTime = (result: AttemptResult<R>) => (performance.now() - startMs > timeoutMs ? timedOut() : result)
   const endedAlready = (result: AttemptResult<R>): Attempt<R> => ({ result, ended: Promise.resolve(), askToStop })
   if (timeoutMs <= 0) return endedAlready(timedOut())

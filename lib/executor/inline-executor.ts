@@ -23,9 +23,10 @@ import {
 import { BaseExecutor, type Capacity, type Submission } from './executor.js'
 import { Future } from './future.js'
 import { attempt, type Attempt, type AttemptResult } from './inline-attempt.js'
-import { countWhenDone } from './map/count-items.js'
+import { countWhenDone, failuresOf } from './map/count-items.js'
 import { mapItems, type Chunk, type ChunkResult } from './map/map-chunk.js'
 import { OpenMaps } from './map/open-maps.js'
+import { explainWith, tellEnd, tellStart } from './task-events.js'
 import type { RangeTask } from './range/range.js'
 import { computeBlocks, type Share } from './range/run-blocks.js'
 
@@ -98,15 +99,17 @@ export class InlineExecutor extends BaseExecutor<InlineExecutor> {
     if (this.#state.shutDown) throw new ShutdownError('the executor was shut down and takes no more work')
   }
 
-  protected runCall({ target, call }: Submission, args: readonly unknown[]): Future {
+  protected runCall(submission: Submission, args: readonly unknown[]): Future {
     const { counts } = this.#state
-    const future = this.#run(() => bindContext(target)(...args), call, call.retries)
+    const future = this.#run(submission, () => bindContext(submission.target)(...args))
     future.whenDone(() => counts[future.cancelled() ? 'cancelled' : future.failed ? 'failed' : 'completed']++)
     return future
   }
 
-  protected runChunk({ target, call }: Submission, chunk: Chunk, settled: boolean): Future<ChunkResult> {
+  protected runChunk(submission: Submission, chunk: Chunk, settled: boolean): Future<ChunkResult> {
     const state = this.#state
+    const { target, call } = submission
+    const items = chunk.items.length / chunk.arity
     const calls = {
       settled,
       get retries() {
@@ -114,33 +117,43 @@ export class InlineExecutor extends BaseExecutor<InlineExecutor> {
       },
     }
     const map = () => mapItems(target, chunk, calls, (thrown) => thrown, new OwnContext())
-    const future = this.#run(map, call, call.retries)
-    countWhenDone(state.counts, future, chunk.items.length / chunk.arity, settled)
+    const future = this.#run(submission, map, { items }, (mapped) => failuresOf(mapped, items))
+    countWhenDone(state.counts, future, items, settled)
     return future
   }
 
-  protected override runRange({ target, call }: Submission, { plan, args, counter, keep }: RangeTask): Future<Share> {
+  protected override runRange(submission: Submission, { plan, args, counter, keep }: RangeTask): Future<Share> {
     const compute = () => {
       const context = new OwnContext()
-      const body = (start: number, end: number) => context.run(() => target(start, end, ...args))
+      const body = (start: number, end: number) => context.run(() => submission.target(start, end, ...args))
       return computeBlocks(plan, counter, body, keep)
     }
-    return this.#run(compute, call, 0)
+    return this.#run(submission, compute, { retries: 0 })
   }
 
   protected faceWith(call: Call): InlineExecutor {
     return newInlineFace(this.#state, call)
   }
 
-  /** @param retries how many attempts may follow one that throws or takes too long */
-  #run<R>(perform: () => R | Promise<R>, { timeoutMs, signal }: Call, retries: number): Future<R> {
+  /**
+   * @param retries how many attempts may follow one that throws or takes too long
+   * @param thrownIn what was thrown, by each item that failed
+   */
+  #run<R>(
+    submission: Submission,
+    perform: () => R | Promise<R>,
+    { items = 1, retries = submission.call.retries }: { items?: number; retries?: number } = {},
+    thrownIn = (future: Future<R>): unknown[] => (future.failed ? [future.thrown] : []),
+  ): Future<R> {
+    const { timeoutMs, signal } = submission.call
     let latest: Attempt<R> | undefined
     const stop = async (graceMs: number) => {
       latest?.askToStop()
       if (latest && graceMs > 0) await withTimeout(latest.ended, graceMs).catch(() => {})
       this.#abandon(future)
     }
-    const future = new Future<R>({ begun: () => true, withdraw: () => false, stop })
+    const onDone = () => tellEnd(submission, future, items, () => thrownIn(future))
+    const future: Future<R> = new Future<R>({ begun: () => true, withdraw: () => false, stop, onDone })
     if (signal?.aborted) {
       future.setException(signal.reason)
       return future
@@ -154,7 +167,8 @@ export class InlineExecutor extends BaseExecutor<InlineExecutor> {
     }
     const begin = (retriesLeft: number) => {
       for (; ; retriesLeft--) {
-        latest = attempt(perform, timeoutMs)
+        tellStart(submission, items)
+        latest = attempt(perform, timeoutMs, (error) => explainWith(submission, error, true))
         const { result } = latest
         if (isThenable(result)) return void settleLater(result, retriesLeft)
         if (settle(future, result, this.#state.retriesEnded ? 0 : retriesLeft)) return this.#abandon(future)

@@ -204,7 +204,14 @@ function defineOn(error: Error, key: string, value: unknown, enumerable = false)
   Object.defineProperty(error, key, { value, enumerable, writable: true, configurable: true })
 }
 
-function framesOf(stack = ''): string {
+/** End an error's stack with the frames of the call site that asked for the work. Those of this package, before it, tell nothing. */
+export function addSubmitter(error: Error, submitted: string): void {
+  const frames = framesOf(submitted)
+  setStack(error, `${error.name}: ${error.message}${frames && `\n    --- submitted by ---\n${frames}`}`)
+}
+
+/** The frames of a stack, without its first lines. */
+export function framesOf(stack = ''): string {
   return stack
     .split('\n')
     .filter((line) => /^\s+at /.test(line))

@@ -24,8 +24,8 @@ export class CallJob extends FutureJob {
     return { kind: 'calls', targets: this.fn.number, args: pack(this.args, transfer), arity: this.args.length }
   }
 
-  /** Called when the future is done. */
-  onDone(): void {
+  override onDone(): void {
+    super.onDone()
     const { counts } = this.options
     counts[this.future.cancelled() ? 'cancelled' : this.future.failed ? 'failed' : 'completed']++
   }

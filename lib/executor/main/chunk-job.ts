@@ -4,6 +4,7 @@ import { ColumnPacker, unpackColumn, type SentColumn } from '../../transport/col
 import { decodeFailure } from '../../transport/error-codec.js'
 import { pack, unpack } from '../../transport/pack.js'
 import { checkStillMovable, transferredWith } from '../../transport/transfer-list.js'
+import { failuresOf } from '../map/count-items.js'
 import type { Chunk, ChunkResult } from '../map/map-chunk.js'
 import type { LeaseBody, PackedColumn, TaskResult } from '../protocol/messages.js'
 import type { FunctionStats } from './batch-size.js'
@@ -51,6 +52,10 @@ export class ChunkJob extends FutureJob<ChunkResult> {
 
   describe(): { root: string; value: unknown } {
     return { root: 'args', value: this.#chunk.items }
+  }
+
+  protected override failures(): unknown[] {
+    return failuresOf(this.future, this.size)
   }
 
   protected decode(outcome: TaskResult): ChunkResult {

@@ -7,6 +7,8 @@ import { decodeFailure } from '../../transport/error-codec.js'
 import type { Call, Counts } from '../call-options.js'
 import { Future, type Work } from '../future.js'
 import type { LeaseBody, TaskResult } from '../protocol/messages.js'
+import { hasTaskSubscribers } from '../../base/diagnostics.js'
+import { explainWith, tellEnd, tellStart, type TaskOrigin } from '../task-events.js'
 import type { FunctionStats } from './batch-size.js'
 import type { Queueable } from './priority-queue.js'
 
@@ -40,6 +42,8 @@ export interface Job extends Queueable {
   makeBody(transfer: Transferable[], maxTasks: number): LeaseBody
   /** The data of the body, and what errors call it. */
   describe(): { root: string; value: unknown }
+  /** Called when a worker has begun the job, if somebody wants to know. */
+  onBegun(): void
   /** Called exactly once, unless the job is withdrawn before. */
   settle(outcome: JobOutcome): void
   /** Cancel the future, unless a worker has begun the job. One that waits for another attempt ends as its last attempt did. */
@@ -181,7 +185,27 @@ export abstract class FutureJob<R = unknown> implements Job, Work {
     this.future.setResult(result)
   }
 
+  onBegun(): void {
+    tellStart(this.#origin, this.size)
+  }
+
+  /** Called when the future is done. */
+  onDone(): void {
+    if (hasTaskSubscribers()) tellEnd(this.#origin, this.future, this.size, () => this.failures())
+  }
+
+  /** What was thrown. */
+  protected failures(): unknown[] {
+    return this.future.failed ? [this.future.thrown] : []
+  }
+
+  get #origin(): TaskOrigin {
+    return { definition: this.fn.definition, callSite: this.options.callSite }
+  }
+
   #resultOf(outcome: Exclude<JobOutcome, { kind: 'plain' }>): R {
+    // Not: as the error is made. It may be followed by another attempt.
+    if ('error' in outcome) explainWith(this.#origin, outcome.error, mayRetry(outcome))
     if (outcome.kind === 'failed') throw outcome.error
     if (outcome.kind === 'died') return this.salvage(outcome)
     if (outcome.kind === 'threw') throw decodeFailure(outcome.failure, this.options.callSite.stack)

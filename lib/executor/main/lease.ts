@@ -8,6 +8,7 @@
 // executor is broken, which fails every job.
 import { Promise, queueMicrotask } from '../../base/clock.js'
 import { keepShape } from '../../base/keep-shape.js'
+import { hasTaskSubscribers } from '../../base/diagnostics.js'
 import { isInBlockedHook } from '../../thread/while-blocked.js'
 import { LeaseSlots, newSlotMemory } from '../protocol/lease-slots.js'
 import type { Job, JobLease, JobOutcome } from './job.js'
@@ -44,6 +45,8 @@ export class Lease implements JobLease {
   /** One past the index of the last task whose result came by a message. They come in order. */
   #receivedEnd = 0
   #settledCount = 0
+  /** How many tasks were told to have begun, or need not be told of. */
+  #toldCount = 0
   /** How many tasks were claimed at the last two looks; -1: there was none yet. */
   #lastClaimed = -1
   #claimedBefore = -1
@@ -92,6 +95,7 @@ export class Lease implements JobLease {
 
   /** The watchdog's look: settle what is finished. @returns what there is to look for next time */
   look(): Look {
+    this.#tellBegun()
     const { isEnding } = this
     if (isEnding) this.#idleLooks++
     const settled = this.settleFinished()
@@ -185,6 +189,7 @@ export class Lease implements JobLease {
   /** Settle the jobs whose tasks are finished. @returns whether there were any */
   settleFinished(): boolean {
     const { holder } = this
+    this.#tellBegun()
     const before = this.#settledCount
     const done = this.#slots.done(holder.slot)
     while (this.#settledCount < done) {
@@ -200,6 +205,17 @@ export class Lease implements JobLease {
       this.#settle(result)
     }
     return this.#settledCount > before
+  }
+
+  /** Tell of tasks that have begun, if somebody wants to know. No message comes from the worker as it begins one. */
+  #tellBegun(): void {
+    if (!hasTaskSubscribers()) return
+    const { claimed } = this
+    for (let index = Math.max(this.#toldCount, this.#settledCount); index < claimed; index++) {
+      const job = this.jobs[index]!
+      if (!job.over && job.lease === this) job.onBegun()
+    }
+    this.#toldCount = claimed
   }
 
   /** The worker is dead, and all its messages were received: fail the task that it was running. @returns whether there was one */

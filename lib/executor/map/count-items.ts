@@ -26,3 +26,9 @@ export function countWhenDone(counts: Counts, future: Future<ChunkResult>, size:
 export function isSentApart(thrown: unknown, size: number): boolean {
   return thrown instanceof DataCloneError && !thrown.path.startsWith('result') && size > 1
 }
+
+/** What was thrown in place of results of a chunk that is done. */
+export function failuresOf(future: Future<ChunkResult>, size: number): unknown[] {
+  if (future.failed) return isSentApart(future.thrown, size) ? [] : [future.thrown]
+  return future.value?.failures.map(([, thrown]) => thrown) ?? []
+}
