@@ -37,7 +37,8 @@ export interface Work {
 type FutureState = 'pending' | 'running' | 'cancelled' | 'finished'
 
 // One function for all promises. A closure per promise would be a tenth of a future's memory.
-const latestSettlers = { resolve: (_value: any) => {}, reject: (_reason: unknown) => {} }
+const settleNothing = (_value: any): void => {}
+const latestSettlers = { resolve: settleNothing, reject: settleNothing }
 const captureSettlers = (resolve: (value: any) => void, reject: (reason: unknown) => void): void => {
   latestSettlers.resolve = resolve
   latestSettlers.reject = reject
@@ -256,6 +257,7 @@ export class Future<R = unknown> implements PromiseLike<R> {
     this.#promise = promise
     this.#resolve = latestSettlers.resolve
     this.#reject = latestSettlers.reject
+    latestSettlers.resolve = latestSettlers.reject = settleNothing // They refer to the promise, and so to its result.
     if (this.done()) this.#settlePromise()
     return promise
   }

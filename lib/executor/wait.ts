@@ -2,6 +2,7 @@
 import { inspect } from 'node:util'
 import { performance, Promise } from '../base/clock.js'
 import { TimeoutError } from '../errors.js'
+import { Fifo } from '../base/fifo.js'
 import { checkOptions } from '../base/validate.js'
 import { checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
 import { withTimeout } from '../base/with-timeout.js'
@@ -108,29 +109,32 @@ export function asCompleted<F extends Future<any>>(
   futures: Iterable<F>,
   options?: WaitOptions,
 ): AsyncIterableIterator<Completed<F>> {
-  const all = checkFutures(futures)
+  // A future leaves it as it is done: what was yielded is the consumer's alone.
+  const pending = checkFutures(futures)
+  const total = pending.size
   const { timeoutMs, signal } = checkWaitOptions(options)
   const endMs = performance.now() + timeoutMs
-  const finished: F[] = []
+  const finished = new Fifo<F>()
   let onArrival = () => {}
   const onDone = (future: Future<any>) => {
+    pending.delete(future as F)
     finished.push(future as F)
     onArrival()
   }
-  for (const future of all) future.whenDone(onDone)
+  for (const future of pending) future.whenDone(onDone)
   const close = () => {
-    for (const future of all) future.removeDoneCallback(onDone)
+    for (const future of pending) future.removeDoneCallback(onDone)
+    pending.clear()
+    finished.clear()
   }
-  let yielded = 0
   let lastStep: Promise<unknown> = Promise.resolve()
   async function step(): Promise<IteratorResult<Completed<F>, undefined>> {
-    if (yielded === all.size) return { done: true, value: undefined }
-    if (finished.length === 0) {
-      const timeoutMessage = () => `${all.size - yielded} (of ${all.size}) futures unfinished`
+    if (finished.isEmpty) {
+      if (pending.size === 0) return { done: true, value: undefined }
+      const timeoutMessage = () => `${pending.size} (of ${total}) futures unfinished`
       const arrival = new Promise<void>((resolve) => (onArrival = resolve))
       await withTimeout(arrival, endMs - performance.now(), signal, timeoutMessage)
     }
-    yielded++
     return { done: false, value: finished.shift()! as Completed<F> }
   }
   // Not: a generator, which awaits the futures that it yields. Like a generator's, a step begins when the one before has ended.
@@ -145,7 +149,6 @@ export function asCompleted<F extends Future<any>>(
     },
     return() {
       close()
-      yielded = all.size
       return Promise.resolve({ done: true, value: undefined })
     },
   }

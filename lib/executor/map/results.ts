@@ -113,7 +113,10 @@ export class Results<R> {
     const [batch] = this.#batches
     if (!batch) return this.#ended ? { done: true, value: undefined } : undefined
     if (this.#taken < batch.values.length) {
-      const value = batch.values[this.#taken++] as R
+      const { values } = batch
+      const value = values[this.#taken] as R
+      if (!(values instanceof Float64Array)) values[this.#taken] = undefined // It is the consumer's alone now.
+      this.#taken++
       if (this.#taken === batch.values.length && !batch.failure) this.#shift()
       this.#hooks.onTaken(1)
       return { done: false, value }
