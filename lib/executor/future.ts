@@ -7,6 +7,7 @@
 //
 // An executor settles its futures from PENDING. Whether the work runs is asked of the work itself (`begun`), because a worker begins
 // it without a message. FINISHED and CANCELLED are final.
+import { inspect } from 'node:util'
 import { recognizeCopies } from '../copies.js'
 import { Promise } from '../base/clock.js'
 import { CancelledError, InvalidStateError } from '../errors.js'
@@ -15,7 +16,7 @@ import { withTimeout } from '../base/with-timeout.js'
 import { bindContext } from '../base/async-context.js'
 import { keepShape } from '../base/keep-shape.js'
 import { callSafely } from '../base/safe-callback.js'
-import { checkFlag, checkFunction, checkOptions } from '../base/validate.js'
+import { checkFlag, checkFunction, checkOptions, refuseExcess } from '../base/validate.js'
 import { markUnsendable, unsendableMark } from '../transport/unsendable.js'
 
 const UNSENDABLE_FUTURE = unsendableMark('await it, and send its result')
@@ -62,7 +63,10 @@ export class Future<R = unknown> implements PromiseLike<R> {
   #callbacks: ((future: Future<any>) => unknown)[] | undefined
 
   /** @param work what the future is for; without it, the future is settled by `setResult`, `setException` and `cancel` alone */
-  constructor(work?: Work) {
+  constructor(work?: Work, ...excess: unknown[]) {
+    if (work !== undefined && typeof work?.withdraw !== 'function')
+      throw new TypeError(`a Future has no options, not ${inspect(work)}`)
+    refuseExcess(excess, 'new Future()')
     markUnsendable(this, UNSENDABLE_FUTURE)
     this.#work = work
   }
@@ -104,7 +108,11 @@ export class Future<R = unknown> implements PromiseLike<R> {
    */
   cancel(options?: { force?: false | undefined }): boolean
   cancel(options: { force: true; grace?: number | undefined }): Promise<boolean>
-  cancel(options: { force?: boolean | undefined; grace?: number | undefined } = {}): boolean | Promise<boolean> {
+  cancel(
+    options: { force?: boolean | undefined; grace?: number | undefined } = {},
+    ...excess: unknown[]
+  ): boolean | Promise<boolean> {
+    refuseExcess(excess, 'cancel(options)')
     checkOptions(options, 'the options of cancel', ['force', 'grace'])
     const { force = false, grace = 0 } = options
     checkFlag(force, 'force')

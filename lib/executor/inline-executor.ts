@@ -11,6 +11,8 @@ import { whenAborted } from '../base/abort-listeners.js'
 import { fromParts, partsIn } from '../base/parts.js'
 import { bindContext, OwnContext } from '../base/async-context.js'
 import { withTimeout } from '../base/with-timeout.js'
+import { refuseGenerator } from '../task/target.js'
+import { refuseExcess } from '../base/validate.js'
 import { refuseDuringImport } from '../task/import-guard.js'
 import {
   checkShutdown,
@@ -64,7 +66,8 @@ export class InlineExecutor extends BaseExecutor<InlineExecutor> {
    * @throws TypeError
    * After Python's Executor.shutdown.
    */
-  async shutdown(options: ShutdownOptions = {}): Promise<void> {
+  async shutdown(options: ShutdownOptions = {}, ...excess: unknown[]): Promise<void> {
+    refuseExcess(excess, 'shutdown(options)')
     const { wait, cancelFutures } = checkShutdown(options)
     const state = this.#state
     state.shutDown = true
@@ -76,7 +79,8 @@ export class InlineExecutor extends BaseExecutor<InlineExecutor> {
     if (wait && !isIdle(state)) await new Promise<void>((resolve) => state.onIdle.push(resolve))
   }
 
-  stats(): ExecutorStats {
+  stats(...excess: unknown[]): ExecutorStats {
+    refuseExcess(excess, 'stats()')
     const { counts, running } = this.#state
     const notDone = [...running].filter((future) => !future.done()).length
     return { maxWorkers: 1, workers: 1, queued: 0, running: notDone, workersLost: 0, ...counts }
@@ -165,10 +169,14 @@ export class InlineExecutor extends BaseExecutor<InlineExecutor> {
       }
       future.whenDone(whenAborted(signal, onAbort))
     }
+    const checked = () => {
+      refuseGenerator(submission.target)
+      return perform()
+    }
     const begin = (retriesLeft: number) => {
       for (; ; retriesLeft--) {
         tellStart(submission, items)
-        latest = attempt(perform, timeoutMs, (error) => explainWith(submission, error, true))
+        latest = attempt(checked, timeoutMs, (error) => explainWith(submission, error, true))
         const { result } = latest
         if (isThenable(result)) return void settleLater(result, retriesLeft)
         if (settle(future, result, this.#state.retriesEnded ? 0 : retriesLeft)) return this.#abandon(future)

@@ -5,6 +5,7 @@ import { ShutdownError } from '../errors.js'
 import { fromParts, partsIn } from '../base/parts.js'
 import { KILLED_EXITCODE, TERMINATED_EXITCODE } from '../process/child.js'
 import { refuseTooDeep } from '../process/current-process.js'
+import { refuseExcess } from '../base/validate.js'
 import { refuseDuringImport } from '../task/import-guard.js'
 import type { Definition } from '../task/target.js'
 import {
@@ -63,7 +64,8 @@ export class ProcessPoolExecutor extends BaseExecutor<ProcessPoolExecutor> {
    * @throws TypeError
    * After Python's Executor.shutdown.
    */
-  async shutdown(options: ShutdownOptions = {}): Promise<void> {
+  async shutdown(options: ShutdownOptions = {}, ...excess: unknown[]): Promise<void> {
+    refuseExcess(excess, 'shutdown(options)')
     const { wait, cancelFutures } = checkShutdown(options)
     const pool = this.#pool
     pool.shutDown = true
@@ -81,16 +83,19 @@ export class ProcessPoolExecutor extends BaseExecutor<ProcessPoolExecutor> {
    * Shut down, and end all workers at once. Tasks that run fail with WorkerDiedError (ERR_MANYHANDS_WORKER_DIED), exit code -15;
    * tasks that wait are cancelled. After Python's ProcessPoolExecutor.terminate_workers.
    */
-  terminateWorkers(): Promise<void> {
+  async terminateWorkers(...excess: unknown[]): Promise<void> {
+    refuseExcess(excess, 'terminateWorkers()')
     return this.#endWorkers(TERMINATED_EXITCODE)
   }
 
   /** As `terminateWorkers`, with exit code -9. After Python's ProcessPoolExecutor.kill_workers. */
-  killWorkers(): Promise<void> {
+  async killWorkers(...excess: unknown[]): Promise<void> {
+    refuseExcess(excess, 'killWorkers()')
     return this.#endWorkers(KILLED_EXITCODE)
   }
 
-  stats(): ExecutorStats {
+  stats(...excess: unknown[]): ExecutorStats {
+    refuseExcess(excess, 'stats()')
     const { scheduler, maxWorkers, counts } = this.#pool
     // Before the counts are read: it settles finished tasks, which changes them.
     const schedulerStats = scheduler.stats()

@@ -60,7 +60,8 @@ export class Pool {
    * @throws ShutdownError (ERR_MANYHANDS_SHUTDOWN) the pool was closed
    * After Python's Pool.apply.
    */
-  async apply<A extends unknown[], R>(fn: Target<A, R>, args?: NoInfer<A>): Promise<Awaited<R>> {
+  async apply<A extends unknown[], R>(fn: Target<A, R>, args?: NoInfer<A>, ...excess: unknown[]): Promise<Awaited<R>> {
+    refuseExcess(excess, 'apply(fn, args)')
     return this.applyAsync(fn, args).get()
   }
 

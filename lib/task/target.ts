@@ -47,9 +47,20 @@ export async function loadTarget(definition: Definition): Promise<Function> {
   if (!fn) {
     await inheritLoader()
     fn = definition.kind === 'source' ? compileSource(definition) : await findInModule(definition)
+    refuseGenerator(fn)
     loaded.set(key, fn)
   }
   return fn
+}
+
+/** @throws TypeError the function is a generator: what it returns is no result */
+export function refuseGenerator(fn: Function): void {
+  // Of any realm.
+  if (!/^\[object (Async)?GeneratorFunction\]$/.test(Object.prototype.toString.call(fn))) return
+  const advice = 'collect its values into an array, and return that'
+  throw new TypeError(
+    `${fn.name ? `'${fn.name}'` : 'the function'} is a generator function, whose generator stays in its thread: ${advice}`,
+  )
 }
 
 /** Run a loaded target, and await what it returns. */
