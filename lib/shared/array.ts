@@ -204,7 +204,7 @@ registerShareable(
     const parts = { name, memory, byteOffset, length, lock: lockFrom(lock) } as ArrayMemory
     return new Array(fromParts(parts), parts.length)
   },
-  { isFixed: (object) => object.constructor === Array },
+  { isFixed: (object) => Object.is(Object.getPrototypeOf(object), Array.prototype) },
 )
 
 recognizeCopies(Array, 'Array')

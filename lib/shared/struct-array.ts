@@ -76,7 +76,7 @@ registerShareable(
     const columns = layColumns(layout as RecordLayout, length as number, memory as SharedArrayBuffer)
     return new StructArray(fromParts({ layout, columns, lock: lockFrom(lock) }), columns.length)
   },
-  { isFixed: (object) => object.constructor === StructArray },
+  { isFixed: (object) => Object.is(Object.getPrototypeOf(object), StructArray.prototype) },
 )
 
 recognizeCopies(StructArray, 'StructArray')

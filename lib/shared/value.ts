@@ -118,7 +118,7 @@ registerShareable(
   ([, , name, memory, lock]) => {
     return valueOn(name as TypeName, memory as SharedArrayBuffer, lockFrom(lock))
   },
-  { isFixed: (object) => object.constructor === Value },
+  { isFixed: (object) => Object.is(Object.getPrototypeOf(object), Value.prototype) },
 )
 
 recognizeCopies(Value, 'Value')

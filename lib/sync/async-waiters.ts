@@ -15,6 +15,9 @@ interface PendingWait {
   fail(reason: unknown): void
 }
 
+// Whether the last call of `join` has to wait. Not: a variable of `join`, which would cost each call a context.
+let isPending = false
+
 /** The waiters of this thread at one place, oldest first. Only the oldest tries. */
 export class AsyncWaiters {
   #pending: PendingWait[] = []
@@ -33,7 +36,7 @@ export class AsyncWaiters {
 
   /** Wait, without blocking, until the waiter is done (true) or the time is over (false). Rejects when the signal aborts. */
   join(waiter: Waiter, options: WaitOptions | undefined): Promise<boolean> {
-    let isPending = false
+    isPending = false
     const joined = new Promise<boolean>((resolve, reject) => {
       const { timeoutMs, signal } = checkWaitOptions(options)
       if (signal?.aborted) return reject(signal.reason)
