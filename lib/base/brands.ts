@@ -49,3 +49,10 @@ export function brandOf(value: unknown): unknown {
     ? (value as { [Symbol.toStringTag]?: unknown })[Symbol.toStringTag]
     : undefined
 }
+/** Whether it is to be awaited. Awaiting every value would cost a turn of the microtask queue each. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    ((typeof value === 'object' && value !== null) || typeof value === 'function') &&
+    typeof (value as { then?: unknown }).then === 'function'
+  )
+}

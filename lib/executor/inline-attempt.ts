@@ -1,7 +1,7 @@
 // One attempt at a task in the calling thread. It cannot be ended from outside: it is asked to stop, through `currentProcess()`.
 import { performance, Promise } from '../base/clock.js'
 import { CancelledError, TimeoutError } from '../errors.js'
-import { isThenable } from '../base/thenable.js'
+import { isThenable } from '../base/brands.js'
 import { withTimeout } from '../base/with-timeout.js'
 import { runAsked } from '../process/current-process.js'
 

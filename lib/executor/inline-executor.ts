@@ -3,7 +3,7 @@
 // be stopped here: a time limit, an abort and a forced cancel settle its future and ask it to stop, which it sees through
 // `currentProcess()`, and it may go on.
 import { inspect } from 'node:util'
-import { isThenable } from '../base/thenable.js'
+import { isThenable } from '../base/brands.js'
 import { recognizeCopies } from '../copies.js'
 import { Promise } from '../base/clock.js'
 import { ShutdownError } from '../errors.js'

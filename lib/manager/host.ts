@@ -15,7 +15,7 @@ import { Iterations } from './iterations.js'
 import { hostSessions } from './proxy.js'
 import { RefCounts, type PortRefs } from './ref-counts.js'
 import type { ObjectKind, RpcNotice, RpcRequest } from './messages.js'
-import { isThenable } from '../base/thenable.js'
+import { isThenable } from '../base/brands.js'
 import type { MessagePort } from 'node:worker_threads'
 
 interface ManagedObject {

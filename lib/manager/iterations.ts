@@ -1,6 +1,6 @@
 // The iterations of one thread over managed objects: pages of items, each asked for by the cursor that came with the last. In
 // the manager's thread.
-import { isThenable } from '../base/thenable.js'
+import { isThenable } from '../base/brands.js'
 import { ManagerError } from '../errors.js'
 import { callSafely } from '../base/safe-callback.js'
 import type { IterationPage } from './messages.js'

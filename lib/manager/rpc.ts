@@ -7,7 +7,7 @@
 // - pending calls hold the program open, and nothing else does.
 import { expose, transferHandlers } from 'comlink'
 import type { MessagePort, Transferable } from 'node:worker_threads'
-import { isThenable } from '../base/thenable.js'
+import { isThenable } from '../base/brands.js'
 import { Promise } from '../base/clock.js'
 import type { CallSite } from '../base/call-site.js'
 import { decodeFailure, encodeFailure, type Failure } from '../transport/error-codec.js'

@@ -13,7 +13,7 @@
 //                           ──one gives up, dies, aborts─────> g + 1, BROKEN_PARTY g: those of g get BrokenBarrierError
 //
 // One store decides for all: no part of a party goes on while the rest is left behind, wherever its last member dies.
-import { isThenable } from '../base/thenable.js'
+import { isThenable } from '../base/brands.js'
 import { recognizeCopies } from '../copies.js'
 import { fromParts, partsIn } from '../base/parts.js'
 import { checkInteger, checkOptions } from '../base/validate.js'

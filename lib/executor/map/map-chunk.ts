@@ -1,6 +1,6 @@
 // One chunk of a map, run item by item in whichever thread has it.
 import type { OwnContext } from '../../base/async-context.js'
-import { isThenable } from '../../base/thenable.js'
+import { isThenable } from '../../base/brands.js'
 import { ColumnBuilder, type Column } from '../../transport/number-column.js'
 
 export interface Chunk {

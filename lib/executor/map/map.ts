@@ -3,7 +3,7 @@
 //
 //   inputs ──read──> entries, one per chunk, in order ──settled──> results ──taken──> consumer
 //            └──────────────────── bounded by the plan ─────────────────────┘
-import { isThenable } from '../../base/thenable.js'
+import { isThenable } from '../../base/brands.js'
 import { CancelledError, ShutdownError } from '../../errors.js'
 import { clearInterval, performance, Promise, setInterval } from '../../base/clock.js'
 import { whenAborted } from '../../base/abort-listeners.js'

@@ -1,7 +1,7 @@
 // Which way a map's inputs are read: lists in slices, other sync inputs step by step, async ones by async-inputs.ts; and the rows
 // of starmap, each of which is the list of a call's arguments.
 import { inspect, types } from 'node:util'
-import { isThenable } from '../../base/thenable.js'
+import { isThenable } from '../../base/brands.js'
 import { bindContext } from '../../base/async-context.js'
 import { performance } from '../../base/clock.js'
 import { AsyncInputs } from './async-inputs.js'

@@ -115,7 +115,7 @@ export class Results<R> {
     if (this.#taken < batch.values.length) {
       const { values } = batch
       const value = values[this.#taken] as R
-      if (!(values instanceof Float64Array)) values[this.#taken] = undefined // It is the consumer's alone now.
+      if (Array.isArray(values)) values[this.#taken] = undefined // It is the consumer's alone now.
       this.#taken++
       if (this.#taken === batch.values.length && !batch.failure) this.#shift()
       this.#hooks.onTaken(1)

@@ -1,5 +1,5 @@
 // One worker's part in a range: claim a block, compute it, and claim the next, until none is left.
-import { isThenable } from '../../base/thenable.js'
+import { isThenable } from '../../base/brands.js'
 import type { BlockCounter } from './block-counter.js'
 import { Blocks, type Plan } from './blocks.js'
 

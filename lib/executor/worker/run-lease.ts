@@ -1,7 +1,7 @@
 // Worker side: runs a lease, task by task, and says how it ended. There is one function for each kind of body.
 import { performance } from '../../base/clock.js'
 import type { OwnContext } from '../../base/async-context.js'
-import { isThenable } from '../../base/thenable.js'
+import { isThenable } from '../../base/brands.js'
 import { advise } from '../../task/target.js'
 import { unpackColumn, type SentColumn } from '../../transport/column.js'
 import { encodeFailure, type Failure } from '../../transport/error-codec.js'
