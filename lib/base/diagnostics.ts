@@ -37,9 +37,10 @@ export type TaskEvent =
   /** It has failed, or an item of a map, whether or not anybody looks at the failure. `reason`: what was thrown. */
   | { event: 'taskFailed'; task: string; submitter: string; reason: unknown }
 
+const tasks = channel('manyhands:task')
 const channels: Record<'process' | 'task' | 'lock', Channel> = {
   process: channel('manyhands:process'),
-  task: channel('manyhands:task'),
+  task: tasks,
   lock: channel('manyhands:lock'),
 }
 
@@ -62,9 +63,9 @@ export function publish(about: keyof typeof channels, describe: () => PackageEve
 
 /** Whether somebody listens for events of tasks. */
 export function hasTaskSubscribers(): boolean {
-  return channels.task.hasSubscribers
+  return tasks.hasSubscribers
 }
 
 export function publishTaskEvent(event: TaskEvent): void {
-  channels.task.publish(event)
+  tasks.publish(event)
 }

@@ -63,10 +63,9 @@ export class Future<R = unknown> implements PromiseLike<R> {
   #callbacks: ((future: Future<any>) => unknown)[] | undefined
 
   /** @param work what the future is for; without it, the future is settled by `setResult`, `setException` and `cancel` alone */
-  constructor(work?: Work, ...excess: unknown[]) {
+  constructor(work?: Work) {
     if (work !== undefined && typeof work?.withdraw !== 'function')
       throw new TypeError(`a Future has no options, not ${inspect(work)}`)
-    refuseExcess(excess, 'new Future()')
     markUnsendable(this, UNSENDABLE_FUTURE)
     this.#work = work
   }

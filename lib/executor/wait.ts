@@ -2,7 +2,7 @@
 import { inspect } from 'node:util'
 import { performance, Promise } from '../base/clock.js'
 import { TimeoutError } from '../errors.js'
-import { Fifo } from '../base/fifo.js'
+import { Fifo } from './fifo.js'
 import { checkOptions } from '../base/validate.js'
 import { checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
 import { withTimeout } from '../base/with-timeout.js'
