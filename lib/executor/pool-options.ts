@@ -72,7 +72,8 @@ export interface PoolState {
  */
 export function holdPool(pool: PoolState): object {
   const hold = {}
-  droppedPools.register(hold, pool)
+  droppedPools.register(hold, pool, pool)
+  void pool.ended.then(() => droppedPools.unregister(pool)) // The registry would keep it until the last face is collected.
   return hold
 }
 

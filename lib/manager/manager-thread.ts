@@ -20,7 +20,7 @@ export class ManagerThread {
   hasEnded = false
   readonly #worker: Worker
   /** The error with which calls reject from its end on. */
-  readonly #exit: Promise<ManagerError>
+  readonly exit: Promise<ManagerError>
 
   /** @throws ManagerError the thread cannot be started */
   constructor(identity: Identity) {
@@ -39,11 +39,11 @@ export class ManagerThread {
       throw new ManagerError(`${name} could not be started: ${(reason as Error).message}`, { cause: reason })
     }
     this.#worker.once('exit', () => output.close())
-    this.#exit = this.#watchExit()
+    this.exit = this.#watchExit()
     this.client = connect(this.#worker.threadId, name, port1, () => {
       // Calls reject with the cause of death: hold the event loop until the worker's 'exit' event has told it.
       if (!this.hasEnded) this.#worker.ref()
-      return this.#exit
+      return this.exit
     })
     this.#worker.unref()
     publish('process', () => ({ event: 'started', name, pid: this.client.manager }))
@@ -56,7 +56,7 @@ export class ManagerThread {
       void this.#worker.terminate()
     }
     this.isShutDown = true
-    await this.#exit
+    await this.exit
   }
 
   /** No more objects are made. @returns false: it had been shut down, or has ended */

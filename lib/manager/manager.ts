@@ -59,7 +59,9 @@ export class Manager {
       daemon: true,
       parent: { name: parentName, pid },
     })
-    droppedManagers.register(this, this.#thread)
+    const thread = this.#thread
+    droppedManagers.register(this, thread, thread)
+    void thread.exit.then(() => droppedManagers.unregister(thread)) // The registry would keep it until the manager is collected.
   }
 
   /**

@@ -99,7 +99,8 @@ test('a port that is moved works from the first message on', async () => {
 test('an environment that Node refuses is an error of start, and starts nothing', async () => {
   const process = new Process({ target: () => {}, env: { NODE_OPTIONS: '--no-such-option' } })
   const error = await thrownBy(() => process.start())
-  assert.is(error.code, 'ERR_WORKER_INVALID_EXEC_ARGV')
+  assert.is(error.code, 'ERR_MANYHANDS_PROCESS')
+  assert.is(error.cause.code, 'ERR_WORKER_INVALID_EXEC_ARGV')
   assert.is(process.isAlive(), false)
   assert.is(process.pid, undefined)
 })
