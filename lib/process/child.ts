@@ -11,6 +11,7 @@ import { load, notifyAll, store, waitOn, type Words } from '../memory/atomics.js
 import { thrownText } from '../base/thrown-text.js'
 import { publish } from '../base/diagnostics.js'
 import type { WorkerOutput } from '../thread/worker-output.js'
+import { probeDead } from '../thread/liveness.js'
 import { onLongWait, runBlockedHooks } from '../thread/while-blocked.js'
 import { startTimer } from '../base/timer.js'
 import { withTimeout } from '../base/with-timeout.js'
@@ -139,6 +140,7 @@ export class Child {
     const endMs = performance.now() + timeoutMs
     while (load(control, ENDED) === 0) {
       output.flush() // Each message of it wakes this thread.
+      if (probeDead(this.pid)) markEnded(this.pid, control) // The reaper may be unable to start.
       const leftMs = endMs - performance.now()
       if (leftMs <= 0) return
       // The timer of a grace period stands still while this thread is blocked.

@@ -34,6 +34,7 @@ function startReaper(): Worker {
   // No loaders, no preloaded modules, no environment: it boots fast and runs nothing of the program's.
   const worker = bootThread('reaper', { execArgv: [], env: {} })
   worker.once('exit', () => (reaper.worker = undefined)).unref()
+  worker.on('error', () => {}) // It cannot be started, for want of files, say. A blocked parent asks the system itself.
   return worker
 }
 

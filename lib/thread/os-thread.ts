@@ -1,5 +1,5 @@
 // What the operating system reports about the threads of this process. Only Linux does, in /proc, which no other file reads.
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 
 /** A thread of the system. The system reuses numbers: number and start together mean one thread. */
 export interface ThreadStat {
@@ -13,12 +13,14 @@ export interface ThreadStat {
  * @returns 'gone': there is no such thread (of 'self': there is no /proc); 'unknown': the system does not answer
  */
 export function readThreadStat(thread: number | 'self'): ThreadStat | 'gone' | 'unknown' {
+  const file = `/proc/${thread === 'self' ? 'thread-self' : `self/task/${thread}`}/stat`
   let text: string
   try {
-    text = readFileSync(`/proc/${thread === 'self' ? 'thread-self' : `self/task/${thread}`}/stat`, 'latin1')
+    text = readFileSync(file, 'latin1')
   } catch (failure) {
-    // Not: any failure means gone. Out of file descriptors, every thread would seem dead.
+    // Not: any failure means gone. Out of file descriptors, every thread would seem dead; to see whether it exists takes none.
     const { code } = failure as NodeJS.ErrnoException
+    if (code === 'EMFILE' && existsSync('/proc/self/stat') && !existsSync(file)) return 'gone'
     return code === 'ENOENT' || code === 'ESRCH' ? 'gone' : 'unknown'
   }
   // "4711 (name) state …": a name may hold spaces and brackets. Field 22 is the start.

@@ -32,6 +32,27 @@ async function runStarved(source: string): Promise<{ code: number | null; stdout
   return { code, stdout, stderr }
 }
 
+test('does not keep joinSync, whose reaper it is, from seeing the end of a process', async () => {
+  for (const left of LEFT) {
+    const { code, stdout, stderr } = await runStarved(`
+      const words = new Int32Array(new SharedArrayBuffer(4))
+      const target = (words) => {
+        Atomics.store(words, 0, 1)
+        Atomics.notify(words, 0)
+        return new Promise((resolve) => setTimeout(resolve, 300))
+      }
+      const child = new Process({ target, args: [words] }).start()
+      Atomics.wait(words, 0, 0)
+      exhaust(${left})
+      child.joinSync()
+      recover()
+      await new Promise((resolve) => setTimeout(resolve, 50)) // The reaper's error comes.
+      console.log(child.exitcode)
+    `)
+    assert.equal([code, stdout], [0, '0\n'], `${left} left: ${stderr}`)
+  }
+})
+
 test('fails only the growth of an executor that has others, which warns once, and grows later', async () => {
   for (const left of LEFT) {
     const { code, stdout, stderr } = await runStarved(`
