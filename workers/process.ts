@@ -15,6 +15,7 @@ import {
 import { becomeProcess } from '../lib/process/current-process.js'
 import { inherit } from '../lib/process/inherited-state.js'
 import { onFinalExit } from '../lib/process/final-exit.js'
+import { registerThread } from '../lib/thread/liveness.js'
 import { postOutput } from '../lib/thread/output.js'
 import { encodeFailure } from '../lib/transport/error-codec.js'
 import { inheritLoader } from '../lib/task/tsx-loader.js'
@@ -60,6 +61,7 @@ async function runProcess({
   clearTimeout(preload)
   await preloading // A CommonJS module cannot require a module that is half imported.
   if (!claimStart(control)) return
+  registerThread() // For a parent that blocks and can start no reaper.
   postOutput(output, () => notifyAll(control, ENDED)) // A parent that blocks in joinSync writes it.
   inherit(changed)
   becomeProcess(identity).watchCancellation(control, CANCEL_REQUESTED)
