@@ -29,6 +29,8 @@ export const KILLED_EXITCODE = -9
 const MAX_JOIN_SLICE_MS = 1000
 /** The same where hooks must run while the thread is blocked. */
 const MAX_HOOK_SLICE_MS = 10
+/** The same while the reader of this thread's stdout is behind. */
+const MAX_READER_SLICE_MS = 1
 
 const UNSENDABLE_SENTINEL = unsendableMark('wait for it in the thread that started the process')
 
@@ -138,22 +140,26 @@ export class Child {
     if (this.ended) return
     this.#watch()
     const endMs = performance.now() + timeoutMs
-    while (load(control, ENDED) === 0) {
-      output.flush() // Each message of it wakes this thread.
-      if (probeDead(this.pid)) markEnded(this.pid, control) // The reaper may be unable to start.
+    for (;;) {
+      const ended = load(control, ENDED)
+      const isWritten = output.writeNow() // Each message of it wakes this thread.
+      if (ended !== 0 && isWritten) break
+      if (ended === 0 && isWritten && probeDead(this.pid)) markEnded(this.pid, control) // The reaper may be unable to start.
       const leftMs = endMs - performance.now()
-      if (leftMs <= 0) return
+      if (leftMs <= 0) break
       // The timer of a grace period stands still while this thread is blocked.
       const graceMs = this.#grace ? this.#grace.endMs - performance.now() : Infinity
-      const sliceMs = runBlockedHooks() ? MAX_HOOK_SLICE_MS : MAX_JOIN_SLICE_MS
-      if (graceMs > 0) waitOn(control, ENDED, 0, Math.min(leftMs, graceMs, sliceMs))
+      const hookMs = runBlockedHooks() ? MAX_HOOK_SLICE_MS : MAX_JOIN_SLICE_MS
+      const sliceMs = isWritten ? hookMs : MAX_READER_SLICE_MS
+      if (graceMs > 0) waitOn(control, ENDED, ended, Math.min(leftMs, graceMs, sliceMs))
       else {
         this.stop(this.#grace!.exitcode, 0)
         this.#watch() // The reaper does not see the end of a thread that is still booting.
       }
     }
+    const hasEnded = load(control, ENDED) !== 0
     output.flush()
-    this.#finish()
+    if (hasEnded) this.#finish()
   }
 
   /** For a parent that blocks: have the reaper see the end. If the target will never run, that is the end. */

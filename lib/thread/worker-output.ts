@@ -1,8 +1,10 @@
 // In the parent of worker threads: what they write, on its way to this thread's own stdout and stderr. See output.ts.
 //
-// A thread's port needs an event loop. Where that does not turn (a blocked parent, an exit), `flush` takes what has come.
+// A thread's port needs an event loop. Where that does not turn, `writeNow` (a blocked parent) and `flush` (an exit) take what has
+// come.
 import { MessageChannel, receiveMessageOnPort, type MessagePort } from 'node:worker_threads'
 import type { OutputMessage, OutputName, OutputReply } from './output.js'
+import { canWriteNow, writeNow } from './write-now.js'
 
 type Source = { message: OutputMessage; port: MessagePort }
 
@@ -28,6 +30,18 @@ export class WorkerOutput {
   flush(): void {
     for (const outlet of Object.values(outlets)) outlet.flush()
     for (const source of this.#receiveAll()) outlets[source.message.name].write(source)
+  }
+
+  /**
+   * For a blocked thread: write what has come, as far as the readers of this thread's stdout and stderr take it now. Call it again
+   * until that is all, or end with `flush`. @returns whether it was all
+   */
+  writeNow(): boolean {
+    const sources = this.#receiveAll()
+    let isAll = true
+    for (const [name, outlet] of Object.entries(outlets))
+      if (!outlet.writeNow(sources.filter(({ message }) => message.name === name))) isAll = false
+    return isAll
   }
 
   /** The thread has exited. */
@@ -98,6 +112,29 @@ class Outlet {
     // Not: a listener for 'drain', which would be one too many on a stream that has ten of them.
     const goesOn: unknown = process[this.#name].write(chunk, encoding, onWritten) // A program's own write may return nothing.
     if (goesOn === false && !isWritten) this.#onWritten = onWritten
+  }
+
+  /** @returns whether nothing is left */
+  writeNow(sources: readonly Source[]): boolean {
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const source of [...waiting, ...sources]) {
+      if (this.#waiting.length === 0) this.#writeNow(source)
+      else this.#waiting.push(source)
+    }
+    if (this.#waiting.length === 0) return true
+    for (const source of sources) if (source.message.kind === 'tell') reply(source, 'waits')
+    return false
+  }
+
+  #writeNow(source: Source): void {
+    const { message, port } = source
+    if (message.kind === 'tell' || !canWriteNow(this.#name)) return this.write(source)
+    const { chunk, encoding } = message
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk
+    const written = writeNow(this.#name, bytes)
+    if (written === undefined) return this.write(source) // The stream tells the program why.
+    if (written < bytes.length) this.#waiting.push({ message: { ...message, chunk: bytes.subarray(written) }, port })
   }
 
   #goOn(): void {

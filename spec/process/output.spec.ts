@@ -123,6 +123,38 @@ test('a program that exits right after joinSync loses nothing', async () => {
   assert.match(stderr, 'child error\n')
 })
 
+// Nobody reads until the process has printed all: 2 MB, of which a pipe or a socket takes a tenth.
+test('joinSync waits for a reader that is behind, and no longer than its time', async () => {
+  const target = `() => {
+    for (let i = 0; i < 20_000; i++) console.log(i + ' ' + 'x'.repeat(94))
+    console.error('printed')
+  }`
+  for (const [time, isWhole] of [
+    ['', true],
+    ['50', false],
+  ] as const) {
+    const program = spawn(
+      process.execPath,
+      [
+        '--input-type=module',
+        '--eval',
+        `import { Process } from 'manyhands'
+        new Process({ target: ${target} }).start().joinSync(${time})
+        console.error('joined')
+        process.exit()`,
+      ],
+      { stdio: ['ignore', 'pipe', 'pipe'] },
+    )
+    let told = ''
+    for await (const text of program.stderr) if ((told += String(text)).includes(isWhole ? 'printed' : 'joined')) break
+    let stdout = ''
+    for await (const text of program.stdout) stdout += String(text)
+    const lines = Array.from({ length: 20_000 }, (_, i) => `${i} ${'x'.repeat(94)}\n`).join('')
+    assert.is(stdout === lines, isWhole)
+    assert.ok(lines.startsWith(stdout))
+  }
+})
+
 test('a program that exits while its workers live loses nothing that they have printed', async () => {
   const { stdout } = await runProgram(`
     import { ProcessPoolExecutor } from 'manyhands'
