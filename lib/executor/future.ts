@@ -117,7 +117,10 @@ export class Future<R = unknown> implements PromiseLike<R> {
     checkFlag(force, 'force')
     const graceMs = checkTimeout(grace, 'grace')
     if (force) this.#work?.settleFinished?.()
-    if (this.#state === 'pending' && (this.#work?.withdraw() ?? true)) this.#settle('cancelled')
+    if (this.#state === 'pending' && (this.#work?.withdraw() ?? true)) {
+      this.#settle('cancelled')
+      this.#work = undefined // It never runs: nothing will have to be stopped.
+    }
     if (!force) return this.#state === 'cancelled'
     return this.#forceCancel(graceMs)
   }
@@ -128,6 +131,7 @@ export class Future<R = unknown> implements PromiseLike<R> {
     if (!this.done() && work) this.#settle('cancelled')
     if (this.#state !== 'cancelled') return false
     await work?.stop(graceMs)
+    this.#work = undefined
     return true
   }
 
@@ -242,7 +246,7 @@ export class Future<R = unknown> implements PromiseLike<R> {
   #settle(state: 'cancelled' | 'finished'): void {
     this.#state = state
     this.#work?.onDone?.()
-    // Frees the arguments, though the future may be kept. Not of a cancelled one: its work may yet have to be stopped.
+    // Frees the arguments, though the future may be kept. Not of a cancelled one: its work may have to be stopped first.
     if (state === 'finished') this.#work = undefined
     if (this.#promise) this.#settlePromise()
     const callbacks = this.#callbacks

@@ -56,6 +56,20 @@ const cases: [what: string, program: string, mostAlive: number][] = [
     0,
   ],
   [
+    'the arguments of what was cancelled, though its future is kept',
+    `const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+     const running = executor.submit(() => { for (;;); })
+     while (!running.running()) await new Promise((resolve) => setTimeout(resolve, 1))
+     const submit = (_, n) => executor.submit((o) => o, watch(n, { n }))
+     const futures = Array.from({ length: 100 }, submit)
+     for (const future of futures) future.cancel()
+     await settle()
+     console.log(alive.size, futures.length)
+     await running.cancel({ force: true })
+     await executor.shutdown()`,
+    1,
+  ],
+  [
     'the items and results of a map, or an AsyncResult, that are done',
     `const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
      const pool = new Pool(1)
