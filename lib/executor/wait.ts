@@ -3,6 +3,7 @@ import { inspect } from 'node:util'
 import { performance, Promise } from '../base/clock.js'
 import { TimeoutError } from '../errors.js'
 import { Fifo } from './fifo.js'
+import { turnIfDue } from '../base/loop-turn.js'
 import { checkOptions } from '../base/validate.js'
 import { checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
 import { withTimeout } from '../base/with-timeout.js'
@@ -59,7 +60,7 @@ export async function wait<F extends Future<any>>(
     } finally {
       for (const future of all) future.removeDoneCallback(onDone)
     }
-  }
+  } else await turnIfDue()
   const done = new Set([...all].filter((future) => future.done()))
   return { done, notDone: new Set([...all].filter((future) => !done.has(future))) }
 }
@@ -134,6 +135,9 @@ export function asCompleted<F extends Future<any>>(
       const timeoutMessage = () => `${pending.size} (of ${total}) futures unfinished`
       const arrival = new Promise<void>((resolve) => (onArrival = resolve))
       await withTimeout(arrival, endMs - performance.now(), signal, timeoutMessage)
+    } else {
+      await turnIfDue()
+      if (finished.isEmpty) return { done: true, value: undefined } // Left meanwhile.
     }
     return { done: false, value: finished.shift()! as Completed<F> }
   }

@@ -2,6 +2,7 @@
 import { recognizeCopies } from '../copies.js'
 import { Promise } from '../base/clock.js'
 import { InvalidStateError, TimeoutError } from '../errors.js'
+import { settledAfterTurn, turnIfDue } from '../base/loop-turn.js'
 import { partsIn } from '../base/parts.js'
 import { callSafely } from '../base/safe-callback.js'
 import { checkFunction } from '../base/validate.js'
@@ -63,7 +64,7 @@ export class AsyncResult<R = unknown> {
    */
   async get(options?: WaitOptions): Promise<R> {
     const { timeoutMs, signal } = checkWaitOptions(options)
-    if (this.ready()) return this.#result
+    if (this.ready()) return settledAfterTurn(this.#result)
     return withTimeout(this.#result, timeoutMs, signal, () => `the result was not there within ${timeoutMs} ms`)
   }
 
@@ -74,7 +75,7 @@ export class AsyncResult<R = unknown> {
    */
   async wait(options?: WaitOptions): Promise<void> {
     const { timeoutMs, signal } = checkWaitOptions(options)
-    if (this.ready()) return
+    if (this.ready()) return turnIfDue()
     try {
       await withTimeout(this.#settled, timeoutMs, signal)
     } catch (thrown) {

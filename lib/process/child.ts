@@ -6,6 +6,7 @@
 import { receiveMessageOnPort, type MessagePort, type Worker } from 'node:worker_threads'
 import { recognizeCopies } from '../copies.js'
 import { performance, Promise } from '../base/clock.js'
+import { turnIfDue } from '../base/loop-turn.js'
 import { TimeoutError } from '../errors.js'
 import { load, notifyAll, store, waitOn, type Words } from '../memory/atomics.js'
 import { thrownText } from '../base/thrown-text.js'
@@ -123,7 +124,7 @@ export class Child {
   async join(timeoutMs: number, signal?: AbortSignal): Promise<void> {
     const { worker, daemon } = this.#parts
     signal?.throwIfAborted()
-    if (this.ended) return
+    if (this.ended) return turnIfDue()
     // A pending join holds the program open, even for a daemon.
     if (this.#pendingJoins++ === 0) worker.ref()
     try {

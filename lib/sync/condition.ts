@@ -10,6 +10,7 @@
 import { inspect } from 'node:util'
 import { recognizeCopies } from '../copies.js'
 import { performance } from '../base/clock.js'
+import { afterTurn } from '../base/loop-turn.js'
 import { fromParts, partsIn } from '../base/parts.js'
 import { checkInteger, refuseExcess } from '../base/validate.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
@@ -140,7 +141,7 @@ export class Condition extends Acquirable {
    */
   async waitFor<T>(predicate: () => T, options?: WaitOptions): Promise<T> {
     const { timeoutMs, signal } = checkWaitOptions(options)
-    return await runAwaiting(this.#waitFor(predicate, false, timeoutMs, signal))
+    return afterTurn(await runAwaiting(this.#waitFor(predicate, false, timeoutMs, signal)))
   }
 
   /** As `waitFor`, blocking the thread. @param timeoutMs milliseconds; Infinity waits for ever. @default Infinity */

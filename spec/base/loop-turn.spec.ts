@@ -1,18 +1,22 @@
 // A loop over waits that need not wait lets the event loop turn.
 import {
+  asCompleted,
   Barrier,
   BoundedSemaphore,
   Condition,
   Connection,
   Event,
+  Future,
   JoinableQueue,
   Lock,
   Pipe,
+  Pool,
   Process,
   Queue,
   RLock,
   RWLock,
   Semaphore,
+  wait,
   type Acquirable,
 } from 'manyhands'
 import { assert, suite } from '../harness.js'
@@ -73,6 +77,41 @@ test('lets the event loop turn: wait for an Event and for a Barrier', async () =
   await turnsUnder(() => event.wait())
   const barrier = new Barrier(1)
   await turnsUnder(() => barrier.wait())
+})
+
+test('lets the event loop turn: waitFor what is so already', async () => {
+  const condition = new Condition()
+  await condition.acquire()
+  await turnsUnder(() => condition.waitFor(() => true))
+  condition.release()
+})
+
+test('lets the event loop turn: wait and asCompleted for futures that are done', async () => {
+  const [done, pending] = [new Future<number>(), new Future<number>()]
+  done.setResult(1)
+  await turnsUnder(() => wait([done, pending], { returnWhen: 'FIRST_COMPLETED' }))
+  const completed = asCompleted(
+    (function* () {
+      for (let i = 0; i < 300_000; i++) {
+        const future = new Future<number>()
+        future.setResult(i)
+        yield future
+      }
+    })(),
+  )
+  await turnsUnder(() => completed.next())
+  assert.is((await completed.next()).done, false)
+})
+
+test('lets the event loop turn: join of a process that has ended, and an AsyncResult that is ready', async () => {
+  const child = new Process({ target: () => {} }).start()
+  await child.join()
+  await turnsUnder(() => child.join())
+  await using pool = new Pool(1)
+  const result = pool.applyAsync(() => 1)
+  await result.get()
+  await turnsUnder(() => result.get())
+  await turnsUnder(() => result.wait())
 })
 
 test('lets the event loop turn: put and get, one and many', async () => {
