@@ -9,6 +9,7 @@ import { getEnvironmentData, MessagePort, setEnvironmentData, threadId } from 'n
 import { MAJOR, perThread, VERSION } from '../copies.js'
 import { DataCloneError } from '../errors.js'
 import { threadTable, joinThreadTable } from '../thread/liveness.js'
+import { showWithout } from './shown.js'
 
 const HANDLE = '$manyhands'
 
@@ -131,6 +132,7 @@ function setHandle(object: object, handle: Handle, kind: Kind | undefined): void
   threadObjects.any = true
   if (kind?.onSend) shared.kindOf.set(object, kind)
   Object.defineProperty(object, HANDLE, { value: handle, enumerable: true })
+  showWithout(HANDLE, object)
   if (kind?.isFixed?.(object)) Object.preventExtensions(object)
 }
 

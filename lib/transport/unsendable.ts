@@ -1,6 +1,8 @@
 // Objects of this package that belong to the thread in which they were made: executors, futures, processes. Structured clone would
 // take their public fields, if they have any, and deliver `{}`. So each has an own enumerable property that it refuses, through
 // anybody's postMessage: in the place where a shareable has its handle, a symbol that says what to send instead.
+import { showWithout } from './shown.js'
+
 const MARK = '$manyhands'
 
 /** Why an object of a class cannot be sent. @param instead what its user is to do: `await it, and send its result` */
@@ -11,6 +13,7 @@ export function unsendableMark(instead: string): symbol {
 /** Keep an object from being sent. Its class's constructor calls it. */
 export function markUnsendable(object: object, mark: symbol): void {
   ;(object as { [MARK]?: symbol })[MARK] = mark
+  showWithout(MARK, object)
 }
 
 /** What to do instead of sending the object; `undefined` for any other object. */
