@@ -2,6 +2,7 @@
 //
 // Node writes to a pipe or a socket by its event loop as soon as the reader is behind by 64 KiB. What it could not write until
 // `process.exit` is lost. So a blocked thread writes to the file itself, and learns how much the reader has taken.
+// Not: always. What this thread prints meanwhile would land within a chunk that is written in part.
 import { writeSync } from 'node:fs'
 import { isMainThread } from 'node:worker_threads'
 import type { OutputName } from './output.js'
