@@ -15,6 +15,7 @@ import {
 } from './call-options.js'
 import type { Future } from './future.js'
 import type { Input } from './map/inputs.js'
+import { HeldMap } from './map/held-map.js'
 import { Mapping } from './map/map.js'
 import type { Chunk, ChunkResult } from './map/map-chunk.js'
 import type { OpenMaps } from './map/open-maps.js'
@@ -158,7 +159,7 @@ export interface Capacity {
  * What all executors do alike. Subclasses run a call, a chunk of a map and, if their workers share memory with this thread, one
  * worker's part in a range. `Face` is the class itself: what `with` returns.
  */
-export abstract class BaseExecutor<Face extends Executor> implements Executor {
+export abstract class BaseExecutor<Face extends BaseExecutor<Face>> implements Executor {
   readonly #call: Call
   #latest: Submission | undefined
 
@@ -187,8 +188,8 @@ export abstract class BaseExecutor<Face extends Executor> implements Executor {
   protected abstract runChunk(submission: Submission, chunk: Chunk, settled: boolean): Future<ChunkResult>
   /** Have one worker compute blocks until none is left. Absent if the workers share no memory with this thread. */
   protected runRange?(submission: Submission, task: RangeTask): Future<Share>
-  /** The same executor, with other options of calls. */
-  protected abstract faceWith(call: Call): Face
+  /** The same executor, with other options of calls. @param isHeld whether it keeps the workers from being given back */
+  protected abstract faceWith(call: Call, isHeld: boolean): Face
 
   /** Milliseconds that a call of the function takes on average; `undefined` if that is not measured. */
   protected averageMs(_definition: Definition): number | undefined {
@@ -225,21 +226,24 @@ export abstract class BaseExecutor<Face extends Executor> implements Executor {
     this.checkOpen()
     // A time limit is one of each call: chunks have one item, unless the caller asks for larger ones.
     const chunksize = settings.chunksize ?? (this.#call.timeoutMs === Infinity ? undefined : 1)
-    return new Mapping(
+    // The pool has the map in its list, and must not have this executor by it.
+    const unheld = this.faceWith(this.#call, false)
+    const mapping = new Mapping<any>(
       inputs,
       { ...settings, chunksize },
       {
         chunksInFlight: this.capacity.chunks,
         itemsPerChunk: this.capacity.itemsPerChunk,
-        averageMs: () => this.averageMs(submission.definition),
+        averageMs: () => unheld.averageMs(submission.definition),
         maps: this.maps,
         // Also after a shutdown: the map was submitted before it.
-        submit: (chunk, settled) => {
-          this.checkUsable()
-          return this.runChunk(submission, chunk, settled)
+        submit(chunk, settled) {
+          unheld.checkUsable()
+          return unheld.runChunk(submission, chunk, settled)
         },
       },
     )
+    return new HeldMap(mapping, this)
   }
 
   async parallelFor<A extends unknown[]>(
@@ -262,7 +266,7 @@ export abstract class BaseExecutor<Face extends Executor> implements Executor {
   }
 
   with(options: CallOptions): Face {
-    return this.faceWith(extendCall(this.#call, options))
+    return this.faceWith(extendCall(this.#call, options), true)
   }
 
   /** Shut down, and wait. */

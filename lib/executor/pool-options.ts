@@ -68,7 +68,7 @@ export interface PoolState {
 
 /**
  * An object that all faces of the executor hold, and nothing else does: the pool is shut down when it has been collected. What was
- * submitted is still done.
+ * submitted is still done, maps included.
  */
 export function holdPool(pool: PoolState): object {
   const hold = {}
@@ -81,6 +81,7 @@ const droppedPools = new FinalizationRegistry<PoolState>((pool) => {
   if (pool.shutDown) return
   pool.shutDown = true
   if (pool.scheduler.stats().workers > 0) warnDropped('an executor or a Pool')
+  pool.maps.finish()
   pool.endIfDone()
 })
 

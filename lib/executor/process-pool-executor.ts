@@ -155,8 +155,8 @@ export class ProcessPoolExecutor extends BaseExecutor<ProcessPoolExecutor> {
     return this.#pool.scheduler.known(definition).averageMs
   }
 
-  protected faceWith(call: Call): ProcessPoolExecutor {
-    return newPoolFace(this.#pool, call, this.#hold)
+  protected faceWith(call: Call, isHeld: boolean): ProcessPoolExecutor {
+    return newPoolFace(this.#pool, call, isHeld ? this.#hold : {})
   }
 
   #known({ definition }: Submission): FunctionStats {

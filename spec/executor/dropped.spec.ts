@@ -30,6 +30,11 @@ const WAYS: Record<string, string> = {
   'after a call that threw': 'await executor().submit(() => { throw new RangeError() }).exception()',
   'after a map': 'await executor().map((x) => x, [1, 2, 3])',
   'after a map that was left early': 'for await (const x of executor().map((x) => x, [1, 2, 3])) break',
+  'after a map that nobody reads': `
+    executor().map((x) => x, function* () { for (let i = 0; i < 99; i++) yield i }())
+    await turn()`,
+  'after a map of which a part is read': `
+    await executor().map((x) => x, Array(99).fill(1), { buffersize: 2 })[Symbol.asyncIterator]().next()`,
   'after a range': 'await executor().parallelFor(10, () => {})',
   'after a call of a pool': 'await new Pool(1).apply((x) => x, [1])',
   'after an imap of a pool': 'for await (const x of new Pool(1).imap((x) => x, [1, 2, 3]));',
@@ -65,6 +70,44 @@ test('finishes what was submitted, and ends its workers cleanly', async () => {
     console.log(alive, ends.value)
   `)
   assert.is(stdout, '[ 1, 2, [ 3, 4, 5 ] ]\n0 1\n', stderr)
+})
+
+test('finishes a map that nobody reads', async () => {
+  const { stdout, stderr } = await runProgram(`${PRELUDE}
+    const calls = new Value('i', 0)
+    const drop = () => {
+      const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+      const input = function* () { for (let i = 0; i < 500; i++) yield calls }
+      executor.map((calls) => void calls.add(1), input(), { buffersize: 2 })
+    }
+    drop()
+    await turn()
+    await collected()
+    console.log(alive, calls.value)
+  `)
+  assert.is(stdout, '0 500\n', stderr)
+})
+
+test('goes on while a map over it is awaited, or its map is kept', async () => {
+  const { stdout, stderr } = await runProgram(`${PRELUDE}
+    const make = () => new ProcessPoolExecutor({ maxWorkers: 1 })
+    // Not told of a shutdown: it would end.
+    const input = async function* () {
+      for (let i = 0; i < 20; i++) {
+        gc()
+        await turn()
+        yield i
+      }
+    }
+    const awaited = await make().map((x) => x, input())
+    const map = make().map((x) => x, input(), { buffersize: 1 })
+    for (let i = 0; i < 20; i++) {
+      gc()
+      await turn()
+    }
+    console.log(awaited.length, (await map).length)
+  `)
+  assert.is(stdout, '20 20\n', stderr)
 })
 
 test('while a map over it is being iterated, or one of its faces is kept, goes on', async () => {

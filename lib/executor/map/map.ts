@@ -5,23 +5,20 @@
 //            └──────────────────── bounded by the plan ─────────────────────┘
 import { isThenable } from '../../base/brands.js'
 import { CancelledError, ShutdownError } from '../../errors.js'
-import { clearInterval, performance, Promise, setInterval } from '../../base/clock.js'
+import { clearInterval, performance, setInterval } from '../../base/clock.js'
 import { whenAborted } from '../../base/abort-listeners.js'
 import { callSafely } from '../../base/safe-callback.js'
 import { withTimeout } from '../../base/with-timeout.js'
 import { areNumbers, type Column } from '../../transport/number-column.js'
-import { markUnsendable, unsendableMark } from '../../transport/unsendable.js'
 import { ChunkPlan } from './chunk-plan.js'
 import type { Input, InputBatch, Inputs } from './inputs.js'
 import { batchUntilFailure, settledBatch } from './chunk-results.js'
 import type { ChunkResult } from './map-chunk.js'
-import type { MapProgress, MapResult, MapSettings } from './map-options.js'
+import type { MapProgress, MapSettings } from './map-options.js'
 import { bindInputs, readInputs, Rows } from './read-inputs.js'
 import type { OpenMap, OpenMaps } from './open-maps.js'
 import { Results, type ResultBatch } from './results.js'
 import { submitChunk, type ChunkRunner, type SubmittedChunk } from './submit-chunk.js'
-
-const UNSENDABLE_MAP = unsendableMark('await it, and send the results')
 
 /** What a map asks of the executor that it runs on. */
 export interface MapRunner extends ChunkRunner {
@@ -44,7 +41,7 @@ interface ChunkEntry extends SubmittedChunk {
   batch: ResultBatch | undefined
 }
 
-export class Mapping<R> implements MapResult<R>, OpenMap {
+export class Mapping<R> implements OpenMap {
   readonly #runner: MapRunner
   readonly #inputs: Inputs
   readonly #arity: number
@@ -66,10 +63,8 @@ export class Mapping<R> implements MapResult<R>, OpenMap {
   /** What stands in place of the input that is not read any more. */
   #cutBy: Error | undefined
   #progress: MapProgress
-  #all: Promise<R[]> | undefined
 
   constructor(inputs: readonly Input<unknown>[], settings: MapSettings, runner: MapRunner) {
-    markUnsendable(this, UNSENDABLE_MAP)
     const { timeoutMs, signal } = settings
     const endMs = performance.now() + timeoutMs
     const timeoutMessage = () => `the next result was not there ${timeoutMs} ms after map was called`
@@ -97,34 +92,19 @@ export class Mapping<R> implements MapResult<R>, OpenMap {
     void this.#readOn()
   }
 
-  [Symbol.asyncIterator](): AsyncIterator<R, undefined, undefined> {
-    return {
-      next: () => this.#results.next(),
-      return: () => {
-        this.#close()
-        return Promise.resolve({ done: true, value: undefined })
-      },
-    }
+  /** An iterator's `next`. */
+  next(): Promise<IteratorResult<R, undefined>> {
+    return this.#results.next()
   }
 
-  // oxlint-disable-next-line unicorn/no-thenable -- awaiting it gives all results
-  then<A = R[], B = never>(
-    onResult?: ((value: R[]) => A | PromiseLike<A>) | null,
-    onError?: ((reason: any) => B | PromiseLike<B>) | null,
-  ): Promise<A | B> {
-    return this.#whole().then(onResult, onError)
+  /** The consumer takes no more. */
+  leave(): void {
+    this.#close()
   }
 
-  catch<B = never>(onError?: ((reason: any) => B | PromiseLike<B>) | null): Promise<R[] | B> {
-    return this.#whole().catch(onError)
-  }
-
-  finally(onSettled?: (() => void) | null): Promise<R[]> {
-    return this.#whole().finally(onSettled)
-  }
-
-  #whole(): Promise<R[]> {
-    return (this.#all ??= this.#results.all(this.#inputs.total))
+  /** All results that were not taken. */
+  all(): Promise<R[]> {
+    return this.#results.all(this.#inputs.total)
   }
 
   finish(): void {

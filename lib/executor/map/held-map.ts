@@ -1,0 +1,52 @@
+// What the caller of `map` gets. It holds the executor, as long as results can be asked for; the map itself does not, since the
+// executor's pool has it in its list: one that is dropped with a map that nobody reads would never be collected.
+import { Promise } from '../../base/clock.js'
+import { markUnsendable, unsendableMark } from '../../transport/unsendable.js'
+import type { Mapping } from './map.js'
+import type { MapResult } from './map-options.js'
+
+const UNSENDABLE_MAP = unsendableMark('await it, and send the results')
+
+export class HeldMap<R> implements MapResult<R> {
+  readonly #mapping: Mapping<R>
+  readonly #executor: object
+  #all: Promise<R[]> | undefined
+
+  constructor(mapping: Mapping<R>, executor: object) {
+    markUnsendable(this, UNSENDABLE_MAP)
+    this.#mapping = mapping
+    this.#executor = executor
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<R, undefined, undefined> {
+    // Both hold this object, and with it the executor.
+    return {
+      next: () => this.#mapping.next(),
+      return: () => {
+        this.#mapping.leave()
+        return Promise.resolve({ done: true, value: undefined })
+      },
+    }
+  }
+
+  // oxlint-disable-next-line unicorn/no-thenable -- awaiting it gives all results
+  then<A = R[], B = never>(
+    onResult?: ((value: R[]) => A | PromiseLike<A>) | null,
+    onError?: ((reason: any) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    return this.#whole().then(onResult, onError)
+  }
+
+  catch<B = never>(onError?: ((reason: any) => B | PromiseLike<B>) | null): Promise<R[] | B> {
+    return this.#whole().catch(onError)
+  }
+
+  finally(onSettled?: (() => void) | null): Promise<R[]> {
+    return this.#whole().finally(onSettled)
+  }
+
+  #whole(): Promise<R[]> {
+    // Whoever waits has the promise, and the promise has the executor until it is settled.
+    return (this.#all ??= this.#mapping.all().finally(() => void this.#executor))
+  }
+}
