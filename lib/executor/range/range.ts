@@ -9,6 +9,7 @@ import { isThenable } from '../../base/brands.js'
 import { checkCount, checkFunction, checkInteger, checkOptions } from '../../base/validate.js'
 import { checkSignal } from '../../base/wait-options.js'
 import type { Future } from '../future.js'
+import { refuseGenerator } from '../../task/target.js'
 import { BlockCounter } from './block-counter.js'
 import { Blocks, MAX_BLOCKS, type Plan, type Schedule } from './blocks.js'
 import type { Share } from './run-blocks.js'
@@ -102,6 +103,7 @@ function checkBound(value: unknown, name: string, min: number = Number.MIN_SAFE_
 /** @throws TypeError */
 export function checkCombine(combine: unknown): void {
   checkFunction(combine, 'combine')
+  refuseGenerator(combine as Function)
 }
 
 /**
