@@ -104,6 +104,20 @@ testEach('is aborted by its signal, and a shutdown after it ends', async ({ exec
   await executor.shutdown()
 })
 
+for (const [how, end] of Object.entries({
+  cancelled: (future: Future): unknown => future.cancel(),
+  'cancelled by force': (future: Future): unknown => future.cancel({ force: true }),
+}))
+  testEach(`keeps no worker from others once it is ${how}`, async ({ executor, submit }, words) => {
+    const future = submit(executor)
+    await until(() => Atomics.load(words, 0) === 1)
+    end(future)
+    const other = executor.with({ timeout: 500 }).submit(() => 1)
+    const thrown = await other.exception({ timeout: 20_000 })
+    if (thrown) assert.instance(thrown, TimeoutError)
+    await executor.shutdown()
+  })
+
 testEach('is ended with the workers', async ({ executor, submit }, words) => {
   const future = submit(executor)
   await until(() => Atomics.load(words, 0) === 1)

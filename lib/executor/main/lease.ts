@@ -93,6 +93,12 @@ export class Lease implements JobLease {
     return this.open === 0 && this.#settledCount === this.claimed
   }
 
+  /** Whether its worker still does what comes before a task, and there is no job left that wants it. */
+  get isUnwanted(): boolean {
+    if (this.#isOver || !this.isDone) return false
+    return this.#settledCount === 0 || this.#slots.isRefused(this.holder.slot)
+  }
+
   /** The watchdog's look: settle what is finished. @returns what there is to look for next time */
   look(): Look {
     this.#tellBegun()

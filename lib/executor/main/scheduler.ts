@@ -24,7 +24,7 @@ import { PriorityQueue } from './priority-queue.js'
 import type { ThreadExit } from './threads/pool-thread.js'
 import type { WorkerHandle } from './threads/worker-handle.js'
 import { slotCount, WorkerPool, type WorkerPoolOptions } from './threads/worker-pool.js'
-import { startTimeLimit, stopTask } from './time-limit.js'
+import { startTimeLimit, stopTask, watchUnwanted } from './time-limit.js'
 import { Watchdog, type Look } from './watchdog.js'
 
 export type SchedulerOptions = Omit<WorkerPoolOptions, 'setup'> & { setup: Omit<WorkerSetup, 'slots'> }
@@ -104,6 +104,7 @@ export class Scheduler {
       job.over = this.#queue.delete(job)
     }
     this.#goOn()
+    if (lease) watchUnwanted(lease, () => this.#queue.size > 0, () => this.#endUnbegun(lease)) // prettier-ignore
     return job.over
   }
 

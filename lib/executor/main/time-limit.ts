@@ -1,4 +1,4 @@
-// Time limits of the task that a lease's worker runs. One timer per lease.
+// Time limits of the task that a lease's worker runs, and of a worker that comes to none. One timer per lease.
 import { startTimer } from '../../base/timer.js'
 import { clock, type LeaseSlots } from '../protocol/lease-slots.js'
 import type { Lease } from './lease.js'
@@ -8,6 +8,9 @@ const MAX_BOOT_MS = 10_000
 
 /** While the thread boots, this is how often at most its state is looked at. */
 const MIN_BOOT_LOOK_MS = 10
+
+/** What a worker begins for a cancelled task may never end. It gets this long while other tasks wait. */
+const MAX_UNWANTED_MS = 2000
 
 /**
  * Call `onTimeUp` when the only task of the lease has run for its time, or when its worker has not begun it for as long. The time
@@ -51,4 +54,19 @@ export function stopTask(
   lease.stopTimer = startTimer(graceMs, () => {
     if (lease.runs(index)) terminate(slot)
   })
+}
+
+/**
+ * Jobs of the lease were withdrawn. If none is left, and its worker has not come to them, then its initializer or an import may never
+ * end: call `end` once other jobs have waited for the worker. It is left alone while none waits.
+ */
+export function watchUnwanted(lease: Lease, haveWaiting: () => boolean, end: () => void): void {
+  if (!lease.isUnwanted) return
+  lease.stopTimer?.()
+  const look = () => {
+    if (!lease.isUnwanted) return
+    if (lease.holder.isUp && haveWaiting()) end()
+    else watchUnwanted(lease, haveWaiting, end)
+  }
+  lease.stopTimer = startTimer(MAX_UNWANTED_MS, look, { hold: false })
 }
