@@ -19,7 +19,7 @@ test('a generator function as a task, with what to do instead', async () => {
         () => executor.submit(target, 3),
         () => executor.map(target, [3]),
         () => executor.parallelFor(3, target),
-        () => executor.parallelReduce(3, () => 1, target as never),
+        () => executor.parallelReduce(3, () => 1, target),
       ]
       for (const submit of submissions) {
         const error = await thrownBy(submit)

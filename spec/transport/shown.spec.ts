@@ -12,7 +12,7 @@ const cases: [object: object, shown: string][] = [
   [Pipe()[0], 'Connection {}'],
   [new Future(), 'Future [Future pending] {}'],
   [new InlineExecutor(), 'InlineExecutor {}'],
-  [new InlineExecutor().map(() => {}, []), 'Mapping {}'],
+  [new InlineExecutor().map(() => {}, []), 'HeldMap {}'],
   [new Process({ target: () => {}, name: 'child', daemon: true }), "Process { name: 'child', daemon: true }"],
   [new Value('i', 3), "Value('int32', 3)"],
 ]
