@@ -15,8 +15,9 @@ import {
 } from './call-options.js'
 import type { Future } from './future.js'
 import type { Input } from './map/inputs.js'
+import type { PlanLimits } from './map/chunk-plan.js'
 import { HeldMap } from './map/held-map.js'
-import { Mapping } from './map/map.js'
+import { Mapping, type MapAverages } from './map/map.js'
 import type { Chunk, ChunkResult } from './map/map-chunk.js'
 import type { OpenMaps } from './map/open-maps.js'
 import { splitMapArguments, type MapOptions, type MapResult } from './map/map-options.js'
@@ -35,6 +36,8 @@ import type { Share } from './range/run-blocks.js'
 const UNSENDABLE_EXECUTOR = unsendableMark(
   'have the task return what is to be submitted here, or make an executor there',
 )
+
+const UNMEASURED: MapAverages = { averageMs: undefined, resultBytes: undefined, recordResults() {} }
 
 /** Options of a `map` whose results are entries like those of `Promise.allSettled`. */
 export type SettledOptions = MapOptions & { settled: true }
@@ -63,8 +66,9 @@ export interface Executor extends AsyncDisposable {
   submit<A extends unknown[], R>(target: Target<A, R>, ...args: NoInfer<A>): Future<Awaited<R>>
   /**
    * Run the target once for each item; with several iterables, once for each tuple, until the shortest ends. It begins at the
-   * call, and reads ahead of the consumer by at most `buffersize` items. Leaving the loop early closes the inputs and cancels
-   * what has not begun. The options are the last argument.
+   * call, and reads ahead of the consumer by at most `buffersize` items; by default, by what keeps the workers busy, and by about
+   * 32 megabytes of items and results together, or one chunk for each worker if that is more. Leaving the loop early closes the
+   * inputs and cancels what has not begun. The options are the last argument.
    * @returns the results: iterate over them with `for await`, or await them all. They end with the first error, in its place,
    * unless `settled`; and with TimeoutError (ERR_MANYHANDS_TIMEOUT) when `timeout` is over
    * @throws TypeError, RangeError; ShutdownError, BrokenProcessPool, BootstrapError as `submit`
@@ -126,8 +130,8 @@ export interface Executor extends AsyncDisposable {
   with(options: CallOptions): Executor
   /**
    * Take no more work. What was submitted is still done, unless `cancelFutures`: maps to the end of their inputs, too. A map over an
-   * async input, or one that seems endless (its length is not known, and it has not ended after a million items or a second),
-   * ends with ShutdownError after what was read before. Harmless when repeated.
+   * async input, or one that seems endless (its length is not known, and it has not ended after a million items, 512 megabytes or a
+   * second), ends with ShutdownError after what was read before. Harmless when repeated.
    * @throws TypeError
    * After Python's Executor.shutdown.
    */
@@ -143,16 +147,6 @@ export interface Submission {
   call: Call
   /** The caller's stack, which follows the worker's in errors. */
   callSite: CallSite
-}
-
-/** How much work an executor takes. */
-export interface Capacity {
-  /** How many workers there are at most. */
-  workers: number
-  /** How many chunks of a map keep them all busy. */
-  chunks: number
-  /** How many items a chunk may have. */
-  itemsPerChunk: number
 }
 
 /**
@@ -172,7 +166,7 @@ export abstract class BaseExecutor<Face extends BaseExecutor<Face>> implements E
   abstract shutdown(options?: ShutdownOptions): Promise<void>
   abstract stats(): ExecutorStats
 
-  protected abstract get capacity(): Capacity
+  protected abstract get capacity(): PlanLimits
   /** Tasks that are done. Subclasses count calls and items of chunks in it. */
   protected abstract get counts(): Counts
   /** Maps that are not done. */
@@ -191,9 +185,9 @@ export abstract class BaseExecutor<Face extends BaseExecutor<Face>> implements E
   /** The same executor, with other options of calls. @param isHeld whether it keeps the workers from being given back */
   protected abstract faceWith(call: Call, isHeld: boolean): Face
 
-  /** Milliseconds that a call of the function takes on average; `undefined` if that is not measured. */
-  protected averageMs(_definition: Definition): number | undefined {
-    return undefined
+  /** What is known of the calls of a function. */
+  protected averagesOf(_definition: Definition): MapAverages {
+    return UNMEASURED
   }
 
   submit<A extends unknown[], R>(target: Target<A, R>, ...args: NoInfer<A>): Future<Awaited<R>> {
@@ -232,9 +226,8 @@ export abstract class BaseExecutor<Face extends BaseExecutor<Face>> implements E
       inputs,
       { ...settings, chunksize },
       {
-        chunksInFlight: this.capacity.chunks,
-        itemsPerChunk: this.capacity.itemsPerChunk,
-        averageMs: () => unheld.averageMs(submission.definition),
+        limits: this.capacity,
+        averages: this.averagesOf(submission.definition),
         maps: this.maps,
         // Also after a shutdown: the map was submitted before it.
         submit(chunk, settled) {

@@ -22,10 +22,11 @@ import {
   type ExecutorStats,
   type ShutdownOptions,
 } from './call-options.js'
-import { BaseExecutor, type Capacity, type Submission } from './executor.js'
+import { BaseExecutor, type Submission } from './executor.js'
 import { Future } from './future.js'
 import { attempt, type Attempt, type AttemptResult } from './inline-attempt.js'
 import { countWhenDone, failuresOf } from './map/count-items.js'
+import type { PlanLimits } from './map/chunk-plan.js'
 import { mapItems, type Chunk, type ChunkResult } from './map/map-chunk.js'
 import { OpenMaps } from './map/open-maps.js'
 import { explainWith, tellEnd, tellStart } from './task-events.js'
@@ -86,8 +87,8 @@ export class InlineExecutor extends BaseExecutor<InlineExecutor> {
     return { maxWorkers: 1, workers: 1, queued: 0, running: notDone, workersLost: 0, ...counts }
   }
 
-  protected get capacity(): Capacity {
-    return { workers: 1, chunks: 1, itemsPerChunk: Infinity }
+  protected get capacity(): PlanLimits {
+    return { workers: 1, chunksInFlight: 1, itemsPerChunk: Infinity }
   }
 
   protected get counts(): Counts {

@@ -16,7 +16,7 @@ import {
   type ExecutorStats,
   type ShutdownOptions,
 } from './call-options.js'
-import { BaseExecutor, type Capacity, type Submission } from './executor.js'
+import { BaseExecutor, type Submission } from './executor.js'
 import type { Future } from './future.js'
 import type { FunctionStats } from './main/batch-size.js'
 import { CallJob } from './main/call-job.js'
@@ -26,6 +26,7 @@ import { runItems } from './main/item-jobs.js'
 import type { FutureJob, JobOptions } from './main/job.js'
 import { RangeJob } from './main/range-job.js'
 import { countWhenDone } from './map/count-items.js'
+import type { PlanLimits } from './map/chunk-plan.js'
 import type { Chunk, ChunkResult } from './map/map-chunk.js'
 import type { OpenMaps } from './map/open-maps.js'
 import { holdPool, openPool, type PoolState, type ProcessPoolOptions } from './pool-options.js'
@@ -108,9 +109,9 @@ export class ProcessPoolExecutor extends BaseExecutor<ProcessPoolExecutor> {
     await ended
   }
 
-  protected get capacity(): Capacity {
+  protected get capacity(): PlanLimits {
     const { maxWorkers, maxTasks } = this.#pool
-    return { workers: maxWorkers, chunks: maxWorkers * CHUNKS_PER_WORKER, itemsPerChunk: maxTasks }
+    return { workers: maxWorkers, chunksInFlight: maxWorkers * CHUNKS_PER_WORKER, itemsPerChunk: maxTasks }
   }
 
   protected get counts(): Counts {
@@ -151,8 +152,8 @@ export class ProcessPoolExecutor extends BaseExecutor<ProcessPoolExecutor> {
     return this.#start(new RangeJob(this.#known(submission), task, this.#optionsFor(submission)))
   }
 
-  protected override averageMs(definition: Definition): number | undefined {
-    return this.#pool.scheduler.known(definition).averageMs
+  protected override averagesOf(definition: Definition): FunctionStats {
+    return this.#pool.scheduler.known(definition)
   }
 
   protected faceWith(call: Call, isHeld: boolean): ProcessPoolExecutor {

@@ -86,6 +86,18 @@ test('settles for a function of constant speed, and falls with the first slow me
   )
 })
 
+test('the bytes of results go up at once and down by and by, and are unknown before the first map', () => {
+  const stats = newStats()
+  assert.is(stats.resultBytes, undefined)
+  stats.record(10, 5)
+  assert.is(stats.resultBytes, undefined)
+  const seen = ([count, bytes]: [number, number]) => {
+    stats.recordResults(count, bytes)
+    return Math.round(stats.resultBytes!)
+  }
+  assert.equal(([[10, 1000], [1, 50_000], [5, 0], [1, 0]] as [number, number][]).map(seen), [100, 50_000, 35_000, 24_500]) // prettier-ignore
+})
+
 test('a function is registered once, and measured under its number, where somebody still has it', () => {
   const registry = new FunctionRegistry()
   const definitions = ['a', 'b', 'c'].map(definition)

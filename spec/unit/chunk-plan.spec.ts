@@ -10,6 +10,8 @@ const GROWTH = 4
 const SMALLEST_PART = 8
 const MAX_VALUES = 512
 const MAX_UNSETTLED = 64
+const MAX_CHUNK_BYTES = 2 ** 20
+const MAX_BYTES = 2 ** 25
 
 interface MapRun {
   chunksize: number | undefined
@@ -52,7 +54,11 @@ interface Moment {
   left: number
 }
 
-const limits = (chunksInFlight: number) => ({ chunksInFlight, itemsPerChunk: Infinity })
+const limits = (chunksInFlight: number) => ({ workers: chunksInFlight / 2, chunksInFlight, itemsPerChunk: Infinity })
+
+const averages = (averageMs: number | undefined, resultBytes = 8) => ({ averageMs, resultBytes })
+
+const NOTHING = { unsettled: 0, untaken: 0, bytes: 0 }
 
 /** Run a whole map by the plan. `see` is told of every answer, also of 0. @returns how many items were read */
 function runMap(
@@ -60,13 +66,13 @@ function runMap(
   see: (moment: Moment) => void,
   onSettled: (count: number, callMs?: number) => void,
 ): number {
-  const plan = new ChunkPlan(run, limits(run.busy), run.knownMs)
+  const plan = new ChunkPlan(run, limits(run.busy), averages(run.knownMs))
   const [unsettled, untaken]: [number[], number[]] = [[], []]
   let [left, ahead] = [run.total, 0]
   const readOn = () => {
     while (left > 0) {
       const moment = { ahead, unsettled: unsettled.length, untaken: untaken.length, left }
-      const size = plan.next(ahead, moment, run.isTotalKnown ? left : undefined)
+      const size = plan.next(ahead, { ...moment, bytes: 0 }, run.isTotalKnown ? left : undefined)
       assert.ok(Number.isInteger(size) && size >= 0, `size ${size}`)
       see({ ...moment, size })
       if (size === 0) return
@@ -81,7 +87,7 @@ function runMap(
     if (unsettled.length > 0) {
       const [settled] = unsettled.splice(pick % unsettled.length, 1)
       const callMs = run.callMs[turn % run.callMs.length]
-      plan.settled(settled!, run.isPacked, callMs)
+      plan.settled(settled!, run.isPacked, averages(callMs))
       onSettled(settled!, callMs)
       untaken.push(settled!)
       readOn()
@@ -173,9 +179,9 @@ test('measures: a chunk takes two milliseconds at most, and is four times the la
 test('grows to chunks of two milliseconds in a few steps, and to no more than is cloned at once', () => {
   check(
     property(double({ min: 0, max: 5, noNaN: true }), boolean(), (callMs, isPacked) => {
-      const plan = new ChunkPlan({}, limits(1), undefined)
-      const next = () => plan.next(0, { unsettled: 0, untaken: 0 }, undefined)
-      for (let step = 0; step < 8; step++) plan.settled(next(), isPacked, callMs)
+      const plan = new ChunkPlan({}, limits(1), averages(undefined))
+      const next = () => plan.next(0, NOTHING, undefined)
+      for (let step = 0; step < 8; step++) plan.settled(next(), isPacked, averages(callMs))
       const wanted = Math.min(CHUNK_MS / callMs, isPacked ? MAX_NUMBERS_PER_CHUNK : MAX_VALUES)
       assert.ok(Math.abs(next() - Math.max(Math.floor(wanted), 1)) <= 1e-3 * wanted, `${next()} calls of ${callMs} ms`)
     }),
@@ -184,21 +190,50 @@ test('grows to chunks of two milliseconds in a few steps, and to no more than is
 
 test('begins with one item, or with two milliseconds of them where it is known what a call takes', () => {
   const first = (knownMs: number | undefined) =>
-    new ChunkPlan({}, limits(4), knownMs).next(0, { unsettled: 0, untaken: 0 }, undefined)
+    new ChunkPlan({}, limits(4), averages(knownMs)).next(0, NOTHING, undefined)
   assert.equal([undefined, 10, 2, 0.5, 0.01, 0].map(first), [1, 1, 1, 4, 200, MAX_VALUES])
 })
 
 test('gets smaller towards a known end, but not below an eighth', () => {
-  const plan = new ChunkPlan({}, limits(4), undefined)
-  for (let step = 0; step < 8; step++) plan.settled(400, false, CHUNK_MS / 400)
-  const sizes = [1600, 800, 401, 200, 100, 1].map((left) => plan.next(0, { unsettled: 0, untaken: 0 }, left))
+  const plan = new ChunkPlan({}, limits(4), averages(undefined))
+  for (let step = 0; step < 8; step++) plan.settled(400, false, averages(CHUNK_MS / 400))
+  const sizes = [1600, 800, 401, 200, 100, 1].map((left) => plan.next(0, NOTHING, left))
   assert.equal(sizes, [400, 200, 101, 50, 50, 50])
 })
 
+test('gives chunks whose results have a megabyte at most, and less where many are in flight', () => {
+  check(
+    property(runs, integer({ min: 1, max: 2 ** 25 }), (run, resultBytes) => {
+      const plan = new ChunkPlan({ buffersize: run.buffersize }, limits(run.busy), averages(0, resultBytes))
+      const size = plan.next(0, NOTHING, undefined)
+      const most = Math.min(MAX_CHUNK_BYTES, MAX_BYTES / run.busy)
+      assert.ok(size === 1 || size * resultBytes <= most, `${size} results of ${resultBytes} bytes`)
+      assert.ok(plan.maxItemBytes <= most)
+    }),
+  )
+  assert.is(new ChunkPlan({}, limits(4), { averageMs: 0, resultBytes: undefined }).next(0, NOTHING, undefined), 16)
+  const fixed = new ChunkPlan({ chunksize: 500 }, limits(4), averages(0, MAX_CHUNK_BYTES))
+  assert.equal([fixed.next(0, NOTHING, undefined), fixed.maxItemBytes], [500, Infinity])
+})
+
+test('reads nothing while 32 megabytes are in flight, unless a worker has no chunk, or a buffersize is given', () => {
+  check(
+    property(runs, integer({ min: 0, max: 2 * MAX_BYTES }), count, count, (run, bytes, unsettled, untaken) => {
+      const sizeAt = (held: number, options: { chunksize?: number; buffersize?: number }) =>
+        new ChunkPlan(options, limits(run.busy), averages(0)).next(0, { unsettled, untaken, bytes: held }, undefined)
+      const isFull = bytes >= MAX_BYTES && unsettled + untaken >= run.busy / 2
+      for (const options of [{}, { chunksize: 5 }])
+        assert.is(sizeAt(bytes, options), isFull ? 0 : sizeAt(0, options), JSON.stringify(options))
+      for (const options of [{ buffersize: 50 }, { chunksize: 5, buffersize: 50 }])
+        assert.is(sizeAt(bytes, options), sizeAt(0, options), JSON.stringify(options))
+    }),
+  )
+})
+
 test('may send a chunk that is not full only where no chunksize was given', () => {
-  assert.is(new ChunkPlan({}, limits(2), undefined).flexible, true)
-  assert.is(new ChunkPlan({ buffersize: 10 }, limits(2), undefined).flexible, true)
-  assert.is(new ChunkPlan({ chunksize: 10 }, limits(2), undefined).flexible, false)
+  assert.is(new ChunkPlan({}, limits(2), averages(undefined)).flexible, true)
+  assert.is(new ChunkPlan({ buffersize: 10 }, limits(2), averages(undefined)).flexible, true)
+  assert.is(new ChunkPlan({ chunksize: 10 }, limits(2), averages(undefined)).flexible, false)
 })
 
 test.run()

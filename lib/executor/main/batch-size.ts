@@ -17,6 +17,7 @@ export class FunctionStats {
   /** How many tasks of it fill a lease. */
   batchSize = 1
   #averageMs: number | undefined
+  #resultBytes: number | undefined
 
   constructor(number: number, definition: Definition) {
     this.number = number
@@ -26,6 +27,19 @@ export class FunctionStats {
   /** Milliseconds that a call takes on average; `undefined` before the first measurement. */
   get averageMs(): number | undefined {
     return this.#averageMs
+  }
+
+  /** Bytes of a result of its maps; `undefined` before the first one. */
+  get resultBytes(): number | undefined {
+    return this.#resultBytes
+  }
+
+  /** Record the results of a map: those of `count` calls have so many bytes. */
+  recordResults(count: number, totalBytes: number): void {
+    const bytes = totalBytes / count
+    const before = this.#resultBytes ?? 0
+    // Up at once, and down by and by: a chunk of large results costs memory, one of small ones a message.
+    this.#resultBytes = bytes > before ? bytes : before + WEIGHT * (bytes - before)
   }
 
   /** Record a measurement: `count` calls took `totalMs`. */

@@ -9,13 +9,16 @@ import {
   type InputBatch,
   type Inputs,
 } from './inputs.js'
+import type { Room } from './room.js'
 
 export class AsyncInputs implements Inputs {
   readonly isAsync = true
   readonly total: number | undefined
   readonly #iterators: readonly (Iterator<unknown> | AsyncIterator<unknown>)[]
   #items: unknown[] = []
-  #pendingRead: { count: number; resolve: (batch: InputBatch) => void } | undefined
+  /** How many of the items are in the room of the pending read. */
+  #put = 0
+  #pendingRead: { count: number; room: Room; resolve: (batch: InputBatch) => void } | undefined
   #stepping = false
   #ended = false
   #failure: { thrown: unknown } | undefined
@@ -28,16 +31,16 @@ export class AsyncInputs implements Inputs {
   }
 
   /** One at a time. */
-  read(count: number): Promise<InputBatch> {
+  read(count: number, room: Room): Promise<InputBatch> {
     return new Promise((resolve) => {
-      this.#pendingRead = { count, resolve }
+      this.#pendingRead = { count, room, resolve }
       this.#resolveIfFull()
       void this.#step()
     })
   }
 
   flush(): void {
-    if (this.#items.length > 0) this.#resolveRead()
+    if (this.#put > 0) this.#resolveRead()
   }
 
   keepRest(): boolean {
@@ -72,16 +75,24 @@ export class AsyncInputs implements Inputs {
   }
 
   #resolveIfFull(): void {
-    const { count = Infinity } = this.#pendingRead ?? {}
-    if (this.#ended || this.#items.length >= count * this.#iterators.length) this.#resolveRead()
+    const pending = this.#pendingRead
+    if (!pending) return
+    const arity = this.#iterators.length
+    const wanted = pending.count * arity
+    const items = this.#items
+    let fits = true
+    while (this.#put < Math.min(items.length, wanted) && (fits = pending.room.put(items, this.#put, this.#put + arity)))
+      this.#put += arity
+    if (this.#ended || !fits || this.#put >= wanted) this.#resolveRead()
   }
 
   #resolveRead(): void {
     const pending = this.#pendingRead
     if (!pending) return
     this.#pendingRead = undefined
-    const items = this.#items
-    this.#items = []
-    pending.resolve({ items, ended: this.#ended, ...(this.#failure && { failure: this.#failure }) })
+    const items = this.#items.splice(0, this.#put)
+    this.#put = 0
+    const ended = this.#ended && this.#items.length === 0
+    pending.resolve({ items, ended, ...(ended && this.#failure && { failure: this.#failure }) })
   }
 }

@@ -1,8 +1,10 @@
 // How large the chunks of a map are, and how many are under way at a time.
 //
 // With `chunksize`, every chunk has that size, and `buffersize` bounds how many are under way. Without it, the first chunks have
-// one item, and later ones grow up to fourfold, until a chunk takes about TARGET_CHUNK_MS. Near the end, chunks shrink so that
-// all workers end together.
+// one item, and later ones grow up to fourfold, until a chunk takes about TARGET_CHUNK_MS, or its items or results have about
+// MAX_CHUNK_BYTES. Near the end, chunks shrink so that all workers end together.
+//
+// Without `buffersize`, about MAX_BYTES_IN_FLIGHT are under way at most, or one chunk for each worker if that is more.
 import { MAX_NUMBERS_PER_CHUNK } from '../../transport/number-column.js'
 import type { MapSettings } from './map-options.js'
 
@@ -20,28 +22,77 @@ const MAX_VALUES_PER_CHUNK = 512
 /** Unsettled chunks, where their size is measured: a large `buffersize` would queue thousands of chunks of one item. */
 const MAX_UNSETTLED_CHUNKS = 64
 
+/** Of the items of a chunk, and of its results. A message costs little beside the copying of so much. */
+const MAX_CHUNK_BYTES = 2 ** 20
+
+/** Of items that are not settled, of the results expected of them, and of results that were not taken. */
+const MAX_BYTES_IN_FLIGHT = 2 ** 25
+
+/** Items per chunk as long as no result was seen: those of a function that was measured without a map may be of any size. */
+const MAX_UNSEEN_PER_CHUNK = 16
+
+/** What is known of the calls of a function. `undefined`: not measured. */
+export interface CallAverages {
+  /** How long one takes. */
+  readonly averageMs: number | undefined
+  /** The size of a result. */
+  readonly resultBytes: number | undefined
+}
+
+/** How much work keeps an executor busy. */
+export interface PlanLimits {
+  /** How many workers there are at most. */
+  readonly workers: number
+  /** How many chunks keep all workers busy. */
+  readonly chunksInFlight: number
+  /** How many items a chunk may have. */
+  readonly itemsPerChunk: number
+}
+
+/** What of a map is under way. */
+export interface UnderWay {
+  /** Chunks that are not settled. */
+  unsettled: number
+  /** Chunks that are settled and not wholly taken. */
+  untaken: number
+  /** Bytes of both; of chunks that are not settled also those of the results that are expected. */
+  bytes: number
+}
+
 export class ChunkPlan {
   readonly #fixedSize: number | undefined
   readonly #buffersize: number | undefined
-  readonly #chunksInFlight: number
-  readonly #maxSize: number
+  readonly #limits: PlanLimits
+  readonly #boundsBytes: boolean
+  readonly #maxChunkBytes: number
   /** Size of the next chunk, where it is not fixed. */
   #size = 1
+  /** Items per chunk by the size of results. */
+  #maxByResults = MAX_UNSEEN_PER_CHUNK
 
-  /**
-   * @param limits how many chunks keep all workers busy, and how many items each may have
-   * @param averageMs how long a call takes; `undefined` if that is not known, or the first chunks must be small
-   */
+  /** @param averages `averageMs` is `undefined` also if the first chunks must be small */
   constructor(
     { chunksize, buffersize }: Partial<Pick<MapSettings, 'chunksize' | 'buffersize'>>,
-    { chunksInFlight, itemsPerChunk }: { chunksInFlight: number; itemsPerChunk: number },
-    averageMs: number | undefined,
+    limits: PlanLimits,
+    averages: CallAverages,
   ) {
-    this.#chunksInFlight = chunksInFlight
-    this.#maxSize = itemsPerChunk
+    const { chunksInFlight, itemsPerChunk } = limits
+    this.#limits = limits
+    this.#maxChunkBytes = Math.min(MAX_CHUNK_BYTES, MAX_BYTES_IN_FLIGHT / chunksInFlight)
+    this.#boundsBytes = buffersize === undefined
     this.#fixedSize = chunksize && Math.min(chunksize, itemsPerChunk)
     this.#buffersize = buffersize ?? (chunksize === undefined ? undefined : chunksInFlight * chunksize)
-    this.#adapt(MAX_VALUES_PER_CHUNK, MAX_VALUES_PER_CHUNK, averageMs)
+    this.#adapt(MAX_VALUES_PER_CHUNK, MAX_VALUES_PER_CHUNK, averages)
+  }
+
+  /** Whether more may be read after each result that is taken, and not only after the last one of a chunk. */
+  get countsItems(): boolean {
+    return this.#buffersize !== undefined
+  }
+
+  /** Bytes that the items of a chunk may have. */
+  get maxItemBytes(): number {
+    return this.flexible ? this.#maxChunkBytes : Infinity
   }
 
   /** Whether a chunk may be sent before it is full, because its input is slow. */
@@ -52,13 +103,12 @@ export class ChunkPlan {
   /**
    * How many items to read now; 0: none until a result is taken or a chunk is settled.
    * @param itemsAhead items that were read, whose results were not taken
-   * @param chunks those that are not settled, and those that are settled and not wholly taken
    * @param itemsLeft items that are not read, if that is known
    */
-  next(itemsAhead: number, chunks: { unsettled: number; untaken: number }, itemsLeft: number | undefined): number {
-    const { unsettled, untaken } = chunks
-    const inFlight = this.#chunksInFlight
-    let size = this.#fixedSize ?? this.#size
+  next(itemsAhead: number, { unsettled, untaken, bytes }: UnderWay, itemsLeft: number | undefined): number {
+    const { workers, chunksInFlight: inFlight } = this.#limits
+    if (this.#boundsBytes && bytes >= MAX_BYTES_IN_FLIGHT && unsettled + untaken >= workers) return 0
+    let size = this.#fixedSize ?? Math.min(this.#size, this.#maxByResults)
     if (this.#fixedSize === undefined) {
       if (itemsLeft !== undefined) size = Math.min(size, Math.ceil(Math.max(itemsLeft / inFlight, size / TAIL_DIVISOR)))
       if (this.#buffersize === undefined) return unsettled + untaken < inFlight ? size : 0
@@ -73,15 +123,16 @@ export class ChunkPlan {
   /**
    * Record that a chunk was settled.
    * @param count its items. @param isNumbers whether they are all numbers
-   * @param averageMs how long a call takes; `undefined` if that is not measured
    */
-  settled(count: number, isNumbers: boolean, averageMs: number | undefined): void {
-    this.#adapt(MAX_GROWTH * count, isNumbers ? MAX_NUMBERS_PER_CHUNK : MAX_VALUES_PER_CHUNK, averageMs)
+  settled(count: number, isNumbers: boolean, averages: CallAverages): void {
+    this.#adapt(MAX_GROWTH * count, isNumbers ? MAX_NUMBERS_PER_CHUNK : MAX_VALUES_PER_CHUNK, averages)
   }
 
-  #adapt(maxGrown: number, maxSize: number, averageMs: number | undefined): void {
+  #adapt(maxGrown: number, maxSize: number, { averageMs, resultBytes }: CallAverages): void {
+    if (resultBytes !== undefined)
+      this.#maxByResults = Math.max(1, Math.floor(this.#maxChunkBytes / Math.max(resultBytes, 1)))
     if (averageMs === undefined) return
     const wanted = Math.floor(TARGET_CHUNK_MS / Math.max(averageMs, 1e-6))
-    this.#size = Math.max(1, Math.min(wanted, maxGrown, maxSize, this.#maxSize))
+    this.#size = Math.max(1, Math.min(wanted, maxGrown, maxSize, this.#limits.itemsPerChunk))
   }
 }

@@ -20,12 +20,12 @@ export function failedChunk(count: number, settled: boolean, thrown: unknown): C
   return { values, failures: values.map((_, index) => [index, thrown] as const) }
 }
 
-export function settledBatch({ values, failures }: ChunkResult): ResultBatch {
+export function settledBatch({ values, failures }: ChunkResult, bytes: number): ResultBatch {
   const entries: unknown[] = Array.from(values, (value) => ({ status: 'fulfilled', value }))
   for (const [index, reason] of failures) entries[index] = { status: 'rejected', reason }
-  return { values: entries }
+  return { values: entries, bytes }
 }
 
-export function batchUntilFailure({ values, failures: [failure] }: ChunkResult): ResultBatch {
-  return failure ? { values: values.slice(0, failure[0]), failure: { thrown: failure[1] } } : { values }
+export function batchUntilFailure({ values, failures: [failure] }: ChunkResult, bytes: number): ResultBatch {
+  return failure ? { values: values.slice(0, failure[0]), bytes, failure: { thrown: failure[1] } } : { values, bytes }
 }

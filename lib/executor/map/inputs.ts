@@ -1,6 +1,7 @@
 // What `map` maps over: one or more iterables, sync or async, read in step like Python's zip.
 import { inspect } from 'node:util'
 import type { Column } from '../../transport/number-column.js'
+import type { Room } from './room.js'
 
 /** An iterable, sync or async. */
 export type Input<T> = Iterable<T> | AsyncIterable<T>
@@ -16,8 +17,8 @@ export interface InputBatch {
 
 /** The inputs of one map. */
 export interface Inputs {
-  /** Read for up to `count` calls. Returns a promise only if an input is async. */
-  read(count: number): InputBatch | Promise<InputBatch>
+  /** Read for up to `count` calls, as many as there is room for. Returns a promise only if an input is async. */
+  read(count: number, room: Room): InputBatch | Promise<InputBatch>
   /** End the pending read now if it has items. */
   flush(): void
   /** Read the rest now, for later calls of `read`. @returns false: an input is async, or has not ended within bounds */

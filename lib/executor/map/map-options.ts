@@ -19,12 +19,15 @@ export interface MapProgress {
 export interface MapOptions {
   /**
    * Items that go to a worker at a time, as one chunk. They are cloned together: an object that is in two items is one object
-   * in the worker. @default measured, to take about two milliseconds
+   * in the worker. @default measured, to take about two milliseconds, and about a megabyte at most, of items and of results
    */
   chunksize?: number | undefined
   /** Milliseconds from the call of `map` after which waiting for the next result throws TimeoutError. @default Infinity */
   timeout?: number | undefined
-  /** How many items are read ahead of the consumer at most. @default enough to keep the workers busy */
+  /**
+   * How many items are read ahead of the consumer at most, whatever their size. @default enough to keep the workers busy, and
+   * about 32 megabytes at most, of items and of results together, or one chunk for each worker if that is more
+   */
   buffersize?: number | undefined
   /** Give results in the order of the inputs; `false`: in the order in which they come. @default true */
   ordered?: boolean | undefined

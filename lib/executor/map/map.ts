@@ -9,8 +9,10 @@ import { clearInterval, performance, setInterval } from '../../base/clock.js'
 import { whenAborted } from '../../base/abort-listeners.js'
 import { callSafely } from '../../base/safe-callback.js'
 import { withTimeout } from '../../base/with-timeout.js'
-import { areNumbers, type Column } from '../../transport/number-column.js'
-import { ChunkPlan } from './chunk-plan.js'
+import type { Column } from '../../transport/number-column.js'
+import { ByteMeter } from './byte-meter.js'
+import { BytesInFlight } from './bytes-in-flight.js'
+import { ChunkPlan, type CallAverages, type PlanLimits } from './chunk-plan.js'
 import type { Input, InputBatch, Inputs } from './inputs.js'
 import { batchUntilFailure, settledBatch } from './chunk-results.js'
 import type { ChunkResult } from './map-chunk.js'
@@ -18,18 +20,21 @@ import type { MapProgress, MapSettings } from './map-options.js'
 import { bindInputs, readInputs, Rows } from './read-inputs.js'
 import type { OpenMap, OpenMaps } from './open-maps.js'
 import { Results, type ResultBatch } from './results.js'
+import { Room } from './room.js'
 import { submitChunk, type ChunkRunner, type SubmittedChunk } from './submit-chunk.js'
 
 /** What a map asks of the executor that it runs on. */
 export interface MapRunner extends ChunkRunner {
-  /** How many chunks keep all workers busy. */
-  readonly chunksInFlight: number
-  /** How many items a chunk may have. */
-  readonly itemsPerChunk: number
+  readonly limits: PlanLimits
   /** The maps of the executor that are not done. */
   readonly maps: OpenMaps
-  /** Milliseconds that a call takes on average; `undefined` if that is not measured. */
-  averageMs(): number | undefined
+  readonly averages: MapAverages
+}
+
+/** What the executor knows of the function's calls, and learns from its maps. */
+export interface MapAverages extends CallAverages {
+  /** Results of so many calls take so many bytes. */
+  recordResults(count: number, bytes: number): void
 }
 
 /** If an async input gives nothing for this long, what it gave before is sent without waiting for a full chunk. */
@@ -49,6 +54,9 @@ export class Mapping<R> implements OpenMap {
   readonly #settings: MapSettings
   readonly #plan: ChunkPlan
   readonly #results: Results<R>
+  readonly #itemMeter = new ByteMeter()
+  readonly #resultMeter = new ByteMeter()
+  readonly #bytes = new BytesInFlight()
   readonly #stopListening: () => void
   /** Chunks whose results were not handed to `#results`. */
   #entries: ChunkEntry[] = []
@@ -69,9 +77,10 @@ export class Mapping<R> implements OpenMap {
     const endMs = performance.now() + timeoutMs
     const timeoutMessage = () => `the next result was not there ${timeoutMs} ms after map was called`
     this.#results = new Results({
-      onTaken: (count) => {
+      onTaken: (count, batch) => {
         this.#itemsAhead -= count
-        void this.#readOn()
+        if (batch) this.#bytes.taken(batch.bytes)
+        if (batch || this.#plan.countsItems) void this.#readOn()
       },
       onFailed: () => this.#close(),
       limit: (arrival) => withTimeout(arrival, endMs - performance.now(), undefined, timeoutMessage),
@@ -82,11 +91,12 @@ export class Mapping<R> implements OpenMap {
     this.#spread = inputs[0] instanceof Rows
     this.#inputs = bindInputs(readInputs(inputs))
     // Inputs whose number is known are there already, and reading them has no effect: the first chunk may be large.
-    const averageMs = this.#inputs.total === undefined ? undefined : runner.averageMs()
-    this.#plan = new ChunkPlan(settings, runner, averageMs)
+    const { averageMs, resultBytes } = runner.averages
+    const firstMs = this.#inputs.total === undefined ? undefined : averageMs
+    this.#plan = new ChunkPlan(settings, runner.limits, { averageMs: firstMs, resultBytes })
     this.#progress = { done: 0, total: this.#inputs.total, failed: 0 }
     runner.maps.add(this)
-    const onAbort = () => this.#close({ values: [], failure: { thrown: signal!.reason } })
+    const onAbort = () => this.#close({ values: [], bytes: 0, failure: { thrown: signal!.reason } })
     this.#stopListening = whenAborted(signal, onAbort)
     if (signal?.aborted) onAbort()
     void this.#readOn()
@@ -134,10 +144,11 @@ export class Mapping<R> implements OpenMap {
     this.#reading = true
     for (let count; !this.#inputEnded && !this.#closed && (count = this.#nextSize()) > 0;) {
       // Not: always await. The items of sync inputs are submitted at the call.
-      const read = this.#inputs.read(count)
+      const room = new Room(this.#itemMeter, this.#plan.maxItemBytes)
+      const read = this.#inputs.read(count, room)
       const { items, ended, failure } = isThenable(read) ? await this.#flushWhenSlow(read) : read
       if (this.#closed || this.#inputEnded) break
-      if (items.length > 0) this.#submitNew(items)
+      if (items.length > 0) this.#submitNew(items, room)
       if (ended) this.#endInput(failure ?? (this.#cutBy && { thrown: this.#cutBy }))
       else if (this.#finishing) this.#keepRest()
     }
@@ -148,10 +159,12 @@ export class Mapping<R> implements OpenMap {
     const { total } = this.#inputs
     const itemsLeft = total === undefined ? undefined : total - this.#itemsRead
     const unsettled = this.#entries.length
+    const bytes = this.#bytes.unsettled(this.#runner.averages.resultBytes ?? 0)
     // From a shutdown on, nothing waits for the consumer.
     if (this.#finishing)
-      return this.#plan.next(this.#itemsRead - this.#progress.done, { unsettled, untaken: 0 }, itemsLeft)
-    return this.#plan.next(this.#itemsAhead, { unsettled, untaken: this.#results.untaken }, itemsLeft)
+      return this.#plan.next(this.#itemsRead - this.#progress.done, { unsettled, untaken: 0, bytes }, itemsLeft)
+    const underWay = { unsettled, untaken: this.#results.untaken, bytes: bytes + this.#bytes.untaken }
+    return this.#plan.next(this.#itemsAhead, underWay, itemsLeft)
   }
 
   async #flushWhenSlow(read: Promise<InputBatch>): Promise<InputBatch> {
@@ -168,29 +181,39 @@ export class Mapping<R> implements OpenMap {
   #endInput(failure: InputBatch['failure']): void {
     this.#inputEnded = true
     this.#inputs.close()
-    this.#entries.push({ batch: { values: [], failure }, isWanted: true, cancel: () => {} })
+    this.#entries.push({ batch: { values: [], bytes: 0, failure }, isWanted: true, cancel: () => {} })
     this.#advance()
   }
 
-  #submitNew(items: Column): void {
+  #submitNew(items: Column, { bytes, onlyNumbers }: Room): void {
     const count = items.length / this.#arity
-    const isNumbers = areNumbers(items)
+    this.#itemMeter.beginChunk()
+    this.#bytes.submitted(count, bytes)
     const entry: ChunkEntry = { batch: undefined, isWanted: true, cancel: () => {} }
     this.#itemsAhead += count
     this.#itemsRead += count
     this.#entries.push(entry)
     const chunk = { items, arity: this.#arity, spread: this.#spread }
     submitChunk(this.#runner, chunk, this.#settings.settled, entry, (result) => {
-      this.#plan.settled(count, isNumbers, this.#runner.averageMs())
-      this.#onChunk(entry, result)
+      const resultBytes = this.#weigh(result)
+      this.#bytes.settled(count, bytes, resultBytes)
+      this.#plan.settled(count, onlyNumbers, this.#runner.averages)
+      this.#onChunk(entry, result, resultBytes)
     })
   }
 
-  #onChunk(entry: ChunkEntry, result: ChunkResult): void {
+  #weigh({ values, failures }: ChunkResult): number {
+    let bytes = this.#resultMeter.weighChunk(values)
+    if (failures.length > 0) bytes += this.#resultMeter.weighChunk(failures.map(([, thrown]) => thrown))
+    if (values.length > 0) this.#runner.averages.recordResults(values.length, bytes)
+    return bytes
+  }
+
+  #onChunk(entry: ChunkEntry, result: ChunkResult, bytes: number): void {
     const at = this.#entries.indexOf(entry)
     if (at < 0) return
     const { settled, ordered } = this.#settings
-    entry.batch = settled ? settledBatch(result) : batchUntilFailure(result)
+    entry.batch = settled ? settledBatch(result, bytes) : batchUntilFailure(result, bytes)
     if (!ordered) this.#entries.unshift(...this.#entries.splice(at, 1))
     if (entry.batch.failure) this.#cancelAfter(entry)
     this.#advance()

@@ -4,6 +4,7 @@ import { inspect, types } from 'node:util'
 import { isThenable } from '../../base/brands.js'
 import { bindContext } from '../../base/async-context.js'
 import { performance } from '../../base/clock.js'
+import type { Column } from '../../transport/number-column.js'
 import { AsyncInputs } from './async-inputs.js'
 import {
   checkIteratorResult,
@@ -14,6 +15,8 @@ import {
   type InputBatch,
   type Inputs,
 } from './inputs.js'
+import { ByteMeter } from './byte-meter.js'
+import { Room } from './room.js'
 
 /** An input whose items are the lists of arguments of a call each, not its one argument. */
 export class Rows {
@@ -42,7 +45,7 @@ export function bindInputs(inputs: Inputs): Inputs {
     get total() {
       return inputs.total
     },
-    read: bindContext((count) => inputs.read(count)),
+    read: bindContext((count, room) => inputs.read(count, room)),
     flush: () => inputs.flush(),
     keepRest: bindContext(() => inputs.keepRest()),
     close: bindContext(() => inputs.close()),
@@ -79,12 +82,13 @@ class ListInput implements Inputs {
     return this.#list.length
   }
 
-  read(count: number): InputBatch {
+  read(count: number, room: Room): InputBatch {
     const list = this.#list
     const end = Math.min(this.#at + count, list.length)
     const items = Array.isArray(list) ? list.slice(this.#at, end) : new Float64Array(list.subarray(this.#at, end))
-    this.#at = end
-    return { items, ended: end >= list.length }
+    const batch = whatFits(items, 1, room)
+    this.#at += batch.length
+    return { items: batch, ended: this.#at >= list.length }
   }
 
   flush(): void {}
@@ -98,8 +102,9 @@ class ListInput implements Inputs {
   }
 }
 
-/** An input of unknown length that has not ended after as many items, or as long, is taken for endless. */
+/** An input of unknown length that has not ended after as many items, as many bytes, or as long, is taken for endless. */
 const MAX_REST_ITEMS = 2 ** 20
+const MAX_REST_BYTES = 2 ** 29
 const MAX_REST_MS = 1000
 
 /** Items that are read between two looks at the clock. */
@@ -111,6 +116,8 @@ class SyncInputs implements Inputs {
   readonly total: number | undefined
   readonly #iterators: readonly Iterator<unknown>[]
   #ended = false
+  /** The values of a call that were read, and for which there was no room. */
+  #left: unknown[] = []
   /** The rest of the input, and how much of it was given. */
   #kept: { batch: InputBatch; at: number } | undefined
 
@@ -119,33 +126,42 @@ class SyncInputs implements Inputs {
     this.total = shortestLength(inputs)
   }
 
-  read(count: number): InputBatch {
+  read(count: number, room: Room): InputBatch {
     const kept = this.#kept
-    if (!kept) return this.#step(count)
-    const end = kept.at + count * this.#iterators.length
-    const items = kept.batch.items.slice(kept.at, end)
-    kept.at = end
-    return end < kept.batch.items.length ? { items, ended: false } : { ...kept.batch, items }
+    if (!kept) return this.#step(count, room)
+    const arity = this.#iterators.length
+    const items = whatFits(kept.batch.items.slice(kept.at, kept.at + count * arity), arity, room)
+    kept.at += items.length
+    return kept.at < kept.batch.items.length ? { items, ended: false } : { ...kept.batch, items }
   }
 
   keepRest(): boolean {
     if (this.#ended || this.total !== undefined) return true
     const items: unknown[] = []
     const endMs = performance.now() + MAX_REST_MS
+    const meter = new ByteMeter()
+    const left = [...this.#left]
+    let bytes = 0
     for (;;) {
-      const batch = this.#step(REST_STEP_ITEMS)
+      const room = new Room(meter, Infinity)
+      const batch = this.#step(REST_STEP_ITEMS, room)
       for (const item of batch.items) items.push(item)
+      bytes += room.bytes
       if (batch.ended) {
         this.#kept = { batch: { ...batch, items }, at: 0 }
         return true
       }
-      if (items.length > MAX_REST_ITEMS || performance.now() > endMs) return false
+      if (items.length > MAX_REST_ITEMS || bytes > MAX_REST_BYTES || performance.now() > endMs) break
     }
+    this.#left = left // It was read before, and is mapped.
+    return false
   }
 
-  #step(count: number): InputBatch {
-    const items: unknown[] = []
+  #step(count: number, room: Room): InputBatch {
+    const items = this.#left
+    this.#left = []
     const arity = this.#iterators.length
+    if (items.length > 0) room.put(items, 0)
     try {
       while (!this.#ended && items.length < count * arity) {
         const callStart = items.length
@@ -158,6 +174,10 @@ class SyncInputs implements Inputs {
             break
           }
           items.push(result.value)
+        }
+        if (items.length > callStart && !room.put(items, callStart)) {
+          this.#left = items.splice(callStart)
+          break
         }
       }
     } catch (thrown) {
@@ -193,8 +213,8 @@ class RowInput implements Inputs {
     return this.#rows.total
   }
 
-  read(count: number): InputBatch | Promise<InputBatch> {
-    const batch = this.#rows.read(count)
+  read(count: number, room: Room): InputBatch | Promise<InputBatch> {
+    const batch = this.#rows.read(count, room)
     return isThenable(batch) ? batch.then((rows) => this.#expand(rows)) : this.#expand(batch)
   }
 
@@ -220,6 +240,12 @@ class RowInput implements Inputs {
     }
     return { items, ...rest }
   }
+}
+
+/** The first of the values, as many as there is room for. */
+function whatFits(values: Column, arity: number, room: Room): Column {
+  const fitting = room.putMany(values, arity)
+  return fitting < values.length ? values.slice(0, fitting) : values
 }
 
 function listFrom(row: unknown): unknown[] {

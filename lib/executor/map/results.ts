@@ -7,6 +7,8 @@ import { copyNumbers, type Column } from '../../transport/number-column.js'
 /** The results of one chunk. */
 export interface ResultBatch {
   values: Column
+  /** Bytes of the values, about. */
+  bytes: number
   /** What ends the stream after the values. */
   failure?: { thrown: unknown } | undefined
 }
@@ -15,8 +17,8 @@ export interface ResultBatch {
 const MAX_PREALLOCATED = 2 ** 24
 
 export interface ResultHooks {
-  /** The consumer took `count` results. */
-  onTaken(count: number): void
+  /** The consumer took `count` results. @param batch whose last ones they are, if they are */
+  onTaken(count: number, batch: ResultBatch | undefined): void
   /** The consumer got an error, and takes no more. */
   onFailed(): void
   /** Waits for more results, within the map's time limit. @throws TimeoutError */
@@ -91,7 +93,7 @@ export class Results<R> {
         const count = values.length - this.#taken
         at += count
         this.#taken = 0
-        this.#hooks.onTaken(count)
+        this.#hooks.onTaken(count, batch)
         this.#throwIfFailed(batch)
       } else if (this.#ended) {
         results.length = at
@@ -117,8 +119,9 @@ export class Results<R> {
       const value = values[this.#taken] as R
       if (Array.isArray(values)) values[this.#taken] = undefined // It is the consumer's alone now.
       this.#taken++
-      if (this.#taken === batch.values.length && !batch.failure) this.#shift()
-      this.#hooks.onTaken(1)
+      const isLast = this.#taken === batch.values.length
+      if (isLast && !batch.failure) this.#shift()
+      this.#hooks.onTaken(1, isLast ? batch : undefined)
       return { done: false, value }
     }
     this.#shift()
