@@ -46,6 +46,7 @@ port.postMessage(null) // booted: see lib/process/warm-threads.ts
 // Without a start message by then, this is a warm thread: load what most targets need.
 let preloading: Promise<unknown> | undefined
 const preload = setTimeout(() => {
+  void [process.stdout, process.stderr] // Node makes each when it is first read: half a millisecond.
   preloading = Promise.allSettled([inheritLoader(), import('../lib/index.js')])
 }, 20)
 
