@@ -39,7 +39,8 @@ test('an executor starts threads only when they are needed', async () => {
   const executor = new ProcessPoolExecutor({ maxWorkers: 4 })
   assert.is(executor.stats().workers, 0)
   for (let i = 0; i < 5; i++) await executor.submit(() => 1)
-  assert.is(executor.stats().workers, 1)
+  const { workers } = executor.stats()
+  assert.ok(workers === 1 || workers === 2, `${workers}`) // On a busy machine, one that is slow to tell its end seems blocked.
   await executor.shutdown()
   assert.is(executor.stats().workers, 0)
 })
