@@ -174,7 +174,7 @@ export class Process<A extends unknown[] = any[]> {
 
   /**
    * Block this thread until the process has ended or the time is over. What the process prints is written meanwhile, and all of it
-   * before this returns: a reader of a pipe that is behind is waited for.
+   * before this returns: a reader of a pipe that is behind is waited for, unless output of this thread's own waits for it already.
    * @param timeoutMs milliseconds; Infinity waits for ever, 0 does not wait. @default Infinity
    * @throws ProcessError (ERR_MANYHANDS_PROCESS) not started, or closed
    */

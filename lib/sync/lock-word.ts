@@ -13,8 +13,8 @@
 //
 // A thread that slept on the word takes it as CONTENDED: others may be asleep, and only the release that cleared the mark knew of them.
 //
-// Whoever finds that the owner is dead reads the word again. Not: conclude from the first look that it died holding the lock. It may
-// have released the lock and ended between the look and the question. A dead thread writes nothing: what the second look finds stays.
+// A waiter that finds the owner dead reads the word again. The owner may have released the lock after the first read, and ended
+// before the waiter asked. A dead thread writes nothing, so the second read tells whether it died holding the lock.
 import { threadId } from 'node:worker_threads'
 import { publish } from '../base/diagnostics.js'
 import { DeadlockError, OwnerDiedError } from '../errors.js'

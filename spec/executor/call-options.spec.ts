@@ -218,18 +218,24 @@ retries('map runs an item that always kills its worker as often as retries says,
   assert.equal([stats.completed, stats.failed, stats.cancelled], [59, 1, 0])
 })
 
+/** A task that fails again and again, and waits for its next attempt behind one that blocks the only worker. */
+async function betweenAttempts() {
+  const pool = new ProcessPoolExecutor({ maxWorkers: 1 })
+  const [gate, runs] = [new Gate(), counter()]
+  const failing = pool.with({ retries: Infinity, priority: -1 }).submit((words: Int32Array) => {
+    throw new RangeError(`run ${Atomics.add(words, 0, 1)}`)
+  }, runs)
+  await until(() => Atomics.load(runs, 0) > 3)
+  // Of a greater priority.
+  const blocking = pool.submit(passGate<number>, gate.words, 1)
+  await gate.begun()
+  return { pool, gate, runs, failing, blocking }
+}
+
 retries(
   'a task that waits for its next attempt runs, until a shutdown that cancels ends it as its last attempt did',
   async () => {
-    const pool = new ProcessPoolExecutor({ maxWorkers: 1 })
-    const [gate, runs] = [new Gate(), counter()]
-    const failing = pool.with({ retries: Infinity, priority: -1 }).submit((words: Int32Array) => {
-      throw new RangeError(`run ${Atomics.add(words, 0, 1)}`)
-    }, runs)
-    await until(() => Atomics.load(runs, 0) > 3)
-    // Of a greater priority: the other waits behind it.
-    const blocking = pool.submit(passGate<number>, gate.words, 1)
-    await gate.begun()
+    const { pool, gate, runs, failing, blocking } = await betweenAttempts()
     const { running, queued } = pool.stats()
     assert.equal([failing.running(), failing.done(), failing.cancel(), running, queued], [true, false, false, 2, 0])
     const ended = pool.shutdown({ cancelFutures: true })
@@ -243,14 +249,7 @@ retries(
 )
 
 retries('a task that waits for its next attempt can be cancelled by force, and is not run again', async () => {
-  const pool = new ProcessPoolExecutor({ maxWorkers: 1 })
-  const [gate, runs] = [new Gate(), counter()]
-  const failing = pool.with({ retries: Infinity, priority: -1 }).submit((words: Int32Array) => {
-    throw new RangeError(`run ${Atomics.add(words, 0, 1)}`)
-  }, runs)
-  await until(() => Atomics.load(runs, 0) > 3)
-  const blocking = pool.submit(passGate<number>, gate.words, 1)
-  await gate.begun()
+  const { pool, gate, runs, failing, blocking } = await betweenAttempts()
   const before = runs[0]
   assert.is(await failing.cancel({ force: true }), true)
   gate.open()

@@ -1,21 +1,10 @@
+import { WATCH_THREADS } from '../dropped.js'
 import { assert, runProgram, suite } from '../harness.js'
 
 const test = suite('an executor that is dropped without a shutdown')
 
-const PRELUDE = `
+const PRELUDE = `${WATCH_THREADS}
   import { Pool, ProcessPoolExecutor, Value } from 'manyhands'
-  import { setFlagsFromString } from 'node:v8'
-  import { runInNewContext } from 'node:vm'
-  setFlagsFromString('--expose-gc')
-  const gc = runInNewContext('gc')
-  const turn = () => new Promise((resolve) => setTimeout(resolve, 5))
-  let alive = 0
-  process.on('worker', (worker) => {
-    alive++
-    worker.once('exit', () => alive--)
-  })
-  const warnings = []
-  process.on('warning', ({ code }) => warnings.push(code))
   /** Collect until no more threads than this are alive, or for a long time. */
   const collected = async (most = 0) => {
     for (const end = Date.now() + 30_000; alive > most && Date.now() < end; await turn()) gc()

@@ -20,7 +20,8 @@ async function finalize(notes: Notes): Promise<void> {
 
 const noted = (notes: Notes) => notes.slice(1, 1 + notes.get(0))
 
-test('at a shutdown runs its finalizer, which is awaited, and then its exit handlers', async () => {
+/** An executor whose worker notes that it is finalized, and that it exits. */
+function newNoting() {
   const notes = newNotes()
   const executor = new ProcessPoolExecutor({
     maxWorkers: 1,
@@ -28,6 +29,11 @@ test('at a shutdown runs its finalizer, which is awaited, and then its exit hand
     finalizer: finalize,
     initargs: [notes],
   })
+  return { notes, executor }
+}
+
+test('at a shutdown runs its finalizer, which is awaited, and then its exit handlers', async () => {
+  const { notes, executor } = newNoting()
   await executor.submit(() => 1)
   assert.equal(noted(notes), [])
   await executor.shutdown()
@@ -104,13 +110,7 @@ test('with others: they end at the same time', async () => {
 
 test('is not finalized when it is terminated, or was never initialized', async () => {
   for (const end of ['terminateWorkers', 'killWorkers'] as const) {
-    const notes = newNotes()
-    const executor = new ProcessPoolExecutor({
-      maxWorkers: 1,
-      initializer: watchExit,
-      finalizer: finalize,
-      initargs: [notes],
-    })
+    const { notes, executor } = newNoting()
     await executor.submit(() => 1)
     await executor[end]()
     assert.equal(noted(notes), [], end)

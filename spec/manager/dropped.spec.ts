@@ -1,21 +1,10 @@
+import { WATCH_THREADS } from '../dropped.js'
 import { assert, runProgram, suite } from '../harness.js'
 
 const test = suite('a manager that is dropped without a shutdown')
 
-const PRELUDE = `
+const PRELUDE = `${WATCH_THREADS}
   import { Manager, Process } from 'manyhands'
-  import { setFlagsFromString } from 'node:v8'
-  import { runInNewContext } from 'node:vm'
-  setFlagsFromString('--expose-gc')
-  const gc = runInNewContext('gc')
-  const turn = () => new Promise((resolve) => setTimeout(resolve, 5))
-  let alive = 0
-  process.on('worker', (worker) => {
-    alive++
-    worker.once('exit', () => alive--)
-  })
-  const warnings = []
-  process.on('warning', ({ code }) => warnings.push(code))
   /** Collect for so many turns, or until no more threads than this are alive. */
   const collect = async (turns, most = -1) => {
     for (let i = 0; i < turns && alive > most; i++) {

@@ -12,11 +12,17 @@ const PROGRAM = `
     queue.putSync([process.argv.slice(2).join(), getEnvironmentData('release') ?? 'none', process.env.RELEASE ?? 'none'].join(' '))
   }
   const runProcess = async () => {
-    const { pid } = await new Process({ target: tell, args: [queue] }).start()
-    return [await queue.get(), pid]
+    await new Process({ target: tell, args: [queue] }).start().join()
+    return await queue.get()
   }
-  // Until a warm thread is booted: its id is taken.
-  const settle = () => new Promise((resolve) => setTimeout(resolve, 300))
+  const booted = new Set()
+  process.on('worker', (worker) => {
+    worker.once('message', () => booted.add(worker)).once('exit', () => booted.delete(worker))
+  })
+  /** Until a warm thread has booted. All processes have ended. */
+  const settle = async () => {
+    while (booted.size === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+  }
 `
 
 async function linesOf(body: string, ...args: string[]): Promise<string[]> {
@@ -28,9 +34,9 @@ async function linesOf(body: string, ...args: string[]): Promise<string[]> {
 
 test('workers of all kinds have the arguments of the program', async () => {
   const lines = await linesOf(
-    `console.log((await runProcess())[0])
+    `console.log(await runProcess())
     await settle()
-    console.log((await runProcess())[0]) // warm
+    console.log(await runProcess()) // warm
     const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
     console.log(await executor.submit(() => process.argv.slice(2).join()))
     await executor.shutdown()`,
@@ -49,12 +55,12 @@ test('a process has what was changed after its warm thread was booted', async ()
     setEnvironmentData('release', 'one')
     process.argv.splice(1, Infinity, 'program.js', 'c')
     process.env.RELEASE = 'two'
-    console.log((await runProcess())[0])
+    console.log(await runProcess())
     await settle()
     setEnvironmentData('release', undefined)
     delete process.env.RELEASE
     process.argv.length = 2
-    console.log((await runProcess())[0])
+    console.log(await runProcess())
     console.log(getEnvironmentData('release'))`,
     'program.js',
   )

@@ -46,7 +46,7 @@ export class HeldMap<R> implements MapResult<R> {
   }
 
   #whole(): Promise<R[]> {
-    // Whoever waits has the promise, and the promise has the executor until it is settled.
+    // The callback refers to the executor: a pending promise keeps it from being collected.
     return (this.#all ??= this.#mapping.all().finally(() => void this.#executor))
   }
 }

@@ -38,7 +38,7 @@ export function readInputs(inputs: readonly Input<unknown>[]): Inputs {
   return first instanceof Rows ? new RowInput(readInStep([first.rows])) : readInStep(inputs)
 }
 
-/** Inputs whose iterators run in the async context of now, whoever asks for results. */
+/** Inputs whose iterators run in the current async context, whatever context later asks for results. */
 export function bindInputs(inputs: Inputs): Inputs {
   return {
     isAsync: inputs.isAsync,
