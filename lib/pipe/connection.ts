@@ -169,7 +169,9 @@ export class Connection<T = any> {
    * Close this end. The other end drains what was sent and then meets the end of file. Harmless when closed or moved. A pipe of
    * which neither end is closed takes memory as long as its threads live, even when it is no longer referenced.
    */
-  close(): void {
+  close(): void
+  close(options?: unknown): void {
+    refuseOptions(options, 'close()')
     if (this.closed) return
     this.#closed = true
     this.#receiver.close()

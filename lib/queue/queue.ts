@@ -233,7 +233,9 @@ export class Queue<T = unknown> {
   }
 
   /** Stop using the queue in this thread: pending and later calls here throw QueueClosedError. Other threads go on. */
-  close(): void {
+  close(): void
+  close(options?: unknown): void {
+    refuseOptions(options, 'close()')
     if (this.#closed) return
     this.#closed = true
     this.#getters.run()

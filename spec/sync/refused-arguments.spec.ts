@@ -24,6 +24,8 @@ const cases: [name: string, call: () => unknown, message: string][] = [
   ['putNowait', () => anyOf(queue).putNowait(1, { timeout: 5 }), 'putNowait(value) takes nothing else'],
   ['getNowait', () => anyOf(queue).getNowait({ timeout: 5 }), 'getNowait() takes nothing else'],
   ['tryRecv', () => anyOf(near).tryRecv({ timeout: 5 }), 'tryRecv() takes nothing else, not { timeout: 5 }'],
+  ['close of a Queue', () => anyOf(queue).close({ timeout: 5 }), 'close() takes nothing else, not { timeout: 5 }'],
+  ['close of a Connection', () => anyOf(near).close({ timeout: 5 }), 'close() takes nothing else'],
   ['acquireSync', () => anyOf(new Lock()).acquireSync({ timeout: 5 }), 'timeoutMs must be a number'],
   ['acquire', () => anyOf(new Lock()).acquire({ timeuot: 5 }), "do not include 'timeuot'"],
 ]
@@ -38,6 +40,7 @@ for (const [name, call, message] of cases)
 test('nothing has happened where they were refused', () => {
   assert.is(queue.qsize(), 0)
   assert.is(new Event().isSet(), false)
+  assert.not(near.closed)
   near.close()
 })
 
