@@ -1,4 +1,5 @@
 // Measures contenders side by side: each round runs every contender once, so that a disturbance of the machine hits all of them.
+import { appendFileSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
@@ -50,6 +51,33 @@ export function report(measured: readonly Measured[], unit: string, reference: s
     return { name, [unit]: round(median), quartiles: `${round(low)} – ${round(high)}`, ratio }
   })
   console.table(Object.fromEntries(cells.map(({ name, ...rest }) => [name, rest])))
+  record({ unit, reference, measured })
+}
+
+/** The ratio of two medians. */
+export function ratio(measured: readonly Measured[], name: string, reference: string): number {
+  const medianOf = (wanted: string) => measured.find((one) => one.name === wanted)!.median
+  return medianOf(name) / medianOf(reference)
+}
+
+/** What a figure should be. */
+export interface Bound {
+  atMost?: number
+  atLeast?: number
+}
+
+/** Print whether a figure is what it should be. `npm run bench` ends with a table of all. */
+export function goal(what: string, figure: number, { atMost, atLeast }: Bound): void {
+  const met = figure <= (atMost ?? Infinity) && figure >= (atLeast ?? -Infinity)
+  const bound = atMost === undefined ? `at least ${atLeast}` : `at most ${atMost}`
+  console.log(`${met ? 'met   ' : 'MISSED'} ${what}: ${round(figure)}, goal ${bound}`)
+  record({ goal: what, figure, bound, met })
+}
+
+/** For bench/run.mjs. */
+function record(entry: object): void {
+  const file = process.env.BENCH_RECORD
+  if (file) appendFileSync(file, `${JSON.stringify(entry)}\n`)
 }
 
 function round(value: number): number {

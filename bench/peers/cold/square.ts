@@ -1,0 +1,2 @@
+// The task of the pools that load a file.
+export default (n: number): number => n * n
