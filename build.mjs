@@ -1,38 +1,207 @@
-// Bundles lib and workers into dist with code splitting, so that a worker's entry and a user's `import 'manyhands'` in that worker
-// share one copy of every module (one task registry, one current process). All output lies in one folder, because a chunk looks for
-// the worker entries beside itself. Specs, benches and examples are compiled file by file into .build, each to its own place, because
-// they start themselves and one another by file name.
-import { build } from 'esbuild'
-import { copyFileSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+// Bundles lib and workers into dist: docs/adr/0007-commonjs-chunks-behind-an-es-face.md. Compiles specs, benches and examples file by
+// file into .build, each to its own place, because they start themselves and one another by file name.
+import { build, transform } from 'esbuild'
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { basename, posix, relative } from 'node:path'
 
 const { dependencies, version } = JSON.parse(readFileSync('package.json', 'utf8'))
-const common = { platform: 'node', format: 'esm', target: 'node20', sourcemap: true, logLevel: 'warning' }
+const slashed = (path) => path.replaceAll('\\', '/')
 const typescriptIn = (folder) =>
   readdirSync(folder, { recursive: true })
     .filter((file) => file.endsWith('.ts') && !file.startsWith('fixtures'))
-    .map((file) => `${folder}/${file}`)
+    .map((file) => `${folder}/${slashed(file)}`)
 
 for (const folder of ['dist', '.build']) rmSync(folder, { recursive: true, force: true })
+mkdirSync('dist')
+
+const compiling = { platform: 'node', target: 'node20', sourcemap: true, logLevel: 'warning' }
+const bundling = {
+  ...compiling,
+  bundle: true,
+  mainFields: ['module', 'main'], // comlink's CommonJS takes 7 ms to load.
+  external: Object.keys(dependencies).filter((name) => name !== 'comlink'),
+  define: { PACKAGE_VERSION: JSON.stringify(version) },
+}
+
+const INDEX = 'lib/index.ts'
+const INTERNALS = 'lib/internals.ts'
+const WORKER = 'workers/executor.ts'
+
+/** What each file exports, imports and requires, once its types are gone. */
+async function readSources() {
+  const files = [...typescriptIn('lib'), ...typescriptIn('workers')]
+  const { outputFiles, metafile } = await build({
+    ...compiling,
+    entryPoints: files,
+    outdir: '.',
+    outbase: '.',
+    format: 'esm',
+    sourcemap: false,
+    logLevel: 'error', // Not: that `require` in an ES module is left as it is.
+    write: false,
+    metafile: true,
+  })
+  const texts = new Map(outputFiles.map(({ path, text }) => [slashed(relative('.', path)), text]))
+  return new Map(
+    files.map((file) => {
+      const output = file.replace(/\.ts$/, '.js')
+      const text = texts.get(output)
+      const found = (pattern) => [...text.matchAll(pattern)].map(([, ...parts]) => parts)
+      const imports = found(/^(?:import|export) \{([^}]*)\} from "(\.[^"]*)";$/gm).map(([names, path]) => ({
+        path: sourceOf(file, path),
+        names: names.split(',').map((name) => name.trim().split(' as ')[0]),
+      }))
+      return [
+        file,
+        {
+          imports,
+          required: found(/\brequire\("(\.[^"]*)"\)/g).map(([path]) => sourceOf(file, path)),
+          exports: metafile.outputs[output].exports,
+          variables: found(/^let (\w+)/gm).flat(),
+          asksUrl: text.includes('import.meta.url'),
+        },
+      ]
+    }),
+  )
+}
+
+function sourceOf(importer, path) {
+  return posix.join(posix.dirname(importer), path).replace(/\.js$/, '.ts')
+}
+
+const sources = await readSources()
+
+/** The files that are loaded with a file. */
+function loadedWith(file, found = new Set()) {
+  if (found.has(file)) return found
+  found.add(file)
+  for (const { path } of sources.get(file).imports) loadedWith(path, found)
+  return found
+}
+
+/** What programs and threads start with, and what is loaded at its first use. */
+const roots = [
+  ...new Set([INDEX, ...typescriptIn('workers'), ...[...sources.values()].flatMap(({ required }) => required)]),
+]
+const loadedWithRoot = new Map(roots.map((root) => [root, loadedWith(root)]))
+const nameOf = (root) => (root.startsWith('workers/') ? 'worker-' : '') + basename(root, '.ts')
+
+/** The chunk that a file is in. */
+function chunkOf(file) {
+  const loaders = roots.filter((root) => loadedWithRoot.get(root).has(file))
+  if (loaders.includes(INDEX)) return loaders.includes(WORKER) ? 'base' : 'core'
+  return loaders.map(nameOf).join('-') || 'internals'
+}
+
+const chunkOfFile = new Map([...sources.keys()].map((file) => [file, chunkOf(file)]))
+
+/** What of a file's exports other chunks have. */
+function sharedBy(file) {
+  const { exports, variables } = sources.get(file)
+  const users = [...sources].filter(([user]) => chunkOfFile.get(user) !== chunkOfFile.get(file))
+  const used = users.flatMap(([, { imports }]) =>
+    imports.filter(({ path }) => path === file).flatMap(({ names }) => names),
+  )
+  const names = roots.includes(file) || file === INTERNALS ? exports : [...new Set(used)]
+  const variable = names.find((name) => variables.includes(name))
+  if (variable) throw new Error(`${file} exports the variable ${variable}, which chunks cannot share`)
+  return names
+}
+
+/** Resolves what a chunk has of others, and of Node.js, to constants. */
+const linked = (chunk) => ({
+  name: 'linked',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^\./ }, ({ path, importer, kind }) => {
+      const file = sourceOf(slashed(relative('.', importer)), path)
+      if (!sources.has(file)) return undefined
+      if (kind === 'require-call') return { path: `./${chunkOfFile.get(file)}.cjs`, external: true }
+      return chunkOfFile.get(file) === chunk ? undefined : { path: file, namespace: 'chunk' }
+    })
+    onLoad({ filter: /.*/, namespace: 'chunk' }, ({ path }) => {
+      const names = sharedBy(path)
+      return { contents: `const { ${names} } = require('./${chunkOfFile.get(path)}.cjs'); export { ${names} }` }
+    })
+    onResolve({ filter: /^node:/ }, ({ path, kind }) =>
+      kind === 'import-statement' ? { path, namespace: 'builtin' } : undefined,
+    )
+    onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => {
+      const names = Object.keys(process.getBuiltinModule(path)).filter((name) => /^[a-z]\w*$/i.test(name))
+      const constants = names.map((name) => `export const ${name} = /* @__PURE__ */ (() => builtin.${name})()`)
+      return { contents: [`const builtin = require('${path}')`, ...constants].join('\n') }
+    })
+    onResolve({ filter: /.*/, namespace: 'chunk' }, ({ path }) => ({ path, external: true }))
+    onResolve({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({ path, external: true }))
+  },
+})
+
+const MODULE_URL = 'const MODULE_URL = require("node:url").pathToFileURL(__filename).href'
+
+async function buildChunk(chunk) {
+  const files = [...sources.keys()].filter((file) => chunkOfFile.get(file) === chunk)
+  const exported = new Set()
+  // The index first: what it exports, other files of its chunk export, too.
+  const entry = files
+    .toSorted((a, b) => (b === INDEX ? 1 : 0) - (a === INDEX ? 1 : 0))
+    .map((file) => {
+      const names = sharedBy(file).filter((name) => !exported.has(name))
+      for (const name of names) exported.add(name)
+      if (names.length > 0) return `export { ${names} } from './${file}'`
+      return roots.includes(file) ? `import './${file}'` : ''
+    })
+  const { outputFiles } = await build({
+    ...bundling,
+    stdin: { contents: entry.join('\n'), resolveDir: '.' },
+    outfile: `dist/${chunk}.cjs`,
+    format: 'cjs',
+    write: false,
+    sourcemap: 'inline',
+    define: { ...bundling.define, 'import.meta.url': 'MODULE_URL' },
+    banner: { js: files.some((file) => sources.get(file).asksUrl) ? MODULE_URL : '' },
+    plugins: [linked(chunk)],
+  })
+  // Without a format, esbuild leaves the names of functions and classes at the top as they are.
+  const { code, map } = await transform(outputFiles[0].text, {
+    target: compiling.target,
+    minify: true,
+    lineLimit: 160,
+    legalComments: 'none',
+    sourcemap: 'external',
+    banner: '"use strict";',
+  })
+  writeFileSync(`dist/${chunk}.cjs`, `${code}//# sourceMappingURL=${chunk}.cjs.map\n`)
+  writeFileSync(`dist/${chunk}.cjs.map`, map)
+}
+
+/** An ES module with the exports of a chunk. Not by import: Node.js would look for their names in the text, which takes 14 ms. */
+function writeFace(name, file) {
+  const lines = [
+    `import { createRequire } from 'node:module'`,
+    `export const { ${sources.get(file).exports.join(', ')} } = createRequire(import.meta.url)('./${chunkOfFile.get(file)}.cjs')`,
+  ]
+  writeFileSync(`dist/${name}.js`, `${lines.join('\n')}\n`)
+}
 
 await Promise.all([
+  ...[...new Set(chunkOfFile.values())].map(buildChunk),
+  // For bundlers, which could not follow the face to the chunks.
   build({
-    ...common,
-    entryPoints: [
-      'lib/index.ts',
-      'lib/internals.ts',
-      ...typescriptIn('workers').map((path) => ({ in: path, out: path.slice(0, -'.ts'.length).replace('s/', '-') })),
-    ],
-    outdir: 'dist',
-    bundle: true,
-    splitting: true,
-    external: Object.keys(dependencies),
-    define: { PACKAGE_VERSION: JSON.stringify(version) },
+    ...bundling,
+    entryPoints: [INDEX],
+    outfile: 'dist/module.js',
+    format: 'esm',
+    banner: {
+      js: `import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url)`,
+    },
   }),
   build({
-    ...common,
+    ...compiling,
     entryPoints: ['spec', 'bench', 'examples'].flatMap(typescriptIn),
     outdir: '.build',
     outbase: '.',
+    format: 'esm',
   }),
 ])
+writeFace('index', INDEX)
+writeFace('internals', INTERNALS)
 copyFileSync('workers/executor-entry.cjs', 'dist/worker-executor-entry.cjs')

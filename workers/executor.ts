@@ -28,7 +28,7 @@ const current = becomeProcess({
   daemon: false,
   parent: creator.parent,
 })
-const loadClasses = () => import('../lib/index.js')
+const loadClasses = async () => require('../lib/index.js') as unknown
 let tasksLeft = maxTasks
 let isReady = false
 let isEnding = false

@@ -47,7 +47,7 @@ port.postMessage(null) // booted: see lib/process/warm-threads.ts
 let preloading: Promise<unknown> | undefined
 const preload = setTimeout(() => {
   void [process.stdout, process.stderr] // Node makes each when it is first read: half a millisecond.
-  preloading = Promise.allSettled([inheritLoader(), import('../lib/index.js')])
+  preloading = Promise.allSettled([inheritLoader(), require('../lib/index.js') as unknown])
 }, 20)
 
 async function runProcess({
@@ -83,7 +83,7 @@ async function runProcess({
     else process.exit(UNCAUGHT)
   })
   try {
-    if (args.handles) await import('../lib/index.js') // registers the classes that shareable arguments need
+    if (args.handles) require('../lib/index.js') // registers the classes that shareable arguments need
     await runTarget(target, await loadTarget(target), unpack(args) as unknown[])
   } catch (thrown) {
     // In a turn of its own, where nothing catches it: it ends the thread as any uncaught error does.

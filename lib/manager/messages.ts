@@ -9,6 +9,9 @@ import type { MessagePort } from 'node:worker_threads'
 import type { Packed } from '../transport/pack.js'
 import type { Definition } from '../task/target.js'
 
+/** The kind of shareable that proxies are. */
+export const REMOTE_KIND = 'Remote'
+
 /** What kind of object a proxy stands for. */
 export type ObjectKind = 'dict' | 'list' | 'namespace' | 'object'
 

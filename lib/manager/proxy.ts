@@ -12,9 +12,7 @@ import { makeShareable, idOf, registerShareable, remember } from '../transport/s
 import { captureCallSite } from '../base/call-site.js'
 import { adoptPort, clientOf, isConnected, openPortFor } from './client.js'
 import { callMethod, iterate } from './remote-call.js'
-import type { ObjectKind } from './messages.js'
-
-const REMOTE_KIND = 'Remote'
+import { REMOTE_KIND, type ObjectKind } from './messages.js'
 
 /** What is known of a proxy. Apart from it, so that it can be collected. */
 interface ProxyState {

@@ -8,15 +8,15 @@ import { Promise } from '../base/clock.js'
 import { InvalidStateError, ShutdownError } from '../errors.js'
 import { fromParts } from '../base/parts.js'
 import { checkCount, checkOptions, refuseExcess } from '../base/validate.js'
-import { isInput, type Input } from '../executor/map/inputs.js'
-import { Rows } from '../executor/map/read-inputs.js'
+import { isInput, Rows, type Input } from '../executor/map/inputs.js'
 import type { MapOptions } from '../executor/map/map-options.js'
 import type { ProcessPoolOptions } from '../executor/pool-options.js'
 import { ProcessPoolExecutor } from '../executor/process-pool-executor.js'
 import type { Target } from '../task/task.js'
 import { markUnsendable, unsendableMark } from '../transport/unsendable.js'
 import { AsyncResult, checkCallbacks, type Callbacks } from './async-result.js'
-import { Imap } from './imap.js'
+import type * as Imaps from './imap.js'
+import type { Imap } from './imap.js'
 
 const UNSENDABLE_POOL = unsendableMark('have the function return what is to be done here, or make a Pool there')
 
@@ -209,6 +209,7 @@ export class Pool {
     this.#checkOpen()
     checkOptions(options, 'the options of imap', ['chunksize'])
     const { chunksize } = options
+    const { Imap } = require('./imap.js') as typeof Imaps
     const imap = new Imap<R>(this.#executor.map(fn, checkInput(iterable), { chunksize, ordered }) as AsyncIterable<R>)
     this.#imaps.add(imap)
     void imap.ended.then(() => this.#imaps.delete(imap))

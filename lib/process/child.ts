@@ -21,11 +21,6 @@ import { markUnsendable, unsendableMark } from '../transport/unsendable.js'
 import { CANCEL_REQUESTED, ENDED, EXITING, EXIT_CODE, preventStart } from './control-block.js'
 import { markEnded, watchForDeath } from './reaper.js'
 
-/** Exit code after `terminate()`, and after the grace of `terminate({ grace })`: minus SIGTERM, as in Python. */
-export const TERMINATED_EXITCODE = -15
-/** Exit code after `kill()`: minus SIGKILL, as in Python. */
-export const KILLED_EXITCODE = -9
-
 /** Upper bound of a single sleep of a blocked join: a lost wake-up costs this much, not for ever. */
 const MAX_JOIN_SLICE_MS = 1000
 /** The same where hooks must run while the thread is blocked. */

@@ -17,6 +17,11 @@ import type { Packed } from '../transport/pack.js'
 import { compareExchange, type Words } from '../memory/atomics.js'
 import type { Definition } from '../task/target.js'
 
+/** Exit code after `terminate()`, and after the grace of `terminate({ grace })`: minus SIGTERM, as in Python. */
+export const TERMINATED_EXITCODE = -15
+/** Exit code after `kill()`: minus SIGKILL, as in Python. */
+export const KILLED_EXITCODE = -9
+
 export const ENDED = 0
 export const EXITING = 1
 export const EXIT_CODE = 2

@@ -1,5 +1,5 @@
 // What a thread inherits when it is booted: a warm thread may have to be told more when it is used.
-import { createRequire, syncBuiltinESMExports } from 'node:module'
+import { syncBuiltinESMExports } from 'node:module'
 import type { setEnvironmentData as SetEnvironmentData } from 'node:worker_threads'
 import { programArguments } from '../thread/boot.js'
 
@@ -34,7 +34,7 @@ export function inherit({ env, argv }: Partial<InheritedState>): void {
  * say that it has changed: so its setter is wrapped.
  */
 export function onEnvironmentData(callback: () => void): void {
-  const exports = createRequire(import.meta.url)('node:worker_threads') as {
+  const exports = require('node:worker_threads') as {
     setEnvironmentData: typeof SetEnvironmentData
   }
   const { setEnvironmentData } = exports

@@ -22,10 +22,10 @@ import { markUnsendable, unsendableMark } from '../transport/unsendable.js'
 import { refuseDuringImport } from '../task/import-guard.js'
 import { define, type Definition } from '../task/target.js'
 import type { Target } from '../task/task.js'
-import { newControlBlock, type ProcessMessage } from './control-block.js'
+import { KILLED_EXITCODE, newControlBlock, TERMINATED_EXITCODE, type ProcessMessage } from './control-block.js'
 import { currentProcess, refuseTooDeep } from './current-process.js'
 import { takeThread } from './warm-threads.js'
-import { Child, KILLED_EXITCODE, TERMINATED_EXITCODE, type Sentinel } from './child.js'
+import { Child, type Sentinel } from './child.js'
 
 export interface ProcessOptions<A extends unknown[] = any[]> extends ThreadOptions {
   /** What the process runs. */

@@ -6,8 +6,13 @@ import { stackText } from '../base/thrown-text.js'
 import { guardImport } from './import-guard.js'
 import { importFrom, type Exports } from './import-module.js'
 import { inheritLoader } from './tsx-loader.js'
-import { adviseOnReferenceError, compileSource, describeSource, type SourceDefinition } from './function-source.js'
+import type * as FunctionSource from './function-source.js'
+import type { SourceDefinition } from './function-source.js'
 import { definitionOfTask, findExport, findTask, registeredTasks, type ModuleDefinition, type Target } from './task.js'
+
+/** Loaded with the first plain function: tasks of modules do without. */
+let functionSource: typeof FunctionSource | undefined
+const loadFunctionSource = () => (functionSource ??= require('./function-source.js') as typeof FunctionSource)
 
 /** A target as it is sent: a function by module and name, or by its source. */
 export type Definition = ModuleDefinition | SourceDefinition
@@ -18,7 +23,7 @@ export type Definition = ModuleDefinition | SourceDefinition
  */
 export function define(target: Target): Definition {
   if (typeof target !== 'function') throw new TypeError(`a target must be a task or a function, not ${inspect(target)}`)
-  return definitionOfTask(target) ?? describeSource(target)
+  return definitionOfTask(target) ?? loadFunctionSource().describeSource(target)
 }
 
 /** Thrown when the module of a task cannot be imported: none of its tasks can ever run in this thread. */
@@ -46,7 +51,7 @@ export async function loadTarget(definition: Definition): Promise<Function> {
   let fn = loaded.get(key)
   if (!fn) {
     await inheritLoader()
-    fn = definition.kind === 'source' ? compileSource(definition) : await findInModule(definition)
+    fn = definition.kind === 'source' ? loadFunctionSource().compileSource(definition) : await findInModule(definition)
     refuseGenerator(fn)
     loaded.set(key, fn)
   }
@@ -77,7 +82,7 @@ export async function runTarget(definition: Definition, fn: Function, args: unkn
 export function advise(definition: Definition, thrown: unknown): void {
   if (definition.kind !== 'source') return
   try {
-    adviseOnReferenceError(thrown, definition)
+    loadFunctionSource().adviseOnReferenceError(thrown, definition)
   } catch {
     // It has a stack that is no string, or a getter that throws: it goes without advice.
   }

@@ -40,23 +40,20 @@ export function programArguments(): string[] {
   return process.argv.slice(2)
 }
 
-// The bundle lies beside the entries: see build.mjs.
-const THREAD_ENTRIES: Record<'process' | 'manager' | 'reaper', URL> = {
-  process: entryOf(new URL('./worker-process.js', import.meta.url)),
-  manager: entryOf(new URL('./worker-manager.js', import.meta.url)),
-  reaper: entryOf(new URL('./worker-reaper.js', import.meta.url)),
-}
+/** Which of the files in `workers` a thread starts with. */
+export type ThreadEntry = 'process' | 'manager' | 'reaper'
 
 /** A thread inherits `--input-type` from a program given by `--eval`, and Node then refuses to start from a file. */
-function entryOf(module: URL): URL {
+function fileOf(entry: ThreadEntry): URL {
+  const module = new URL(`./worker-${entry}.cjs`, import.meta.url) // Beside the bundle: see build.mjs.
   if (!process.execArgv.some((flag) => flag.startsWith('--input-type'))) return module
   return new URL(`data:text/javascript,import ${JSON.stringify(module.href)}`)
 }
 
 /** Boot a thread from one of the files in `workers`. Takes 25 to 50 ms of a core; returns at once. */
-export function bootThread(entry: keyof typeof THREAD_ENTRIES, options: ThreadOptions & WorkerOptions): Worker {
+export function bootThread(entry: ThreadEntry, options: ThreadOptions & WorkerOptions): Worker {
   const { env } = options
-  const file = THREAD_ENTRIES[entry]
+  const file = fileOf(entry)
   const argv = file.protocol === 'data:' ? process.argv.slice(1) : programArguments() // Node names a file before these.
   return new Worker(file, { argv, ...options, env: env && definedIn(env) })
 }

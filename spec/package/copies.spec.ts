@@ -20,10 +20,10 @@ function install(name: string, asVersion = version): string {
   mkdirSync(folder)
   cpSync('package.json', join(folder, 'package.json'))
   cpSync('dist', join(folder, 'dist'), { recursive: true, filter: (path) => !path.endsWith('.map') })
-  for (const file of readdirSync(join(folder, 'dist')).filter((file) => file.endsWith('.js'))) {
+  for (const file of readdirSync(join(folder, 'dist')).filter((file) => /\.c?js$/.test(file))) {
     const path = join(folder, 'dist', file)
     const code = readFileSync(path, 'utf8')
-    writeFileSync(path, code.replace(`VERSION = "${version}"`, `VERSION = "${asVersion}"`))
+    writeFileSync(path, code.replace(`VERSION="${version}"`, `VERSION="${asVersion}"`))
   }
   return join(folder, 'dist', 'index.js')
 }
@@ -180,7 +180,7 @@ test('a module that a worker of one copy imports cannot start work with the othe
 
 test('a copy that was bundled and minified with the program works with one that is installed', async () => {
   await build({
-    stdin: { contents: `export * from '${a}'`, resolveDir: home },
+    stdin: { contents: `export * from '${join(a, '../module.js')}'`, resolveDir: home },
     outfile: join(home, 'bundled.mjs'),
     bundle: true,
     minify: true,

@@ -109,7 +109,7 @@ test('has what a user needs and nothing else', () => {
   ])
     assert.ok(files.includes(needed), `${needed} is missing`)
   const allowed =
-    /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|dist\/[\w-]+\.(js|js\.map|cjs)|dist\/types\/lib\/[\w/-]+\.d\.ts)$/
+    /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|dist\/[\w-]+\.(c?js|c?js\.map)|dist\/types\/lib\/[\w/-]+\.d\.ts)$/
   assert.equal(
     files.filter((file) => !allowed.test(file) || file.includes('internals')),
     [],
@@ -117,9 +117,9 @@ test('has what a user needs and nothing else', () => {
 })
 
 test('has every file that its files refer to', () => {
-  for (const file of readdirSync(join(installed, 'dist')).filter((name) => name.endsWith('.js'))) {
+  for (const file of readdirSync(join(installed, 'dist')).filter((name) => /\.c?js$/.test(name))) {
     const text = readFileSync(join(installed, 'dist', file), 'utf8')
-    for (const [, name] of text.matchAll(/["'`]\.\/([\w-]+\.js)["'`]/g))
+    for (const [, name] of text.matchAll(/["'`]\.\/([\w-]+\.c?js)["'`]/g))
       assert.ok(existsSync(join(installed, 'dist', name!)), `${file} refers to ${name}`)
   }
 })
@@ -132,7 +132,7 @@ test('does not export its internals', async () => {
 })
 
 test('breaks its executors when a file of its workers cannot be loaded', async () => {
-  const file = join(installed, 'dist', 'worker-executor.js')
+  const file = join(installed, 'dist', 'worker-executor.cjs')
   const worker = readFileSync(file, 'utf8')
   const program = write(
     'broken.mjs',

@@ -63,3 +63,17 @@ export async function closeIterator(iterator: Iterator<unknown> | AsyncIterator<
     // Its clean-up failed. Nobody reads it any more, and map's results do not depend on it.
   }
 }
+
+/** An input whose items are the lists of arguments of a call each, not its one argument. */
+export class Rows {
+  readonly rows: Input<Iterable<unknown>>
+
+  constructor(rows: Input<Iterable<unknown>>) {
+    this.rows = rows
+  }
+
+  /** Present so that rows pass for an input. Not: read them by it. They may come from an async one. */
+  [Symbol.iterator](): Iterator<unknown> {
+    throw new TypeError('rows are read by readInputs')
+  }
+}

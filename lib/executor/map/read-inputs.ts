@@ -10,6 +10,7 @@ import {
   checkIteratorResult,
   closeIterator,
   isAsyncInput,
+  Rows,
   shortestLength,
   type Input,
   type InputBatch,
@@ -17,20 +18,6 @@ import {
 } from './inputs.js'
 import { ByteMeter } from './byte-meter.js'
 import { Room } from './room.js'
-
-/** An input whose items are the lists of arguments of a call each, not its one argument. */
-export class Rows {
-  readonly rows: Input<Iterable<unknown>>
-
-  constructor(rows: Input<Iterable<unknown>>) {
-    this.rows = rows
-  }
-
-  /** Present so that rows pass for an input. Not: read them by it. They may come from an async one. */
-  [Symbol.iterator](): Iterator<unknown> {
-    throw new TypeError('rows are read by readInputs')
-  }
-}
 
 /** @param inputs `Rows` alone, or inputs to be read in step */
 export function readInputs(inputs: readonly Input<unknown>[]): Inputs {

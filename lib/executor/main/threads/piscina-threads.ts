@@ -5,9 +5,9 @@
 // in its constructor is the only one that can be given its ports before it has booted; `atomics: 'sync'` blocks the event loop
 // of idle workers; it forgets a thread before that has exited; and a run that it has queued when the start of a thread fails
 // stays queued, so the queue is ours.
-import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { ResourceLimits, Worker } from 'node:worker_threads'
+import type { ResourceLimits, Worker, WorkerOptions } from 'node:worker_threads'
 import type { Piscina, TaskQueue } from 'piscina'
 import { programArguments } from '../../../thread/boot.js'
 import type { WorkerSetup, WorkerStart } from '../../protocol/messages.js'
@@ -78,32 +78,80 @@ export class PiscinaThreads<W extends object> {
 
   #open(): Piscina {
     const { setup, env, resourceLimits } = this.#options
-    // Loaded with the first task: piscina takes longer to import than the rest of this package together.
-    const { Piscina, queueOptionsSymbol } = createRequire(import.meta.url)('piscina') as typeof import('piscina')
-    this.#workerKey = queueOptionsSymbol
-    const piscina = new Piscina({
-      filename: fileURLToPath(new URL('./worker-executor-entry.cjs', import.meta.url)),
-      minThreads: 1,
-      maxThreads: 1,
-      idleTimeout: Infinity,
-      atomics: 'disabled',
-      recordTiming: false,
+    const ofThread = {
       workerData: setup,
       argv: programArguments(),
-      taskQueue: this.#queue,
-      loadBalancer: (run, threads) => {
-        const ids = threads.map(({ id }) => id)
-        return threads[this.#choose(this.#workerOf(run), ids)] ?? null
-      },
       ...(env && { env }),
       ...(resourceLimits && { resourceLimits }),
-    })
+    }
+    const ahead = isPiscinaLoaded() ? undefined : bootAhead(ofThread)
+    const { Piscina, queueOptionsSymbol } = require('piscina') as typeof import('piscina')
+    this.#workerKey = queueOptionsSymbol
+    const piscina = insteadOfBooting(
+      ahead,
+      () =>
+        new Piscina({
+          filename: fileURLToPath(new URL('./worker-executor-entry.cjs', import.meta.url)),
+          minThreads: 1,
+          maxThreads: 1,
+          idleTimeout: Infinity,
+          atomics: 'disabled',
+          recordTiming: false,
+          ...ofThread,
+          taskQueue: this.#queue,
+          loadBalancer: (run, threads) => {
+            const ids = threads.map(({ id }) => id)
+            return threads[this.#choose(this.#workerOf(run), ids)] ?? null
+          },
+        }),
+    )
     piscina.options.minThreads = piscina.options.maxThreads = 0
     // Of threads that piscina takes for idle. Each thread's own listener tells.
     piscina.on('error', () => {})
     return piscina
   }
 }
+
+// The first thread is booted ahead of piscina, which takes 17 ms to load, about as long as a thread takes to boot. It starts with
+// piscina's own file, and piscina takes it for the one that it boots in its constructor.
+
+interface ThreadAhead {
+  file: string
+  thread: Worker
+}
+
+function isPiscinaLoaded(): boolean {
+  return require.resolve('piscina') in require.cache
+}
+
+/** @throws no thread can be started */
+function bootAhead(options: WorkerOptions): ThreadAhead {
+  const { Worker } = require('node:worker_threads') as WorkerThreads
+  const file = join(dirname(require.resolve('piscina')), 'worker.js')
+  return { file, thread: new Worker(file, { ...options, trackUnmanagedFds: true }) }
+}
+
+/** Call what boots one thread, and have it get the thread that has been booted. */
+function insteadOfBooting<R>(ahead: ThreadAhead | undefined, call: () => R): R {
+  if (!ahead) return call()
+  const threads = require('node:worker_threads') as WorkerThreads
+  const { Worker } = threads
+  let isTaken = false
+  threads.Worker = function (file: string, options: WorkerOptions) {
+    if (isTaken || file !== ahead.file) return new Worker(file, options)
+    isTaken = true
+    return ahead.thread
+  } as unknown as typeof Worker
+  try {
+    return call()
+  } finally {
+    threads.Worker = Worker
+    // A version of piscina that boots another file.
+    if (!isTaken) void ahead.thread.on('error', () => {}).terminate()
+  }
+}
+
+type WorkerThreads = { -readonly [K in 'Worker']: typeof Worker }
 
 type Run = NonNullable<ReturnType<TaskQueue['shift']>>
 
