@@ -26,7 +26,8 @@ export interface MapOptions {
   timeout?: number | undefined
   /**
    * How many items are read ahead of the consumer at most, whatever their size. @default enough to keep the workers busy, and
-   * about 32 megabytes at most, of items and of results together, or one chunk for each worker if that is more
+   * about 32 megabytes at most, of items and of results together, or one chunk for each worker if that is more; where all results
+   * are awaited, those that wait for a slow one before them do not count
    */
   buffersize?: number | undefined
   /** Give results in the order of the inputs; `false`: in the order in which they come. @default true */

@@ -60,6 +60,7 @@ export class Mapping<R> implements OpenMap {
   readonly #stopListening: () => void
   /** Chunks whose results were not handed to `#results`. */
   #entries: ChunkEntry[] = []
+  #unsettledChunks = 0
   /** Items that were read, whose results were not taken. */
   #itemsAhead = 0
   #itemsRead = 0
@@ -68,6 +69,8 @@ export class Mapping<R> implements OpenMap {
   #closed = false
   /** The executor was shut down: all is mapped, whether or not results are taken. */
   #finishing = false
+  /** The consumer awaits all results, and so holds them as they come. */
+  #isAwaited = false
   /** What stands in place of the input that is not read any more. */
   #cutBy: Error | undefined
   #progress: MapProgress
@@ -114,7 +117,10 @@ export class Mapping<R> implements OpenMap {
 
   /** All results that were not taken. */
   all(): Promise<R[]> {
-    return this.#results.all(this.#inputs.total)
+    this.#isAwaited = true
+    const results = this.#results.all(this.#inputs.total)
+    void this.#readOn()
+    return results
   }
 
   finish(): void {
@@ -158,12 +164,14 @@ export class Mapping<R> implements OpenMap {
   #nextSize(): number {
     const { total } = this.#inputs
     const itemsLeft = total === undefined ? undefined : total - this.#itemsRead
-    const unsettled = this.#entries.length
     const bytes = this.#bytes.unsettled(this.#runner.averages.resultBytes ?? 0)
-    // From a shutdown on, nothing waits for the consumer.
-    if (this.#finishing)
-      return this.#plan.next(this.#itemsRead - this.#progress.done, { unsettled, untaken: 0, bytes }, itemsLeft)
-    const underWay = { unsettled, untaken: this.#results.untaken, bytes: bytes + this.#bytes.untaken }
+    // Results are held, whether or not they are next in order: for who awaits them all, and from a shutdown on.
+    if (this.#finishing || this.#isAwaited) {
+      const isBounded = !this.#finishing && this.#settings.buffersize !== undefined
+      const itemsAhead = isBounded ? this.#itemsAhead : this.#itemsRead - this.#progress.done
+      return this.#plan.next(itemsAhead, { unsettled: this.#unsettledChunks, untaken: 0, bytes }, itemsLeft)
+    }
+    const underWay = { unsettled: this.#entries.length, untaken: this.#results.untaken, bytes: bytes + this.#bytes.untaken } // prettier-ignore
     return this.#plan.next(this.#itemsAhead, underWay, itemsLeft)
   }
 
@@ -193,9 +201,11 @@ export class Mapping<R> implements OpenMap {
     this.#itemsAhead += count
     this.#itemsRead += count
     this.#entries.push(entry)
+    this.#unsettledChunks++
     const chunk = { items, arity: this.#arity, spread: this.#spread }
     submitChunk(this.#runner, chunk, this.#settings.settled, entry, (result) => {
       const resultBytes = this.#weigh(result)
+      this.#unsettledChunks--
       this.#bytes.settled(count, bytes, resultBytes)
       this.#plan.settled(count, onlyNumbers, this.#runner.averages)
       this.#onChunk(entry, result, resultBytes)
@@ -210,7 +220,7 @@ export class Mapping<R> implements OpenMap {
   }
 
   #onChunk(entry: ChunkEntry, result: ChunkResult, bytes: number): void {
-    const at = this.#entries.indexOf(entry)
+    const at = this.#entries.lastIndexOf(entry) // Behind a slow chunk, there may be many that are settled.
     if (at < 0) return
     const { settled, ordered } = this.#settings
     entry.batch = settled ? settledBatch(result, bytes) : batchUntilFailure(result, bytes)
@@ -230,7 +240,9 @@ export class Mapping<R> implements OpenMap {
 
   /** Hand on the results that are next in order. */
   #advance(): void {
-    while (this.#entries[0]?.batch) this.#results.add(this.#entries.shift()!.batch!)
+    const unsettled = this.#entries.findIndex(({ batch }) => !batch)
+    const settled = this.#entries.splice(0, unsettled < 0 ? this.#entries.length : unsettled)
+    for (const { batch } of settled) this.#results.add(batch!)
     if (!this.#inputEnded || this.#entries.length > 0) return
     this.#results.end()
     this.#stopListening()

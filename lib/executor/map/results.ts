@@ -85,8 +85,8 @@ export class Results<R> {
     // oxlint-disable-next-line unicorn/no-new-array -- Array.from would fill it with undefined, and box every number
     const results = new Array<R>(Math.min(total, MAX_PREALLOCATED))
     for (let at = 0; ;) {
-      const batch = this.#batches.shift()
-      if (batch) {
+      const batches = this.#batches.splice(0)
+      for (const batch of batches) {
         const { values } = batch
         if (types.isFloat64Array(values)) copyNumbers(results, at, values, this.#taken)
         else for (let i = this.#taken; i < values.length; i++) results[at + i - this.#taken] = values[i] as R
@@ -95,10 +95,13 @@ export class Results<R> {
         this.#taken = 0
         this.#hooks.onTaken(count, batch)
         this.#throwIfFailed(batch)
-      } else if (this.#ended) {
+      }
+      if (batches.length > 0) continue
+      if (this.#ended) {
         results.length = at
         return results
-      } else await this.#nextArrival()
+      }
+      await this.#nextArrival()
     }
   }
 
