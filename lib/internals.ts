@@ -6,7 +6,7 @@ export { FunctionRegistry, FunctionStats, takeBatch } from './executor/main/batc
 export { PriorityQueue, type Queueable } from './executor/main/priority-queue.js'
 export { ByteMeter } from './executor/map/byte-meter.js'
 export { ChunkPlan } from './executor/map/chunk-plan.js'
-export { Room } from './executor/map/room.js'
+export { Room } from './executor/map/input/room.js'
 export { MAX_TASKS_PER_LEASE } from './executor/protocol/lease-slots.js'
 export { BlockCounter } from './executor/range/block-counter.js'
 export { Blocks, type Plan } from './executor/range/blocks.js'

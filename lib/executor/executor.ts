@@ -14,7 +14,7 @@ import {
   type ShutdownOptions,
 } from './call-options.js'
 import type { Future } from './future.js'
-import type { Input } from './map/inputs.js'
+import type { Input } from './map/input/inputs.js'
 import type { PlanLimits } from './map/chunk-plan.js'
 import { HeldMap } from './map/held-map.js'
 import type * as Maps from './map/map.js'

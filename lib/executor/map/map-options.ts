@@ -3,7 +3,7 @@ import { inspect } from 'node:util'
 import { bindContext } from '../../base/async-context.js'
 import { checkCount, checkFlag, checkFunction, checkOptions } from '../../base/validate.js'
 import { checkSignal, checkTimeout } from '../../base/wait-options.js'
-import { isInput, type Input } from './inputs.js'
+import { isInput, type Input } from './input/inputs.js'
 
 /** The argument of `onProgress`. */
 export interface MapProgress {

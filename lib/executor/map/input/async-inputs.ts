@@ -1,5 +1,5 @@
 // Inputs of which one at least is async. They are stepped together, only while a read is pending.
-import { Promise } from '../../base/clock.js'
+import { Promise } from '../../../base/clock.js'
 import {
   checkIteratorResult,
   closeIterator,

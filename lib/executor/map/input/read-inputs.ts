@@ -1,10 +1,10 @@
 // Which way a map's inputs are read: lists in slices, other sync inputs step by step, async ones by async-inputs.ts; and the rows
 // of starmap, each of which is the list of a call's arguments.
 import { inspect, types } from 'node:util'
-import { isThenable } from '../../base/brands.js'
-import { bindContext } from '../../base/async-context.js'
-import { performance } from '../../base/clock.js'
-import type { Column } from '../../transport/number-column.js'
+import { isThenable } from '../../../base/brands.js'
+import { bindContext } from '../../../base/async-context.js'
+import { performance } from '../../../base/clock.js'
+import type { Column } from '../../../transport/number-column.js'
 import { AsyncInputs } from './async-inputs.js'
 import {
   checkIteratorResult,
@@ -16,7 +16,7 @@ import {
   type InputBatch,
   type Inputs,
 } from './inputs.js'
-import { ByteMeter } from './byte-meter.js'
+import { ByteMeter } from '../byte-meter.js'
 import { Room } from './room.js'
 
 /** @param inputs `Rows` alone, or inputs to be read in step */

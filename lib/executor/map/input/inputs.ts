@@ -1,6 +1,6 @@
 // What `map` maps over: one or more iterables, sync or async, read in step like Python's zip.
 import { inspect } from 'node:util'
-import type { Column } from '../../transport/number-column.js'
+import type { Column } from '../../../transport/number-column.js'
 import type { Room } from './room.js'
 
 /** An iterable, sync or async. */

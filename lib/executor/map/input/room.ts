@@ -1,7 +1,7 @@
 // The room that one chunk has for its items, in bytes, filled as they are read.
 import { types } from 'node:util'
-import type { Column } from '../../transport/number-column.js'
-import { WORD_BYTES, type ByteMeter } from './byte-meter.js'
+import type { Column } from '../../../transport/number-column.js'
+import { WORD_BYTES, type ByteMeter } from '../byte-meter.js'
 
 export class Room {
   readonly #meter: ByteMeter
