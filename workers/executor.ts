@@ -6,6 +6,8 @@ import { thrownText } from '../lib/base/thrown-text.js'
 import { LeaseSlots } from '../lib/executor/protocol/lease-slots.js'
 import {
   END,
+  type CallMessage,
+  type LeaseAnswer,
   type LeaseEnd,
   type LeaseMessage,
   type WorkerSetup,
@@ -13,6 +15,7 @@ import {
 } from '../lib/executor/protocol/messages.js'
 import { FunctionTable } from '../lib/executor/worker/function-table.js'
 import { ResultSender } from '../lib/executor/worker/result-sender.js'
+import { runCall } from '../lib/executor/worker/run-call.js'
 import { runLease, type LeaseWorker } from '../lib/executor/worker/run-lease.js'
 import { becomeProcess } from '../lib/process/current-process.js'
 import { ImportFailure, loadTarget, runTarget, type Definition } from '../lib/task/target.js'
@@ -47,16 +50,18 @@ export default function begin({ slot, leases, results, output }: WorkerStart): v
     loadClasses,
     onTaskDone,
   }
-  const onEnd = (end: LeaseEnd) => {
+  const onEnd = (end: LeaseAnswer) => {
     current.forgetCancellation()
+    if (typeof end === 'number') return leases.postMessage(end)
     if (end.kind === 'ended') end.tasksLeft = tasksLeft
     if (tasksLeft > 0) return leases.postMessage(end)
     leases.postMessage(end.kind === 'ended' ? { ...end, retires: true } : end)
     void endThread() // A message that was posted arrives before the exit.
   }
-  const run = (message: LeaseMessage) => {
+  const run = (message: LeaseMessage | CallMessage) => {
     current.watchCancellation(...slots.cancellation(slot))
-    void runLease(worker, message, onEnd)
+    if ('body' in message) void runLease(worker, message, onEnd)
+    else runCall(worker, message, onEnd)
   }
   sender.sendUp()
   const initialized = initialize()
@@ -68,12 +73,12 @@ export default function begin({ slot, leases, results, output }: WorkerStart): v
   }
   void becomeReady()
   process.on('exit', () => sender.exit())
-  const runWhenInitialized = async (message: LeaseMessage) => {
+  const runWhenInitialized = async (message: LeaseMessage | CallMessage) => {
     const failed = await initialized
     if (failed) leases.postMessage(failed)
     else run(message)
   }
-  leases.on('message', (message: LeaseMessage | typeof END) => {
+  leases.on('message', (message: LeaseMessage | CallMessage | typeof END) => {
     if (message === END) void endThread()
     else if (isReady) run(message)
     else void runWhenInitialized(message)

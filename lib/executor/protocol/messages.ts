@@ -1,6 +1,7 @@
 // What the main thread and a worker of an executor say to each other: one tagged union each way.
 //
 //   main ──LeaseMessage──> worker     by the port `leases`; the worker answers each with one LeaseEnd
+//   main ──CallMessage───> worker     by the same port: the short form of a lease of one call; answered by a number where all went well
 //   main ──END──> worker              by the same port, as the last: it ends by itself
 //   main <──ResultMessage── worker    by the port `results`; main reads it when a task counts as finished, and has no listener
 //
@@ -56,6 +57,13 @@ export interface LeaseMessage {
   forgotten?: number[]
 }
 
+/**
+ * A lease of one call: the number of its function, which the worker knows, and its arguments. Nothing is moved with it, and it has
+ * no shareables. A flat array costs several microseconds less than a LeaseMessage, to write and to read. Only for a worker that
+ * never retires: the number that answers it does not tell how many tasks are left.
+ */
+export type CallMessage = readonly [target: number, ...args: unknown[]]
+
 /** What a worker is to do. */
 export type LeaseBody =
   /**
@@ -79,6 +87,9 @@ export type LeaseBody =
 export interface PackedColumn extends Packed {
   value: SentColumn
 }
+
+/** How a worker answers a lease. A number: the call of a CallMessage is over, and took so many milliseconds. */
+export type LeaseAnswer = LeaseEnd | number
 
 /** How a lease ended. */
 export type LeaseEnd =

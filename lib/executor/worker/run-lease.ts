@@ -59,8 +59,13 @@ export async function runLease(
     }
   } catch (thrown) {
     if (UnloadableModule.is(thrown)) onEnd(thrown.end)
-    else onEnd({ kind: 'broken', what: 'a worker failed', failure: encodeFailure(thrown) })
+    else onEnd(brokenEnd(thrown))
   }
+}
+
+/** For what this package's own code in a worker throws. */
+export function brokenEnd(thrown: unknown): LeaseEnd {
+  return { kind: 'broken', what: 'a worker failed', failure: encodeFailure(thrown) }
 }
 
 /** Run calls until the last is done, or main has taken back the rest. */

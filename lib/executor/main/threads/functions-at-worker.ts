@@ -10,17 +10,22 @@ export class FunctionsAtWorker {
   /** Their numbers, the least recently used first. */
   readonly #numbers = new Set<number>()
 
+  /** The worker is to use a function. @returns whether it knows it */
+  use(number: number): boolean {
+    const known = this.#numbers
+    if (!known.has(number)) return false
+    if (known.size > MAX_KNOWN_FUNCTIONS / 2) {
+      known.delete(number) // It becomes the last to be forgotten.
+      known.add(number)
+    }
+    return true
+  }
+
   /** What the message of a lease has to say. Call `sent` when it was sent. */
   newsFor(functions: ReadonlySet<FunctionStats>): Pick<LeaseMessage, 'definitions' | 'forgotten'> {
     const definitions: LeaseMessage['definitions'] = []
     const known = this.#numbers
-    for (const { number, definition } of functions) {
-      if (!known.has(number)) definitions.push([number, definition])
-      else if (known.size > MAX_KNOWN_FUNCTIONS / 2) {
-        known.delete(number) // Used: it is the last to be forgotten.
-        known.add(number)
-      }
-    }
+    for (const { number, definition } of functions) if (!this.use(number)) definitions.push([number, definition])
     const excess = known.size + definitions.length - MAX_KNOWN_FUNCTIONS
     if (excess <= 0) return { definitions }
     const needed = new Set(Array.from(functions, ({ number }) => number))

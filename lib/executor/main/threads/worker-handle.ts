@@ -11,6 +11,8 @@ import { unreadable } from '../../../transport/clone-error.js'
 import { encodeFailure } from '../../../transport/error-codec.js'
 import {
   END,
+  type CallMessage,
+  type LeaseAnswer,
   type LeaseBody,
   type LeaseEnd,
   type LeaseMessage,
@@ -56,8 +58,8 @@ export class WorkerHandle implements LeaseHolder {
     this.#ports = ports
     this.#onLeaseEnd = onLeaseEnd
     ports.leases
-      .on('message', (end: LeaseEnd) => this.#end(end))
-      .on('messageerror', (failure) => this.#end(unreadableEnd(failure)))
+      .on('message', (answer: LeaseAnswer) => this.#onAnswer(answer))
+      .on('messageerror', (failure) => this.#onAnswer(unreadableEnd(failure)))
       .once('close', onPortClose)
     ports.leases.unref()
   }
@@ -70,10 +72,15 @@ export class WorkerHandle implements LeaseHolder {
 
   /** Send a lease. @throws whatever keeps the message from being sent; the worker knows nothing of it then */
   send(jobs: Lease['jobs'], body: LeaseBody, transfer: readonly Transferable[]): void {
-    const news = this.#functions.newsFor(new Set(jobs.map(({ fn }) => fn)))
-    this.#ports.leases.postMessage({ count: jobs.length, body, ...news } satisfies LeaseMessage, transfer)
-    this.#functions.sent(news)
-    this.#ports.leases.ref() // A program waits for its tasks.
+    const { leases } = this.#ports
+    const call = this.tasksLeft === Infinity ? callMessageOf(jobs, body, transfer) : undefined
+    if (call && this.#functions.use(call[0])) leases.postMessage(call)
+    else {
+      const news = this.#functions.newsFor(new Set(jobs.map(({ fn }) => fn)))
+      leases.postMessage({ count: jobs.length, body, ...news } satisfies LeaseMessage, transfer)
+      this.#functions.sent(news)
+    }
+    leases.ref() // A program waits for its tasks.
   }
 
   /** Have the worker end by itself. It gets no lease any more. */
@@ -83,22 +90,23 @@ export class WorkerHandle implements LeaseHolder {
 
   /** Look whether the lease has ended. For a thread that blocks, whose event loop does not tell. */
   pollLeaseEnd(): void {
-    const end = this.#receiveEnd()
-    if (!end) return
-    if (end.kind === 'ended') this.#end(end)
-    else queueMicrotask(() => this.#end(end)) // A failure is told when the thread no longer blocks.
+    const answer = this.#receiveAnswer()
+    if (answer === undefined) return
+    if (typeof answer === 'number' || answer.kind === 'ended') this.#onAnswer(answer)
+    else queueMicrotask(() => this.#onAnswer(answer)) // A failure is told when the thread no longer blocks.
   }
 
-  #receiveEnd(): LeaseEnd | undefined {
+  #receiveAnswer(): LeaseAnswer | undefined {
     try {
-      return receiveMessageOnPort(this.#ports.leases)?.message as LeaseEnd | undefined
+      return receiveMessageOnPort(this.#ports.leases)?.message as LeaseAnswer | undefined
     } catch (failure) {
       return unreadableEnd(failure)
     }
   }
 
-  #end(end: LeaseEnd): void {
+  #onAnswer(answer: LeaseAnswer): void {
     if (!this.lease) return // The thread has exited in the meantime.
+    const end = typeof answer === 'number' ? endOfCall(this.lease.jobs[0]!.fn.number, answer) : answer
     // The port of a worker that retires holds the event loop until it has exited: jobs may wait for its slot.
     if (end.kind === 'ended' && end.retires) this.isDying = true
     else this.#ports.leases.unref()
@@ -131,13 +139,27 @@ export class WorkerHandle implements LeaseHolder {
   /** Its thread has exited, or it will never have one. The end of its last lease may not have been heard yet. */
   close(): void {
     this.isDying = true
-    const last = this.#receiveEnd()
-    if (last) this.#end(last)
+    const last = this.#receiveAnswer()
+    if (last !== undefined) this.#onAnswer(last)
     this.receiveResults()
     this.#ports.leases.close()
     this.#ports.results.close()
     this.#ports.output.close()
   }
+}
+
+/** The short form of a lease, if it has one. */
+function callMessageOf(
+  jobs: Lease['jobs'],
+  body: LeaseBody,
+  transfer: readonly Transferable[],
+): CallMessage | undefined {
+  if (jobs.length > 1 || transfer.length > 0 || body.kind !== 'calls' || body.args.handles) return undefined
+  return [body.targets as number, ...(body.args.value as unknown[])]
+}
+
+function endOfCall(target: number, ms: number): LeaseEnd {
+  return { kind: 'ended', spent: [target, 1, ms], tasksLeft: Infinity, retires: false }
 }
 
 /** Stands for an end that cannot be read here. Only a failure is large enough for that: one nested too deeply, say. */
