@@ -1,31 +1,22 @@
 // What all kinds of queues share: the ring, and the policy around it: how many messages there may be, which waiters are woken by
 // what, and how tasks are counted. The words are in queue-layout.ts.
-import { InvalidStateError, OwnerDiedError, QueueShutDown } from '../errors.js'
+import { InvalidStateError } from '../errors.js'
 import { keepShape } from '../base/keep-shape.js'
-import { load, poke, waitOn, type Words } from '../memory/atomics.js'
+import { load, waitOn, type Words } from '../memory/atomics.js'
 import { probeDue, registerThread } from '../thread/liveness.js'
 import { decode } from '../transport/codec/codec.js'
 import type { Frame } from '../transport/codec/frame.js'
 import { EventCountWaiter, wakeAll, wakeOne } from '../sync/event-count.js'
-import { GETTERS, HEAD, JOINERS, MAX_BYTES, MAXSIZE, PUTTERS, SEGMENTS, TAIL } from './queue-layout.js'
+import { lostError, shutDownError, tooManyDone } from './queue-errors.js'
+import { GETTERS, HEAD, JOINERS, MAX_BYTES, MAXSIZE, PUTTERS, TAIL } from './queue-layout.js'
 import { FRAME_MOVED, SHUT_DOWN, WOULD_GROW, type RingResult } from './ring-result.js'
 import { Ring } from './ring.js'
-import { newRingMemory } from './ring-segments.js'
 import { TaskCounts, type Losses } from './task-counts.js'
 
 const GROWTH_WAIT_MS = 0.1
 const MAX_GROWTH_WAITS = 200
 /** After so many waits in which nothing was read, nobody reads just now. */
 const MAX_IDLE_GROWTH_WAITS = 20
-
-/** Memory of a new queue. @param maxsize maximum number of messages; 0: no maximum @param maxBytes of all that are unread */
-export function newQueueMemory(maxsize: number, maxBytes: number): SharedArrayBuffer {
-  const memory = newRingMemory(maxBytes)
-  const words = new Int32Array(memory, 0, SEGMENTS)
-  poke(words, MAXSIZE, maxsize)
-  poke(words, MAX_BYTES, maxBytes)
-  return memory
-}
 
 export class QueueState {
   readonly ring: Ring
@@ -91,7 +82,7 @@ export class QueueState {
 
   /** The message that was read. @throws DataCloneError it cannot be read in this thread */
   value(): unknown {
-    const { tag, length, inbox, large } = this.ring
+    const { tag, length, inbox, large } = this.ring.frame
     return decode(tag, length, inbox, large)
   }
 
@@ -149,7 +140,7 @@ export class QueueState {
     const { ring } = this
     const tasks = this.#tasks!
     ring.inspect((_, written, head) => {
-      if (written === tasks.finished) throw new InvalidStateError(tooOften(written, tasks.losses.tasks))
+      if (written === tasks.finished) throw new InvalidStateError(tooManyDone(written, tasks.losses.tasks))
       tasks.finishOne(head)
     })
     wakeAll(ring.words, JOINERS)
@@ -185,19 +176,6 @@ export class QueueState {
 }
 
 const isEmpty = (words: Words) => load(words, HEAD) === load(words, TAIL)
-
-function tooOften(put: number, lost: number): string {
-  const some = lost > 0 ? `, of which ${lost} were lost` : ''
-  return `taskDone() called more often than the ${put} tasks that were put${some}`
-}
-
-function lostError({ lastPid }: Losses, tasks: number, threads: number): OwnerDiedError {
-  const who = threads === 1 ? `thread ${lastPid}` : `${threads} threads, the last of them ${lastPid},`
-  const what = `${who} ended with ${tasks} ${tasks === 1 ? 'task that is' : 'tasks that are'} not done`
-  return new OwnerDiedError(`${what}; join() does not wait for them any more`, { pid: lastPid })
-}
-
-const shutDownError = (use: string) => new QueueShutDown(`${use}: the queue is shut down`)
 
 /** Waits for a message. */
 export class GetWaiter extends EventCountWaiter {

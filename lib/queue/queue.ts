@@ -2,33 +2,20 @@
 // Python 3.13's queue.Queue. The other kinds are in queue-kinds.ts, what they share is in queue-state.ts.
 import { inspect } from 'node:util'
 import { recognizeCopies } from '../copies.js'
-import { QueueClosedError, QueueEmpty, QueueFull, QueueShutDown } from '../errors.js'
+import { QueueClosedError, QueueShutDown } from '../errors.js'
 import { afterTurn, turnIfDue } from '../base/loop-turn.js'
 import { partsIn } from '../base/parts.js'
-import { checkFlag, checkInteger, checkOptions, refuseOptions } from '../base/validate.js'
+import { checkFlag, checkInteger, refuseOptions } from '../base/validate.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
 import { encode, keep } from '../transport/codec/codec.js'
 import type { Frame } from '../transport/codec/frame.js'
 import { makeOwnable } from '../transport/shareable.js'
 import { AsyncWaiters } from '../sync/async-waiters.js'
 import { block } from '../sync/park.js'
-import { MAX_PAYLOAD_BYTES } from './queue-layout.js'
+import { emptyError, fullError, putCount } from './queue-errors.js'
+import { MAX_COUNT, newQueueMemory, type QueueOptions } from './queue-options.js'
 import { kindOf, registerQueue, type QueueParts } from './queue-registry.js'
-import { GetWaiter, newQueueMemory, PutWaiter, QueueState } from './queue-state.js'
-
-const DEFAULT_MAX_BYTES = 2 ** 28
-const MAX_COUNT = 2 ** 31 - 1
-
-export interface QueueOptions {
-  /**
-   * Maximum bytes of all unread messages together, and so of one: then `put` waits. One always fits. A message counts as it is
-   * stored, rounded up to 8 bytes; its header of 8 bytes does not, but short messages may fill the memory before they come to
-   * `maxBytes`. The queue takes up to four times as much memory: it doubles as it grows, and keeps its smaller parts. Memory is
-   * allocated when it is needed, and kept.
-   * @default 268435456 (256 MiB). At most 536870912 (512 MiB).
-   */
-  maxBytes?: number | undefined
-}
+import { GetWaiter, PutWaiter, QueueState } from './queue-state.js'
 
 /** @internal The state of a queue. Set by the class, which alone sees it. @throws QueueClosedError this thread has closed the queue */
 export let openStateOf: (queue: Queue<any>) => QueueState
@@ -56,7 +43,7 @@ export class Queue<T = unknown> {
       return
     }
     const { kind, newTaskMemory } = kindOf(new.target)
-    const memory = checkedMemory(maxsize, options)
+    const memory = newQueueMemory(maxsize, options)
     const made: QueueParts = newTaskMemory ? [memory, newTaskMemory()] : [memory]
     this.#state = new QueueState(...made)
     makeOwnable(this, kind, ...made)
@@ -278,23 +265,6 @@ export class Queue<T = unknown> {
   }
 }
 
-function checkedMemory(maxsize: number, options: QueueOptions): SharedArrayBuffer {
-  checkInteger(maxsize, 'maxsize', 0, MAX_COUNT)
-  checkOptions(options, 'the options of Queue', ['maxBytes'])
-  const { maxBytes = DEFAULT_MAX_BYTES } = options
-  return newQueueMemory(maxsize, checkInteger(maxBytes, 'maxBytes', 1, MAX_PAYLOAD_BYTES))
-}
-
 registerQueue('Queue', Queue)
-
-function fullError(timeoutMs = Infinity, put = 0, of = 1): QueueFull {
-  return new QueueFull((timeoutMs > 0 ? `no room within ${timeoutMs} ms` : 'the queue is full') + putCount(put, of))
-}
-
-const putCount = (put: number, of: number) => (of > 1 ? `; ${put} of ${of} messages were put` : '')
-
-function emptyError(timeoutMs = Infinity): QueueEmpty {
-  return new QueueEmpty(timeoutMs > 0 ? `no message within ${timeoutMs} ms` : 'the queue is empty')
-}
 
 recognizeCopies(Queue, 'Queue')

@@ -30,12 +30,11 @@ import {
   WRITE_COUNT,
   WRITE_LOCK,
 } from './queue-layout.js'
+import { ReadFrame } from './read-frame.js'
 import { AT_MAXSIZE, FRAME_MOVED, NO_FRAME, NO_ROOM, SHUT_DOWN, WOULD_GROW, type RingResult } from './ring-result.js'
 import { RingSegments } from './ring-segments.js'
 import type { TaskCounts } from './task-counts.js'
 
-/** Payloads up to this are read into memory that is used again. */
-const INBOX_BYTES = 2 ** 14
 /** `readMany` ends after so many bytes: it frees none before the end, and writers would take the reader for asleep. */
 const READ_MANY_THRESHOLD_BYTES = 2 ** 20
 
@@ -45,19 +44,14 @@ export class Ring {
   readonly #segments: RingSegments
   readonly #tasks: TaskCounts | undefined
 
-  // The frame that was read last.
-  tag = 0
-  length = 0
-  /** Its payload, where that is short. Overwritten by the next. */
-  readonly inbox: Int32Array = new Int32Array(INBOX_BYTES / 4)
-  readonly #inboxBytes = Buffer.from(this.inbox.buffer)
-  /** Its payload, where that is long. It is the caller's. */
-  large: Buffer<ArrayBuffer> | undefined
+  /** The frame that was read last. */
+  readonly frame: ReadFrame
 
   /** @param tasks where each thread's tasks are counted, if frames are tasks */
   constructor(memory: SharedArrayBuffer, tasks: TaskCounts | undefined) {
     this.#tasks = tasks
     this.#segments = new RingSegments(memory)
+    this.frame = new ReadFrame(this.#segments)
     this.words = this.#segments.words
   }
 
@@ -137,7 +131,7 @@ export class Ring {
     poke(words, COUNTED_TAIL, tail)
   }
 
-  /** Read the oldest frame into `tag`, `length`, and `inbox` or `large`. */
+  /** Read the oldest frame into `frame`. */
   read(): RingResult {
     const { words } = this
     acquireEnd(words, READ_LOCK)
@@ -146,7 +140,7 @@ export class Ring {
       const nothing = this.#nothingAt(head)
       if (nothing) return nothing
       const index = this.#copyOut(head)
-      this.#advance(head, (head + FRAME_HEADER_BYTES + paddedTo8(this.length)) | 0, index, 1)
+      this.#advance(head, (head + FRAME_HEADER_BYTES + paddedTo8(this.frame.length)) | 0, index, 1)
       return FRAME_MOVED
     } finally {
       release(words, READ_LOCK)
@@ -172,7 +166,7 @@ export class Ring {
         const next = this.#copyOut(head)
         if (!onRead()) break
         index = next
-        head = (head + FRAME_HEADER_BYTES + paddedTo8(this.length)) | 0
+        head = (head + FRAME_HEADER_BYTES + paddedTo8(this.frame.length)) | 0
       }
       this.#advance(first, head, index, n)
       return FRAME_MOVED
@@ -212,18 +206,11 @@ export class Ring {
     poke(words, READ_SEGMENT, this.#segments.readView.index)
   }
 
-  /** Copy the frame at `head` into `tag`, `length`, and `inbox` or `large`. Returns its index. */
+  /** Copy the frame at `head` into `frame`. Returns its index. */
   #copyOut(head: number): number {
-    const segments = this.#segments
-    const at = segments.locate(head)
-    const length = peek(segments.data, at)
-    const info = peek(segments.data, at + 1)
-    this.tag = info >>> TAG_SHIFT
-    this.length = length
-    // Not: new Uint8Array(length), which is filled with zeros first, at three times the cost of the copy.
-    this.large = length > INBOX_BYTES ? Buffer.allocUnsafeSlow(length) : undefined
-    segments.copyOut(head + FRAME_HEADER_BYTES, length, this.inbox, this.large ?? this.#inboxBytes)
-    return info
+    const index = this.frame.find(head)
+    this.frame.copy()
+    return index
   }
 
   /** Count unread frames, with WRITE_LOCK held by the caller and READ_LOCK by this. Repairs what deaths have left behind. */
