@@ -66,7 +66,7 @@ const newFlag = () => new Int32Array(new SharedArrayBuffer(8))
 async function throughQueue(
   kind: Payload,
   producers: number,
-  consume: 'sync' | 'async' | 'many',
+  consume: 'sync' | 'async' | 'many' | 'into' | 'async into',
   maxsize = 0,
 ): Promise<number> {
   const { count } = payloads[kind]
@@ -75,7 +75,10 @@ async function throughQueue(
     new Process({ target: putAll, args: [queue, flag, kind, count / producers] }).start(),
   )
   const stop = start(flag, producers, count)
+  const view = new Uint8Array(BUFFER_BYTES)
   if (consume === 'sync') for (let i = 0; i < count; i++) queue.getSync()
+  else if (consume === 'into') for (let i = 0; i < count; i++) assert.equal(queue.getIntoSync(view), BUFFER_BYTES)
+  else if (consume === 'async into') for (let i = 0; i < count; i++) await queue.getInto(view)
   else if (consume === 'async') for (let i = 0; i < count; i++) await queue.get()
   else for (let i = 0; i < count;) i += (await queue.getMany(1000)).length
   const rate = stop()
@@ -141,8 +144,10 @@ function waitWhile(counts: Int32Array, index: number, isEarly: (count: number) =
     if (spins > 1000) Atomics.wait(counts, index, seen, 1)
 }
 
-/** The limit for any queue of buffers: one thread copies each into shared memory, the other into a fresh buffer. */
-async function throughBareMemory(): Promise<number> {
+const always = (buffer: Buffer) => () => buffer
+
+/** The limit for any queue of buffers: one thread copies each into shared memory, the other into a buffer of its own. */
+async function throughBareMemory(newBuffer: () => Buffer): Promise<number> {
   const { count } = payloads['buffers of 64 KB']
   const [memory, flag] = [new SharedArrayBuffer(SLOTS * BUFFER_BYTES), newFlag()]
   const counts = new Int32Array(new SharedArrayBuffer(128))
@@ -152,7 +157,7 @@ async function throughBareMemory(): Promise<number> {
   for (let i = 0; i < count; i++) {
     waitWhile(counts, 0, (filled) => filled <= i)
     const at = (i % SLOTS) * BUFFER_BYTES
-    Buffer.allocUnsafeSlow(BUFFER_BYTES).fill(bytes.subarray(at, at + BUFFER_BYTES))
+    newBuffer().fill(bytes.subarray(at, at + BUFFER_BYTES))
     Atomics.store(counts, 16, i + 1)
     Atomics.notify(counts, 16)
   }
@@ -226,7 +231,11 @@ async function bench(): Promise<void> {
     ]
     if (kind === 'buffers of 64 KB')
       contenders.push(
-        { name: 'bare copies', measure: throughBareMemory },
+        { name: 'Queue 1:1, getIntoSync', measure: () => throughQueue(kind, 1, 'into') },
+        { name: 'Queue(64) 1:1, getIntoSync', measure: () => throughQueue(kind, 1, 'into', 64) },
+        { name: 'Queue 1:1, await getInto', measure: () => throughQueue(kind, 1, 'async into') },
+        { name: 'bare copies', measure: () => throughBareMemory(() => Buffer.allocUnsafeSlow(BUFFER_BYTES)) },
+        { name: 'bare copies, one buffer', measure: () => throughBareMemory(always(Buffer.alloc(BUFFER_BYTES))) },
         { name: 'fresh copies, one thread', measure: async () => throughFreshMemory() },
       )
     // The channel takes JSON, and so no buffers.

@@ -6,17 +6,18 @@
 //    └──packed for another thread──> LEAVING ──its port has gone──> MOVED   every use is a ConnectionClosedError
 //         ^                             │
 //         └──used while its port is here: the message was not sent
-import { inspect, types } from 'node:util'
+import { inspect } from 'node:util'
 import type { MessagePort, Transferable } from 'node:worker_threads'
 import { perThread, recognizeCopies } from '../copies.js'
 import { BrokenPipeError, ConnectionClosedError, EOFError } from '../errors.js'
 import { fromParts, partsIn } from '../base/parts.js'
 import { refuseOptions } from '../base/validate.js'
 import { checkTimeout, type WaitOptions } from '../base/wait-options.js'
+import type { ByteView } from '../memory/byte-view.js'
 import { explainCloneFailure } from '../transport/clone-error.js'
 import { makeOwnable, registerShareable } from '../transport/shareable.js'
-import { copyOfBytes } from './byte-view.js'
-import { contentOf, decodeMessage, encodeMessage } from './message.js'
+import { bytesReceived, copyToSend, into } from './byte-message.js'
+import { decodeMessage, encodeMessage } from './message.js'
 import { NO_MESSAGE, PipeEnd } from './pipe-end.js'
 import { Receiver } from './receiver.js'
 import { checkWatched, waitForAny, waitForAnySync } from './wait-any.js'
@@ -141,28 +142,37 @@ export class Connection<T = any> {
    * @param offset in bytes, from the view's start. @default 0  @param size in bytes. @default the rest
    * @throws TypeError not a view or buffer; RangeError outside of it; and as `send`.
    */
-  sendBytes(view: ArrayBufferView | ArrayBufferLike, offset?: number, size?: number): void {
+  sendBytes(view: ByteView, offset?: number, size?: number): void {
     this.#check('sendBytes', 'reads')
-    const bytes = copyOfBytes(view, offset, size)
+    const bytes = copyToSend(view, offset, size)
     this.#checkPeer('sendBytes')
     this.#post(bytes, bytes, [bytes.buffer])
   }
 
   /** Receive a message of `sendBytes`. @throws TypeError the message is not bytes: it stays, for `recv`; and as `recv`. */
   recvBytes(options?: WaitOptions): Promise<Uint8Array> {
-    return this.#receiver.receive('recvBytes', this.#decodeBytes, options)
+    return this.#receiver.receiveOrLeave('recvBytes', (message) => bytesReceived(message, 'recvBytes'), options)
   }
 
   /** As `recvBytes`, blocking the thread. */
   recvBytesSync(timeoutMs?: number): Uint8Array {
-    return this.#receiver.receiveSync('recvBytesSync', this.#decodeBytes, timeoutMs)
+    return this.#receiver.receiveOrLeaveSync('recvBytes', (message) => bytesReceived(message, 'recvBytes'), timeoutMs)
   }
 
-  readonly #decodeBytes = (message: unknown): Uint8Array => {
-    if (types.isUint8Array(message)) return message
-    const found = inspect(contentOf(message), { depth: 0 })
-    this.#receiver.putBack(message)
-    throw new TypeError(`recvBytes: the message is not bytes but ${found}; recv() receives it`)
+  /**
+   * Receive a message of `sendBytes` at the start of `view`, a typed array, Buffer, DataView, ArrayBuffer or SharedArrayBuffer. After
+   * Python's `recv_bytes_into`; for its `offset`, pass a `subarray`.
+   * @returns length of the message in bytes
+   * @throws RangeError `view` is too short, TypeError the message is not bytes: it stays; TypeError `view` is none of these; as `recv`
+   * @example const length = await connection.recvBytesInto(view)
+   */
+  async recvBytesInto(view: ByteView, options?: WaitOptions): Promise<number> {
+    return this.#receiver.receiveOrLeave('recvBytesInto', into(view, 'recvBytesInto'), options)
+  }
+
+  /** As `recvBytesInto`, blocking the thread. */
+  recvBytesIntoSync(view: ByteView, timeoutMs?: number): number {
+    return this.#receiver.receiveOrLeaveSync('recvBytesIntoSync', into(view, 'recvBytesIntoSync'), timeoutMs)
   }
 
   /**

@@ -4,7 +4,7 @@
 //   posted ──> port ──take──────────────────────────────────────────────> received
 //                │                                                           ^
 //                └──poll, recvBytes of another value, listening, isBroken──> peeked
-import { EOFError, TimeoutError } from '../errors.js'
+import { DataCloneError, EOFError, TimeoutError } from '../errors.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
 import { probeDue } from '../thread/liveness.js'
 import { discard } from '../transport/pack.js'
@@ -20,6 +20,15 @@ const MAX_TAKEN_PER_PROBE = 100
 
 /** @param use the method that is called, for the error. @throws this end cannot receive, or can no more */
 type CheckUsable = (use: string) => void
+
+interface Receiving<T> {
+  /** The method that is called, for errors. */
+  use: string
+  /** Whether there is a message: in the waiter then. */
+  look: (waiter: ReceiveWaiter) => boolean
+  /** What the method returns for a message. */
+  decode: (message: unknown) => T
+}
 
 export class Receiver {
   readonly #end: PipeEnd
@@ -47,9 +56,43 @@ export class Receiver {
   }
 
   /** Receive a message without blocking the thread. @throws TimeoutError, EOFError; what `decode` throws; the signal's reason */
-  async receive<T>(use: string, decode: (message: unknown) => T, options: WaitOptions | undefined): Promise<T> {
+  receive<T>(use: string, decode: (message: unknown) => T, options: WaitOptions | undefined): Promise<T> {
+    return this.#receive({ use, look: this.#lookForReceive, decode }, options)
+  }
+
+  /** As `receive`, blocking the thread. */
+  receiveSync<T>(use: string, decode: (message: unknown) => T, timeoutMs: number | undefined): T {
+    return this.#receiveSync({ use, look: this.#lookForReceive, decode }, timeoutMs)
+  }
+
+  /** As `receive`, but a message for which `read` throws stays: it is the next, also for a receive that is waiting. */
+  receiveOrLeave<T>(use: string, read: (message: unknown) => T, options: WaitOptions | undefined): Promise<T> {
+    return this.#receive(this.#leaving(use, read), options)
+  }
+
+  /** As `receiveOrLeave`, blocking the thread. */
+  receiveOrLeaveSync<T>(use: string, read: (message: unknown) => T, timeoutMs: number | undefined): T {
+    return this.#receiveSync(this.#leaving(use, read), timeoutMs)
+  }
+
+  #leaving<T>(use: string, read: (message: unknown) => T): Receiving<T> {
+    let result: T
+    const look = (waiter: ReceiveWaiter) => {
+      if (!this.#lookForReceive(waiter)) return false
+      try {
+        result = read(waiter.message)
+      } catch (reason) {
+        if (!(reason instanceof DataCloneError)) this.#peeked.unshift(waiter.message)
+        throw reason
+      }
+      return true
+    }
+    return { use, look, decode: () => result }
+  }
+
+  async #receive<T>({ use, look, decode }: Receiving<T>, options: WaitOptions | undefined): Promise<T> {
     const { timeoutMs, signal } = checkWaitOptions(options)
-    const waiter = this.#startReceive(use, timeoutMs)
+    const waiter = this.#newWaiter(use, timeoutMs, look)
     const done = this.#receivers.join(waiter, { timeout: timeoutMs, signal })
     if (!this.#receivers.empty) this.#end.listen((message) => this.#onMessage(message), unreadableMessage)
     try {
@@ -60,10 +103,9 @@ export class Receiver {
     }
   }
 
-  /** As `receive`, blocking the thread. */
-  receiveSync<T>(use: string, decode: (message: unknown) => T, timeoutMs: number | undefined): T {
+  #receiveSync<T>({ use, look, decode }: Receiving<T>, timeoutMs: number | undefined): T {
     const limitMs = checkTimeout(timeoutMs, 'timeoutMs')
-    const waiter = this.#startReceive(use, limitMs)
+    const waiter = this.#newWaiter(use, limitMs, look)
     return finishReceive(waiter, block(waiter, limitMs), decode)
   }
 
@@ -84,10 +126,6 @@ export class Receiver {
   pollSync(timeoutMs: number): boolean {
     const limitMs = checkTimeout(timeoutMs, 'timeoutMs')
     return block(this.#startPoll('pollSync', limitMs), limitMs)
-  }
-
-  #startReceive(use: string, timeoutMs: number): ReceiveWaiter {
-    return this.#newWaiter(use, timeoutMs, this.#lookForReceive)
   }
 
   #startPoll(use: string, timeoutMs: number): ReceiveWaiter {
@@ -128,11 +166,6 @@ export class Receiver {
       if (!(reason instanceof EOFError)) throw reason
     }
     return true
-  }
-
-  /** Give back a message that was taken: it is the next. */
-  putBack(message: unknown): void {
-    this.#peeked.unshift(message)
   }
 
   /** @param seen loaded before @throws EOFError there is no message, and none will come */

@@ -1,4 +1,5 @@
 // The errors of queues, with what they tell.
+import { inspect } from 'node:util'
 import { OwnerDiedError, QueueEmpty, QueueFull, QueueShutDown } from '../errors.js'
 import type { Losses } from './task-counts.js'
 
@@ -14,6 +15,15 @@ export function emptyError(timeoutMs: number = Infinity): QueueEmpty {
 }
 
 export const shutDownError = (use: string): QueueShutDown => new QueueShutDown(`${use}: the queue is shut down`)
+
+/** @param value the message that was read, and stays. May throw */
+export function notBytesError(use: string, value: () => unknown): TypeError {
+  let found = 'a value that cannot be read in this thread'
+  try {
+    found = inspect(value(), { depth: 0, maxStringLength: 100 })
+  } catch {}
+  return new TypeError(`${use}: the message is not bytes but ${found}; it stays, for get()`)
+}
 
 /** @param lost tasks written off before */
 export function tooManyDone(put: number, lost: number): string {

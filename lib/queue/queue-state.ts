@@ -3,13 +3,14 @@
 import { InvalidStateError } from '../errors.js'
 import { keepShape } from '../base/keep-shape.js'
 import { load, waitOn, type Words } from '../memory/atomics.js'
+import { bytesOf, bytesWithRoom, copyBytes } from '../memory/byte-view.js'
 import { probeDue, registerThread } from '../thread/liveness.js'
-import { decode } from '../transport/codec/codec.js'
+import { decode, decodeBytes, encode, isBytesFrame } from '../transport/codec/codec.js'
 import type { Frame } from '../transport/codec/frame.js'
 import { EventCountWaiter, wakeAll, wakeOne } from '../sync/event-count.js'
-import { lostError, shutDownError, tooManyDone } from './queue-errors.js'
+import { lostError, notBytesError, shutDownError, tooManyDone } from './queue-errors.js'
 import { GETTERS, HEAD, JOINERS, MAX_BYTES, MAXSIZE, PUTTERS, TAIL } from './queue-layout.js'
-import { FRAME_MOVED, SHUT_DOWN, WOULD_GROW, type RingResult } from './ring-result.js'
+import { FRAME_LEFT, FRAME_MOVED, SHUT_DOWN, WOULD_GROW, type RingResult } from './ring-result.js'
 import { Ring } from './ring.js'
 import { TaskCounts, type Losses } from './task-counts.js'
 
@@ -35,6 +36,13 @@ export class QueueState {
     this.maxsize = words[MAXSIZE]!
     this.maxBytes = words[MAX_BYTES]!
     registerThread()
+  }
+
+  /** As `encode` of the codec. @throws as that; RangeError the message takes more than `maxBytes` */
+  encode(value: unknown, root?: string): Frame {
+    const frame = encode(value, root)
+    if (frame.length <= this.maxBytes) return frame
+    throw new RangeError(`${root ?? 'the message'} is ${frame.length} bytes, limit ${this.maxBytes} (maxBytes)`)
   }
 
   /** Write a frame, if there is room. @throws QueueShutDown */
@@ -84,6 +92,51 @@ export class QueueState {
   value(): unknown {
     const { tag, length, inbox, large } = this.ring.frame
     return decode(tag, length, inbox, large)
+  }
+
+  /**
+   * Read a message of bytes, if there is one, to the start of a view. @returns its length; -1: there is no message
+   * @param use the method that reads, for errors
+   * @throws QueueShutDown; TypeError it is not bytes, or as `bytesWithRoom`, and it stays
+   */
+  readInto(view: unknown, use: string): number {
+    const { ring } = this
+    const { frame, words } = ring
+    const target = bytesOf(view, use) // Not: with the lock held. A getter of a derived class may do anything.
+    let other: Uint8Array | undefined
+    const result = ring.readWith(() => {
+      const isPlain = isBytesFrame(frame.tag)
+      if (!isPlain) other = this.#bytesInOtherForm()
+      const length = isPlain ? frame.length : (other?.length ?? Infinity)
+      if (length > target.length) return false
+      if (other) copyBytes(other, target, 0)
+      else frame.copyTo(target)
+      return true
+    })
+    const { tag, length } = frame
+    switch (result) {
+      case FRAME_MOVED:
+        wakeOne(words, PUTTERS)
+        return other?.length ?? length
+      case FRAME_LEFT:
+        wakeOne(words, GETTERS) // This thread may have been woken alone, for a message that is another's.
+        if (isBytesFrame(tag) || other) bytesWithRoom(target, other?.length ?? length, use)
+        throw notBytesError(use, () => this.value())
+      case SHUT_DOWN:
+        throw shutDownError('get')
+      default:
+        return -1
+    }
+  }
+
+  #bytesInOtherForm(): Uint8Array | undefined {
+    const { frame } = this.ring
+    frame.copy()
+    try {
+      return decodeBytes(frame.tag, frame.length, frame.inbox, frame.large)
+    } catch {
+      return undefined // It cannot be read in this thread: `get` tells why.
+    }
   }
 
   /** Write the frames from `from` on that there is room for. Returns their number. @throws QueueShutDown none was written */

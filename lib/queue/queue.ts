@@ -7,7 +7,8 @@ import { afterTurn, turnIfDue } from '../base/loop-turn.js'
 import { partsIn } from '../base/parts.js'
 import { checkFlag, checkInteger, refuseOptions } from '../base/validate.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
-import { encode, keep } from '../transport/codec/codec.js'
+import { bytesOf, type ByteView } from '../memory/byte-view.js'
+import { keep } from '../transport/codec/codec.js'
 import type { Frame } from '../transport/codec/frame.js'
 import { makeOwnable } from '../transport/shareable.js'
 import { AsyncWaiters } from '../sync/async-waiters.js'
@@ -59,7 +60,7 @@ export class Queue<T = unknown> {
     const { timeoutMs, signal } = checkWaitOptions(options)
     signal?.throwIfAborted()
     const state = this.#openState()
-    let frame = this.#encode(value)
+    let frame = state.encode(value)
     if (this.#putters.empty && state.write(frame)) return turnIfDue()
     frame = keep(frame)
     const waiter = new PutWaiter(state.ring.words, false, () => this.#openState().write(frame))
@@ -73,7 +74,7 @@ export class Queue<T = unknown> {
   putSync(value: T, timeoutMs?: number): void {
     if (timeoutMs !== undefined) checkTimeout(timeoutMs, 'timeoutMs')
     const state = this.#openState()
-    const frame = this.#encode(value)
+    const frame = state.encode(value)
     const mayBlock = timeoutMs === undefined
     if (this.#putters.empty && (mayBlock ? state.writeAvoidingGrowth(frame) : state.write(frame))) return
     this.#putSlowly(frame, timeoutMs)
@@ -109,7 +110,7 @@ export class Queue<T = unknown> {
     const state = this.#openState()
     if (typeof (values as Partial<Iterable<T>> | null | undefined)?.[Symbol.iterator] !== 'function')
       throw new TypeError(`values must be iterable, not ${inspect(values)}`)
-    const frames = [...values].map((value, index) => keep(this.#encode(value, `values[${index}]`)))
+    const frames = [...values].map((value, index) => keep(state.encode(value, `values[${index}]`)))
     let put = this.#putters.empty ? state.writeMany(frames, 0) : 0
     if (put === frames.length) return turnIfDue()
     const write = () => (put += this.#openState().writeMany(frames, put)) === frames.length
@@ -151,20 +152,20 @@ export class Queue<T = unknown> {
   getSync(timeoutMs?: number): T {
     if (timeoutMs !== undefined) checkTimeout(timeoutMs, 'timeoutMs')
     const state = this.#openState()
-    if (state.read() || this.#readSlowly(timeoutMs)) return state.value() as T
+    if (state.read() || this.#readSlowly(() => state.read(), timeoutMs)) return state.value() as T
     throw emptyError(timeoutMs)
   }
 
-  #readSlowly(timeoutMs = Infinity): boolean {
-    const state = this.#state
+  /** @param read whether it read a message */
+  #readSlowly(read: () => boolean, timeoutMs = Infinity): boolean {
     // The async puts of this thread may have room now: the event loop, which would let them try, does not turn.
-    const read = () => {
-      if (state.read()) return true
+    const look = () => {
+      if (read()) return true
       this.#putters.run()
-      return state.read()
+      return read()
     }
-    if (timeoutMs > 0) return block(new GetWaiter(state.ring.words, true, read), timeoutMs)
-    return !this.#putters.empty && read()
+    if (timeoutMs > 0) return block(new GetWaiter(this.#state.ring.words, true, look), timeoutMs)
+    return !this.#putters.empty && look()
   }
 
   /** As `getSync`, without waiting. */
@@ -172,6 +173,42 @@ export class Queue<T = unknown> {
   getNowait(options?: unknown): T {
     refuseOptions(options, 'getNowait()')
     return this.getSync(0)
+  }
+
+  /**
+   * As `get`, for a message of bytes (any view or buffer that was put): they are copied to the start of `view`. New memory costs several
+   * times the copy.
+   * @param view a typed array, Buffer, DataView, ArrayBuffer or SharedArrayBuffer
+   * @returns length of the message in bytes
+   * @throws RangeError `view` is shorter than the message, TypeError the message is not bytes, or the memory of `view` was transferred:
+   * the message stays, and is the next; TypeError `view` is none of these; as `get`
+   * @example
+   * const view = new Uint8Array(65536)
+   * const message = view.subarray(0, await queue.getInto(view))
+   */
+  async getInto(view: ByteView, options?: WaitOptions): Promise<number> {
+    const { timeoutMs, signal } = checkWaitOptions(options)
+    signal?.throwIfAborted()
+    bytesOf(view, 'getInto')
+    let length = -1
+    const read = () => (length = this.#openState().readInto(view, 'getInto')) >= 0
+    if (this.#getters.empty && read()) return afterTurn(length)
+    const waiter = new GetWaiter(this.#state.ring.words, false, read)
+    if (!(await this.#getters.join(waiter, { timeout: timeoutMs, signal }))) throw emptyError(timeoutMs)
+    return length
+  }
+
+  /**
+   * As `getInto`, blocking the thread.
+   * @param timeoutMs milliseconds; Infinity waits for ever, 0 does not wait. @default Infinity
+   */
+  getIntoSync(view: ByteView, timeoutMs?: number): number {
+    if (timeoutMs !== undefined) checkTimeout(timeoutMs, 'timeoutMs')
+    const state = this.#openState()
+    let length = -1
+    const read = () => (length = state.readInto(view, 'getIntoSync')) >= 0
+    if (read() || this.#readSlowly(read, timeoutMs)) return length
+    throw emptyError(timeoutMs)
   }
 
   /**
@@ -254,14 +291,6 @@ export class Queue<T = unknown> {
   #openState(): QueueState {
     if (this.#closed) throw new QueueClosedError('this thread has closed the queue')
     return this.#state
-  }
-
-  #encode(value: unknown, root?: string): Frame {
-    const frame = encode(value, root)
-    const { maxBytes } = this.#state
-    if (frame.length > maxBytes)
-      throw new RangeError(`${root ?? 'the message'} is ${frame.length} bytes, limit ${maxBytes} (maxBytes)`)
-    return frame
   }
 }
 

@@ -1,7 +1,8 @@
 // A frame as a reader has it: found in the ring, then copied out of it.
 import { peek } from '../memory/atomics.js'
+import { copyBytes } from '../memory/byte-view.js'
 import { FRAME_HEADER_BYTES, TAG_SHIFT } from './queue-layout.js'
-import type { RingSegments } from './ring-segments.js'
+import { MAX_WORDWISE_BYTES, type RingSegments } from './ring-segments.js'
 
 /** Payloads up to this are read into memory that is used again. */
 const INBOX_BYTES = 2 ** 14
@@ -39,5 +40,12 @@ export class ReadFrame {
     // Not: new Uint8Array(length), which is filled with zeros first, at three times the cost of the copy.
     this.large = length > INBOX_BYTES ? Buffer.allocUnsafeSlow(length) : undefined
     this.#segments.copyOut(this.#payload, length, this.inbox, this.large ?? this.#inboxBytes)
+  }
+
+  /** Copy the payload to the start of other memory, which has room for it. */
+  copyTo(target: Uint8Array): void {
+    const { length } = this
+    this.#segments.copyOut(this.#payload, length, this.inbox, target)
+    if (length <= MAX_WORDWISE_BYTES) copyBytes(this.#inboxBytes.subarray(0, length), target, 0)
   }
 }

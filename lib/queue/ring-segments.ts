@@ -5,6 +5,7 @@
 //
 // A writer calls `reserve`, with WRITE_LOCK held; a reader calls `locate`, with READ_LOCK held.
 import { load, peek, poke, store, type Words } from '../memory/atomics.js'
+import { copyBytes } from '../memory/byte-view.js'
 import type { Frame } from '../transport/codec/frame.js'
 import {
   ALLOWED_HEAD,
@@ -31,7 +32,7 @@ const MAX_FIRST_SEGMENT_BYTES = 2 ** 16
 const AVOID_GROWTH_THRESHOLD_BYTES = 2 ** 22
 
 /** Payloads up to this are copied word by word, which is faster than a call. */
-const MAX_WORDWISE_BYTES = 256
+export const MAX_WORDWISE_BYTES = 256
 
 /** A segment as one thread sees it from one end. */
 class SegmentView {
@@ -189,7 +190,7 @@ export class RingSegments {
   }
 
   /** Copy a payload from a position in `readView`: a short one to `target`, another to `bytesTarget`. */
-  copyOut(position: number, length: number, target: Int32Array, bytesTarget: Buffer): void {
+  copyOut(position: number, length: number, target: Int32Array, bytesTarget: Uint8Array): void {
     const { base, mask } = this.readView
     const start = position & mask
     if (length <= MAX_WORDWISE_BYTES) {
@@ -216,9 +217,4 @@ export class RingSegments {
     this.data = new Int32Array(this.memory, 0, this.memory.byteLength / 4)
     this.bytes = Buffer.from(this.memory, 0, this.memory.byteLength)
   }
-}
-
-/** Not: target.set, which copies into and out of shared memory word by word, or byte by byte: three to thirty times slower. */
-function copyBytes(source: Uint8Array, target: Buffer, at: number): void {
-  target.fill(source, at, at + source.length)
 }

@@ -31,7 +31,16 @@ import {
   WRITE_LOCK,
 } from './queue-layout.js'
 import { ReadFrame } from './read-frame.js'
-import { AT_MAXSIZE, FRAME_MOVED, NO_FRAME, NO_ROOM, SHUT_DOWN, WOULD_GROW, type RingResult } from './ring-result.js'
+import {
+  AT_MAXSIZE,
+  FRAME_LEFT,
+  FRAME_MOVED,
+  NO_FRAME,
+  NO_ROOM,
+  SHUT_DOWN,
+  WOULD_GROW,
+  type RingResult,
+} from './ring-result.js'
 import { RingSegments } from './ring-segments.js'
 import type { TaskCounts } from './task-counts.js'
 
@@ -133,14 +142,29 @@ export class Ring {
 
   /** Read the oldest frame into `frame`. */
   read(): RingResult {
-    const { words } = this
+    return this.readWith(this.#copyWhole)
+  }
+
+  readonly #copyWhole = (): boolean => {
+    this.frame.copy()
+    return true
+  }
+
+  /**
+   * Read the oldest frame where the caller wants its payload, or leave it.
+   * @param take called with the lock held, when `frame` has been found: copies its payload, and returns whether the frame is taken. One
+   * for which it throws is not
+   */
+  readWith(take: () => boolean): RingResult {
+    const { words, frame } = this
     acquireEnd(words, READ_LOCK)
     try {
       const head = peek(words, HEAD)
       const nothing = this.#nothingAt(head)
       if (nothing) return nothing
-      const index = this.#copyOut(head)
-      this.#advance(head, (head + FRAME_HEADER_BYTES + paddedTo8(this.frame.length)) | 0, index, 1)
+      const index = frame.find(head)
+      if (!take()) return FRAME_LEFT
+      this.#advance(head, (head + FRAME_HEADER_BYTES + paddedTo8(frame.length)) | 0, index, 1)
       return FRAME_MOVED
     } finally {
       release(words, READ_LOCK)
@@ -152,7 +176,7 @@ export class Ring {
    * @param onRead called for each frame, with the lock held; a frame for which it returns false is not taken, nor any after it
    */
   readMany(max: number, onRead: () => boolean): RingResult {
-    const { words } = this
+    const { words, frame } = this
     acquireEnd(words, READ_LOCK)
     try {
       const first = peek(words, HEAD)
@@ -163,10 +187,11 @@ export class Ring {
       let index = 0
       let n = 0
       for (; n < max && head !== tail && ((head - first) | 0) < READ_MANY_THRESHOLD_BYTES; n++) {
-        const next = this.#copyOut(head)
+        const next = frame.find(head)
+        frame.copy()
         if (!onRead()) break
         index = next
-        head = (head + FRAME_HEADER_BYTES + paddedTo8(this.frame.length)) | 0
+        head = (head + FRAME_HEADER_BYTES + paddedTo8(frame.length)) | 0
       }
       this.#advance(first, head, index, n)
       return FRAME_MOVED
@@ -204,13 +229,6 @@ export class Ring {
     tasks?.replay()
     poke(words, READ_COUNT, count)
     poke(words, READ_SEGMENT, this.#segments.readView.index)
-  }
-
-  /** Copy the frame at `head` into `frame`. Returns its index. */
-  #copyOut(head: number): number {
-    const index = this.frame.find(head)
-    this.frame.copy()
-    return index
   }
 
   /** Count unread frames, with WRITE_LOCK held by the caller and READ_LOCK by this. Repairs what deaths have left behind. */

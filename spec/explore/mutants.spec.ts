@@ -261,8 +261,8 @@ const mutants: (Mutant & { shownBy: string })[] = [
   {
     name: 'a frame is freed before it is copied',
     file: 'lib/queue/ring.ts',
-    from: 'const index = this.#copyOut(head)\n      this.#advance(',
-    to: 'store(words, HEAD, (head + 16) | 0)\n      load(words, TAIL)\n      const index = this.#copyOut(head)\n      this.#advance(',
+    from: 'if (!take()) return FRAME_LEFT',
+    to: 'store(words, HEAD, (head + 16) | 0)\n      load(words, TAIL)\n      if (!take()) return FRAME_LEFT',
     shownBy: 'Queue with room for one: 1 puts three, 1 gets three',
   },
   {
@@ -405,6 +405,27 @@ const mutants: (Mutant & { shownBy: string })[] = [
     from: 'if (written > 0) wakeAll(ring.words, GETTERS)',
     to: 'if (written === frames.length) wakeAll(ring.words, GETTERS)',
     shownBy: 'Queue(2): 1 puts three at once, 1 gets many',
+  },
+  {
+    name: 'a message that is left wakes nobody',
+    file: 'lib/queue/queue-state.ts',
+    from: 'wakeOne(words, GETTERS) // This',
+    to: '// This',
+    shownBy: 'Queue: 1 leaves a number, 1 gets it',
+  },
+  {
+    name: 'getInto wakes no putters',
+    file: 'lib/queue/queue-state.ts',
+    from: '        wakeOne(words, PUTTERS)\n        return other',
+    to: '        return other',
+    shownBy: 'Queue(1): 1 puts into the full one, 1 gets into a view',
+  },
+  {
+    name: 'a message that has no room in the view is taken',
+    file: 'lib/queue/ring.ts',
+    from: 'if (!take()) return FRAME_LEFT\n',
+    to: 'take()\n',
+    shownBy: 'Queue: the one that leaves a message dies',
   },
   {
     name: 'getMany wakes no putters',

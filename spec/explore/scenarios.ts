@@ -317,16 +317,18 @@ export const onConditions: Scenario<object>[] = [
 /** Room for a number at first, for three when grown: the memory that it may grow to is there from the start. */
 const makeKind =
   (kind: 'Queue' | 'JoinableQueue') =>
-  (maxsize = 0, numbers = 1, ...first: number[]) =>
+  (maxsize = 0, numbers = 1, ...first: (number | Uint8Array)[]) =>
   (classes: Pick<Classes, 'JoinableQueue' | 'Queue'>) => {
-    const queue = new classes[kind]<number>(maxsize, { maxBytes: 16 * numbers - 8 })
+    const queue = new classes[kind]<number | Uint8Array>(maxsize, { maxBytes: 16 * numbers - 8 })
     const [, memory] = (queue as unknown as { handle: [string, SharedArrayBuffer] }).handle
     if (memory.byteLength < memory.maxByteLength) memory.grow(memory.maxByteLength)
     for (const value of first) queue.putNowait(value)
-    return queue
+    return queue as Queue<number>
   }
 const makeQueue = makeKind('Queue')
-const makeJoinable = makeKind('JoinableQueue') as (
+/** A message of bytes that takes as much room as a number. */
+const bytesOf = (value: number) => new Uint8Array(8).fill(value)
+const makeJoinable = makeKind('JoinableQueue') as unknown as (
   ...of: Parameters<typeof makeQueue>
 ) => (classes: Classes) => JoinableQueue<number>
 
@@ -349,6 +351,33 @@ const putInTime = (value: number) => (queue: Queue<number>, thread: Thread) =>
   thread.step('put', () => queue.putSync(value, 100))
 const get = (times: number) => (queue: Queue<number>, thread: Thread) => {
   for (let i = 0; i < times; i++) thread.step('get', () => queue.getSync())
+}
+/** Get a message of bytes into a view. @returns what they are; 'LEFT': it is none that has room there */
+const intoView = (queue: Queue<number>, length: number, timeoutMs?: number) => () => {
+  const view = new Uint8Array(length)
+  try {
+    queue.getIntoSync(view, timeoutMs)
+  } catch (reason) {
+    if (reason instanceof TypeError || reason instanceof RangeError) return 'LEFT'
+    throw reason
+  }
+  return view[0]
+}
+const getIntoTwo = (queue: Queue<number>, thread: Thread) => {
+  thread.step('get into', intoView(queue, 8))
+  thread.step('get into', intoView(queue, 8, 100))
+}
+const getInto = (queue: Queue<number>, thread: Thread) => {
+  thread.step('get into', intoView(queue, 8))
+}
+/** Find a message for which the view is too short, or which is no bytes, and leave it. */
+const leaveOne = (queue: Queue<number>, thread: Thread) => {
+  thread.expect(thread.step('leave', intoView(queue, 7)) === 'LEFT', 'took it')
+}
+/** The same, if one comes in time. */
+const leaveInTime = (queue: Queue<number>, thread: Thread) => {
+  const left = thread.step('leave', intoView(queue, 7, 100))
+  thread.expect(left === 'LEFT' || left === 'QUEUE_EMPTY', 'took it')
 }
 /** One that must come, and one that another may have. */
 const getTwo = (queue: Queue<number>, thread: Thread) => {
@@ -537,6 +566,35 @@ export const onQueues: Scenario<object>[] = [
     victims: [0],
     end: onlyOf([1, 2, 3]),
   }),
+  scenario('Queue: 1 gets into a view, 1 leaves what has no room in its own', makeQueue(0, 2, bytesOf(1), bytesOf(2)), [
+    getIntoTwo,
+    leaveOne,
+    putInTime(3),
+  ]),
+  scenario(
+    'Queue: 2 get into views, one of them dies',
+    makeQueue(0, 2, bytesOf(1), bytesOf(2)),
+    [getInto, getIntoTwo],
+    {
+      kills: 1,
+      victims: [0],
+      end: delivers([1, 2], 1),
+    },
+  ),
+  scenario(
+    'Queue: the one that leaves a message dies',
+    makeQueue(0, 2, bytesOf(1), bytesOf(2)),
+    [leaveOne, getIntoTwo],
+    {
+      kills: 1,
+      victims: [0],
+      end: delivers([1, 2]),
+    },
+  ),
+  scenario('Queue: 1 leaves a number, 1 gets it', makeQueue(0, 2), [leaveInTime, get(1), put(1)], {
+    end: delivers([1]),
+  }),
+  scenario('Queue(1): 1 puts into the full one, 1 gets into a view', makeQueue(1, 2, bytesOf(1)), [put(2), getInto]),
   scenario('JoinableQueue: 2 work, 1 joins', makeJoinable(0, 2, 1, 2), [work(), work(), joins(2)]),
   scenario(
     'JoinableQueue: 2 work, one of them dies, 1 joins in time',

@@ -242,6 +242,70 @@ test('sendBytes sends the bytes of views, whole or in part', async () => {
   a.close()
 })
 
+test('recvBytesInto copies a message of bytes to the start of a view, and returns its length', async () => {
+  const [a, b] = Pipe()
+  const bytes = Uint8Array.from({ length: 16 }, (_, i) => i)
+  const memory = () => new ArrayBuffer(24)
+  const views = [new Uint8Array(memory(), 3, 20), Buffer.from(memory(), 1), new Float64Array(memory(), 8, 2), new DataView(memory(), 5), memory(), new SharedArrayBuffer(16)] // prettier-ignore
+  for (const view of views)
+    for (const sync of [false, true]) {
+      a.sendBytes(bytes)
+      assert.is(sync ? b.recvBytesIntoSync(view) : await b.recvBytesInto(view), 16)
+      const [buffer, from] = ArrayBuffer.isView(view) ? [view.buffer, view.byteOffset] : [view, 0]
+      assert.equal(new Uint8Array(buffer).slice(from, from + 16), bytes)
+      new Uint8Array(buffer).fill(0)
+    }
+  const view = new Uint8Array(4).fill(9)
+  const waiting = b.recvBytesInto(view)
+  a.sendBytes(bytes, 2, 2)
+  assert.is(await waiting, 2)
+  assert.equal([...view], [2, 3, 9, 9])
+  a.sendBytes(bytes, 16)
+  assert.is(b.recvBytesIntoSync(new Uint8Array(0)), 0)
+  a.close()
+  for (const use of [() => b.recvBytesInto(view), () => b.recvBytesIntoSync(view)])
+    assert.is((await thrownBy(use)).code, 'ERR_MANYHANDS_EOF')
+})
+
+test('recvBytesInto leaves a message that is too long or no bytes, for the receive that waits next', async () => {
+  const [a, b] = Pipe()
+  const view = new Uint8Array(8)
+  a.sendBytes(new Uint8Array(9).fill(1))
+  for (const use of [
+    () => b.recvBytesInto(view),
+    () => b.recvBytesIntoSync(view),
+    () => b.recvBytesIntoSync(view, 0),
+  ]) {
+    const error = await thrownBy(use)
+    assert.instance(error, RangeError)
+    assert.match(error.message, /9 bytes.* has 8/)
+  }
+  assert.equal(view, new Uint8Array(8))
+  assert.is(b.recvBytesIntoSync(new Uint8Array(9)), 9)
+  a.send('text')
+  for (const use of [() => b.recvBytesInto(view), () => b.recvBytesIntoSync(view)])
+    assert.match((await thrownBy(use)).message, "not bytes but 'text'")
+  assert.is(b.recvSync(), 'text')
+  // All three wait: the first two leave the message to the third.
+  const refused = [thrownBy(() => b.recvBytesInto(view)), thrownBy(() => b.recvBytes())]
+  const rest = [b.recv(), b.recv()]
+  a.send('first')
+  a.send('second')
+  for (const error of await Promise.all(refused)) assert.instance(error, TypeError)
+  assert.equal(await Promise.all(rest), ['first', 'second'])
+  const lost = new Uint8Array(8)
+  const late = thrownBy(() => b.recvBytesInto(lost))
+  structuredClone(lost, { transfer: [lost.buffer] })
+  a.sendBytes(view)
+  assert.match((await late).message, 'transferred')
+  for (const wrong of [lost, 'text', null, undefined, [1]])
+    for (const use of [() => b.recvBytesInto(wrong as never), () => b.recvBytesIntoSync(wrong as never)])
+      assert.instance(await thrownBy(use), TypeError)
+  assert.is((await b.recvBytes()).length, 8)
+  assert.is((await thrownBy(() => b.recvBytesInto(view, 1))).code, 'ERR_MANYHANDS_TIMEOUT')
+  a.close()
+})
+
 test('a send refuses what cannot be cloned, names it, and leaves all as it was', async () => {
   const [a, b] = Pipe()
   const [c, d] = Pipe()

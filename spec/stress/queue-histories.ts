@@ -114,12 +114,31 @@ function putsMany(queue: Queue, random: Random, numbers: number[]): () => Promis
 
 const got = (message: unknown): Answer => ['get', numberOf(message)]
 
+/** Get the next message into a view; where it is no bytes, or has no room there, as it is. */
+function getsInto(queue: Queue, length: number, timeoutMs: number): Answer {
+  const view = new Uint8Array(length)
+  try {
+    return got(view.subarray(0, queue.getIntoSync(view, timeoutMs)))
+  } catch (reason) {
+    if (reason instanceof TypeError || reason instanceof RangeError) return got(queue.getNowait())
+    throw reason
+  }
+}
+
 const getsNow = (queue: Queue): Answer => answersTo(() => [got(queue.getNowait())], nothing)[0]!
 
 function gets(queue: Queue, random: Random): () => Answer[] | Promise<Answer[]> {
   const timeoutMs = someMs(random)
   const form = random()
-  if (form < 0.25) return () => [getsNow(queue)]
+  if (form < 0.1) return () => [getsNow(queue)]
+  if (form < 0.3) {
+    const length = random() < 0.5 ? 100 : LARGE_BYTES + 8
+    if (random() < 0.5) return () => answersTo(() => [getsInto(queue, length, timeoutMs)], nothing)
+    const view = new Uint8Array(length)
+    const leave = (reason: unknown) =>
+      reason instanceof TypeError || reason instanceof RangeError ? [getsNow(queue)] : nothing(reason)
+    return () => queue.getInto(view, timeoutMs).then((read) => [got(view.subarray(0, read))], leave)
+  }
   if (form < 0.5) return () => answersTo(() => [got(queue.getSync(timeoutMs))], nothing)
   if (form < 0.75) return () => queue.get(timeoutMs).then((message) => [got(message)], nothing)
   const max = 1 + Math.floor(random() * MAX_VALUES_PER_CALL)

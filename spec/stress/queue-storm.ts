@@ -16,18 +16,44 @@ import { attach } from ${JSON.stringify(import.meta.resolve('manyhands'))}
 const { queue, role, id, acknowledged, seen, counters } = attach(workerData)
 const payload = (n) => n % 7 === 0 ? new Uint8Array((n * 37) % 3000).fill(n) : n % 3 === 0 ? 'x'.repeat(n % 300) : n
 const sum = (value) => typeof value === 'number' ? value : typeof value === 'string' ? value.length : value.reduce((a, b) => a + b, value.length)
+// Every other message is bytes: three words, then the payload.
+const toBytes = ({ id, n, value, sum }) => {
+  const payload = value instanceof Uint8Array ? value : Buffer.from(String(value))
+  const bytes = new Uint8Array(12 + payload.length)
+  new Int32Array(bytes.buffer, 0, 3).set([id, n, sum])
+  bytes.set(payload, 12)
+  return bytes
+}
+const fromBytes = (bytes) => {
+  const [id, n, sum] = new Int32Array(bytes.slice(0, 12).buffer)
+  const kind = payload(n)
+  const rest = bytes.subarray(12)
+  return { id, n, sum, value: kind instanceof Uint8Array ? rest : typeof kind === 'string' ? Buffer.from(rest).toString() : Number(Buffer.from(rest)) }
+}
+const view = new Uint8Array(3012)
+const getInto = async () => {
+  try {
+    return view.subarray(0, n++ % 2 ? await queue.getInto(view) : queue.getIntoSync(view))
+  } catch (reason) {
+    if (!(reason instanceof TypeError)) throw reason
+    return queue.getSync()
+  }
+}
+let n = 0
 async function main() {
   if (role === 'put') {
     for (let n = 1; ; n++) {
       const value = payload(n)
-      const message = { id, n, value, sum: sum(value) }
+      const parts = { id, n, value, sum: sum(value) }
+      const message = n % 2 ? toBytes(parts) : parts
       if (id % 3 === 0) await queue.put(message); else queue.putSync(message)
       Atomics.store(acknowledged, id, n)
     }
   }
   for (;;) {
-    const messages = id % 3 === 0 ? [await queue.get()] : id % 3 === 1 ? [queue.getSync()] : await queue.getMany(3)
-    for (const message of messages) {
+    const messages = id % 4 === 0 ? [await queue.get()] : id % 4 === 1 ? [queue.getSync()] : id % 4 === 2 ? await queue.getMany(3) : [await getInto()]
+    for (const received of messages) {
+      const message = received instanceof Uint8Array ? fromBytes(received) : received
       const number = message.id * 4096 + message.n % 4096
       if (message.sum !== sum(message.value)) Atomics.add(counters, 1, 1)
       else if (Atomics.exchange(seen, number, message.n) >= message.n) Atomics.add(counters, 2, 1)
@@ -48,10 +74,15 @@ export interface QueueStorm {
   excused: number
 }
 
+const headOf = ({ buffer }: Uint8Array) => {
+  const [id, n] = new Int32Array(buffer, 0, 2)
+  return { id: id!, n: n! }
+}
+
 /** Storm a queue. @throws Error no message is got for ten seconds */
 export async function queueStorm(seed: number, durationMs: number): Promise<QueueStorm> {
   const random = randomFrom(seed)
-  const queue = new Queue<{ id: number; n: number }>(random() < 0.5 ? 0 : 20, {
+  const queue = new Queue<{ id: number; n: number } | Uint8Array>(random() < 0.5 ? 0 : 20, {
     maxBytes: random() < 0.5 ? 10_000 : 200_000,
   })
   const acknowledged = new Int32Array(new SharedArrayBuffer(4 * MAX_WORKERS))
@@ -103,7 +134,8 @@ export async function queueStorm(seed: number, durationMs: number): Promise<Queu
   const last = new Map<number, number>()
   let doubled = Atomics.load(counters, 2)
   while (!queue.empty()) {
-    const { id, n } = await queue.get()
+    const message = await queue.get()
+    const { id, n } = message instanceof Uint8Array ? headOf(message) : message
     if ((last.get(id) ?? 0) >= n) doubled++
     last.set(id, n)
     left++

@@ -4,6 +4,8 @@
 //
 // Two deliberate differences from structuredClone: a typed array as the value itself is sent without the rest of the buffer under
 // it; and V8 starts anew with a value that turns out to be no tree, so that its getters are called again.
+import { types } from 'node:util'
+import { bytesOf } from '../../memory/byte-view.js'
 import { TreeEncoder } from './tree.js'
 import { decodeTree } from './tree-decoder.js'
 import { decodeAny, encodeAny } from './v8.js'
@@ -129,4 +131,14 @@ export function decode(
       return tag === V8_FRAME ? decodeAny(bytes) : arrayTypes[tag - BYTES_FRAME]!.over(bytes.buffer)
     }
   }
+}
+
+/** Whether the payload of a frame is the bytes of a typed array or buffer. Of some, it is V8's form: see `decodeBytes`. */
+export const isBytesFrame = (tag: number): boolean => tag >= BYTES_FRAME
+
+/** As `decode`: the bytes of a typed array or buffer that is in V8's form; `undefined` of any other value. */
+export function decodeBytes(...[tag, ...payload]: Parameters<typeof decode>): Uint8Array | undefined {
+  if (tag !== V8_FRAME) return undefined
+  const value = decode(tag, ...payload)
+  return ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value) ? bytesOf(value, 'decode') : undefined
 }
