@@ -8,8 +8,9 @@ import {
   CANCEL_REQUESTED,
   claimStart,
   ENDED,
-  EXITING,
   EXIT_CODE,
+  EXIT_COMPLETE,
+  EXITING,
   type ProcessMessage,
 } from '../lib/process/control-block.js'
 import { becomeProcess } from '../lib/process/current-process.js'
@@ -63,7 +64,7 @@ async function runProcess({
   await preloading // A CommonJS module cannot require a module that is half imported.
   if (!claimStart(control)) return
   registerThread() // For a parent that blocks and can start no reaper.
-  postOutput(output, () => notifyAll(control, ENDED)) // A parent that blocks in joinSync writes it.
+  const { isPosted } = postOutput(output, () => notifyAll(control, ENDED)) // A parent that blocks in joinSync writes it.
   inherit(changed)
   becomeProcess(identity).watchCancellation(control, CANCEL_REQUESTED)
   process.once('exit', (code) => {
@@ -71,9 +72,10 @@ async function runProcess({
     // Not by the final code: an exit handler may change the code of an error that nobody handled.
     if (code !== UNCAUGHT && code !== HANDLER_FAILED) mailbox.postMessage(null)
   })
-  onFinalExit((code) => {
+  onFinalExit((code, isLast) => {
     store(control, EXIT_CODE, code)
-    store(control, EXITING, 1) // publishes the code; pairs with load(EXITING) in the parent
+    store(control, EXIT_COMPLETE, isLast && isPosted() ? 1 : 0)
+    store(control, EXITING, 1) // publishes the two; pairs with load(EXITING) in the parent
   })
   process.on('uncaughtExceptionMonitor', (thrown) => {
     mailbox.postMessage(encodeFailure(thrown))

@@ -1,8 +1,8 @@
 // A started process as its parent sees it: its thread, waiting for it, stopping it, and how it ended.
 //
 // The process leaves its results where a blocked parent can read them: its exit code in the control block, the error that
-// ended it in a mailbox, a port without a listener. The end itself is seen by the Worker's 'exit' event or, while this thread
-// is blocked in joinSync, by the reaper. The first to see it calls #finish; the other finds it done.
+// ended it in a mailbox, a port without a listener. The end itself is seen by the 'close' event of its output port, the Worker's
+// 'exit' event, which comes later, or, while this thread is blocked in joinSync, the reaper. The first to see it calls #finish.
 import { receiveMessageOnPort, type MessagePort, type Worker } from 'node:worker_threads'
 import { recognizeCopies } from '../copies.js'
 import { performance, Promise } from '../base/clock.js'
@@ -18,7 +18,7 @@ import { startTimer } from '../base/timer.js'
 import { withTimeout } from '../base/with-timeout.js'
 import { decodeFailure, type Failure } from '../transport/error-codec.js'
 import { markUnsendable, unsendableMark } from '../transport/unsendable.js'
-import { CANCEL_REQUESTED, ENDED, EXITING, EXIT_CODE, preventStart } from './control-block.js'
+import { CANCEL_REQUESTED, ENDED, EXIT_CODE, EXIT_COMPLETE, EXITING, preventStart } from './control-block.js'
 import { markEnded, watchForDeath } from './reaper.js'
 
 /** Upper bound of a single sleep of a blocked join: a lost wake-up costs this much, not for ever. */
@@ -103,11 +103,15 @@ export class Child {
       this.#report(thrown)
     })
     this.#exit = new Promise((resolve) => {
-      worker.once('exit', (code) => {
+      const onEnded = (code?: number) => {
         markEnded(this.pid, control)
         output.close()
         this.#finish(code)
         resolve()
+      }
+      worker.once('exit', onEnded)
+      output.onceThreadGone(() => {
+        if (load(control, EXITING) === 1 && load(control, EXIT_COMPLETE) === 1) onEnded() // Nothing is left to wait for.
       })
     })
   }

@@ -7,8 +7,9 @@
 //  3     CANCEL_REQUESTED   parent              1: asked to stop (terminate with grace); notified
 //  4     START_STATE        either, the first   START_PENDING --process, before it runs its target--> STARTED
 //                                               START_PENDING --parent, before it ends the thread--> START_PREVENTED
+//  5     EXIT_COMPLETE      the process         1: EXIT_CODE is what Node will report, and no output is left in Node's own streams
 //
-// EXITING is stored after EXIT_CODE and read before it.
+// EXITING is stored after EXIT_CODE and EXIT_COMPLETE, and read before them.
 // When a thread is terminated while it boots, only its parent's event loop learns of that. START_PREVENTED tells a blocked
 // parent that the target will never run, so that joinSync need not wait for the thread.
 import type { MessagePort } from 'node:worker_threads'
@@ -27,7 +28,8 @@ export const EXITING = 1
 export const EXIT_CODE = 2
 export const CANCEL_REQUESTED = 3
 const START_STATE = 4
-const CONTROL_WORDS = 5
+export const EXIT_COMPLETE = 5
+const CONTROL_WORDS = 6
 
 const START_PENDING = 0
 const STARTED = 1

@@ -1,14 +1,15 @@
 // Which threads are dead. A thread counts as dead only after its JavaScript has stopped, never when its end is merely requested:
-// a lock taken from a thread that still runs would have two holders. A death is seen in three ways:
+// a lock taken from a thread that still runs would have two holders. A death is seen in four ways:
 //
 //   seen by                       when                                       of
 //   the parent's 'exit' event     the parent's event loop turns              every thread
+//   the 'close' of a port         the parent's event loop turns, earlier     a Process that ends by itself (lib/process/child.ts)
 //   the reaper                    at once, in joinSync, and in any long      a Process (lib/process/reaper.ts)
 //                                 wait where the system reports none
 //   a blocked thread that probes  within a slice of its wait                 every registered thread, where the
 //                                                                          system reports deaths
 //
-// The third is for a thread that blocks for another thread's lock: it receives no events, and the thread that would tell it may
+// The last is for a thread that blocks for another thread's lock: it receives no events, and the thread that would tell it may
 // block as well. A thread registers when it makes or receives its first lock: it writes down which thread of the system it is.
 //
 // word                     written by                  meaning

@@ -29,17 +29,23 @@ const BUSY_LIMIT_MS = 1000
 
 type Callback = (error?: Error | null) => void
 
-/** Post what this thread writes from now on. @param onPosted called after each message */
-export function postOutput(port: MessagePort, onPosted: () => void = () => {}): void {
+/**
+ * Post what this thread writes from now on.
+ * @param onPosted called after each message
+ * @returns whether all that was written is posted, also what was written before, which went Node's way
+ */
+export function postOutput(port: MessagePort, onPosted: () => void = () => {}): { isPosted: () => boolean } {
+  const { stdout, stderr } = process
   const senders = {
-    stdout: new OutputSender('stdout', process.stdout, port, onPosted),
-    stderr: new OutputSender('stderr', process.stderr, port, onPosted),
+    stdout: new OutputSender('stdout', stdout, port, onPosted),
+    stderr: new OutputSender('stderr', stderr, port, onPosted),
   }
   port.on('message', ({ kind, name }: OutputReply) => {
     if (kind === 'taken') senders[name].becomeFree()
     else senders[name].waitOn()
   })
   port.unref()
+  return { isPosted: () => stdout.writableLength === 0 && stderr.writableLength === 0 }
 }
 
 class OutputSender {

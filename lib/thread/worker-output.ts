@@ -16,14 +16,24 @@ export class WorkerOutput {
   /** For the thread: see postOutput. */
   readonly there: MessagePort
   readonly #port: MessagePort
+  #isPortGone = false
 
   constructor() {
     const { port1, port2 } = new MessageChannel()
     this.there = port2
     this.#port = port1
+    port1.once('close', () => (this.#isPortGone = true))
     port1.on('message', (message: OutputMessage) => outlets[message.name].take({ message, port: port1 })).unref()
     if (outputs.size === 0) process.on('exit', flushAll)
     outputs.add(this)
+  }
+
+  /**
+   * Call back when the thread has ended, in whatever way, and all that it posted has been taken. Node closes the ports of a thread once its
+   * JavaScript has stopped for good, a millisecond or two before it reports the exit.
+   */
+  onceThreadGone(callback: () => void): void {
+    this.#port.once('close', callback)
   }
 
   /** Write what has come and is not written yet, whether or not this thread's stdout keeps up. */
@@ -54,6 +64,8 @@ export class WorkerOutput {
 
   #receiveAll(): Source[] {
     const sources: Source[] = []
+    // Not: asking a port that is gone. It had nothing left, and within its 'close' event Node crashes.
+    if (this.#isPortGone) return sources
     for (let received; (received = receiveMessageOnPort(this.#port));)
       sources.push({ message: received.message as OutputMessage, port: this.#port })
     return joined(sources)
