@@ -33,7 +33,7 @@ export const
   FIRST_SEGMENT_LOG2 = 98,  // log2 of the bytes of segment 0
   MAX_BYTES = 99,           // maximum bytes of all unread payloads, each padded, and of one message
 
-  // Event counts, three words each (lib/sync/event-count.ts).
+  // Event counts, three words each (event-count.ts).
   GETTERS = 128,            // woken when a message was put, or the queue shut down
   PUTTERS = 160,            // woken when a message was got, or the queue shut down
   JOINERS = 193,            // woken when a task is done or found lost, or the queue shut down

@@ -239,14 +239,14 @@ const mutants: (Mutant & { shownBy: string })[] = [
   },
   {
     name: 'a waiter at an event count looks before it sets its mark, and not after',
-    file: 'lib/sync/event-count.ts',
+    file: 'lib/queue/event-count.ts',
     from: 'mark(words, at, index - at)\n    if (this.look()) {',
     to: 'const found = this.look()\n    mark(words, at, index - at)\n    if (found) {',
     shownBy: 'Queue with room for one: 1 puts three, 1 gets three',
   },
   {
     name: 'a waiter that was woken at an event count does not wake the next for what is left',
-    file: 'lib/sync/event-count.ts',
+    file: 'lib/queue/event-count.ts',
     from: 'if (this.slept) this.passOn()',
     to: '',
     shownBy: 'Queue: 1 puts two, 2 get one each',

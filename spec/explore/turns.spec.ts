@@ -267,7 +267,7 @@ const mutants: (Mutant & { shownBy: string })[] = [
   },
   {
     name: 'an event count notifies one of those that await',
-    file: 'lib/sync/event-count.ts',
+    file: 'lib/queue/event-count.ts',
     from: '    add(words, at + AWAITED_EPOCH, 1)\n    notifyAll(words, at + AWAITED_EPOCH)',
     to: '    add(words, at + AWAITED_EPOCH, 1)\n    notifyOne(words, at + AWAITED_EPOCH)',
     shownBy: 'Queue: 2 get in one thread, 1 in another, 1 puts three',

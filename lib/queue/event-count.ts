@@ -10,8 +10,8 @@
 // Invariant: a waiter loads its epoch, sets its mark in WAITERS, and then looks once more before it sleeps. A change that this look
 // did not see finds the mark.
 import { add, compareExchange, load, notifyAll, notifyOne, type Words } from '../memory/atomics.js'
-import { changesSoon } from './adaptive-spin.js'
-import { DONE, WAIT, type TryResult, type Waiter } from './park.js'
+import { changesSoon } from '../sync/adaptive-spin.js'
+import { DONE, WAIT, type TryResult, type Waiter } from '../sync/park.js'
 
 const BLOCKED_EPOCH = 1
 const AWAITED_EPOCH = 2
