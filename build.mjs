@@ -23,9 +23,44 @@ const bundling = {
   define: { PACKAGE_VERSION: JSON.stringify(version) },
 }
 
+/**
+ * What is loaded at its first use, and not with what imports it: by chunk, the files that are used from outside. Nothing may use them
+ * as it is loaded.
+ */
+const LAZY = {
+  cells: ['lib/memory/element-ops.ts'],
+  engine: [
+    'lib/executor/pool-options.ts',
+    ...['call-job', 'chunk-job', 'range-job', 'item-jobs', 'death-errors'].map(
+      (name) => `lib/executor/main/${name}.ts`,
+    ),
+  ],
+  errors: ['lib/executor/task-events.ts', 'lib/transport/error-codec.ts', 'lib/transport/clone-error.ts'],
+  imap: ['lib/pool/imap.ts'],
+  managing: ['lib/manager/manager-thread.ts', 'lib/manager/proxy.ts'],
+  map: ['lib/executor/map/map.ts'],
+  piping: ['lib/pipe/pipe-end.ts', 'lib/pipe/receiver.ts', 'lib/pipe/wait-any.ts'],
+  queuing: [
+    'lib/queue/queue-options.ts',
+    'lib/queue/queue-errors.ts',
+    'lib/queue/queue-state.ts',
+    'lib/queue/task-counts.ts',
+    'lib/transport/codec/codec.ts',
+  ],
+  range: ['lib/executor/range/range.ts'],
+  sources: ['lib/task/function-source.ts'],
+  inline: ['lib/executor/inline-attempt.ts', 'lib/executor/map/map-chunk.ts', 'lib/executor/range/run-blocks.ts'],
+  starting: [
+    'lib/thread/boot.ts',
+    'lib/process/child.ts',
+    'lib/process/warm-threads.ts',
+    'lib/thread/worker-output.ts',
+  ],
+}
+const lazyFiles = Object.values(LAZY).flat()
+
 const INDEX = 'lib/index.ts'
 const INTERNALS = 'lib/internals.ts'
-const WORKER = 'workers/executor.ts'
 
 /** What each file exports, imports and requires, once its types are gone. */
 async function readSources() {
@@ -75,22 +110,30 @@ const sources = await readSources()
 function loadedWith(file, found = new Set()) {
   if (found.has(file)) return found
   found.add(file)
-  for (const { path } of sources.get(file).imports) loadedWith(path, found)
+  for (const { path } of sources.get(file).imports) if (!lazyFiles.includes(path)) loadedWith(path, found)
   return found
 }
 
-/** What programs and threads start with, and what is loaded at its first use. */
-const roots = [
-  ...new Set([INDEX, ...typescriptIn('workers'), ...[...sources.values()].flatMap(({ required }) => required)]),
-]
-const loadedWithRoot = new Map(roots.map((root) => [root, loadedWith(root)]))
-const nameOf = (root) => (root.startsWith('workers/') ? 'worker-' : '') + basename(root, '.ts')
+/** What programs and threads start with, and what is loaded at its first use: by name, the files. */
+const roots = new Map([
+  ['core', [INDEX]],
+  ...typescriptIn('workers').map((file) => [`worker-${basename(file, '.ts')}`, [file]]),
+  ...Object.entries(LAZY),
+])
+const loadedWithRoot = new Map(
+  [...roots].map(([name, files]) => {
+    const found = new Set()
+    for (const file of files) loadedWith(file, found)
+    return [name, found]
+  }),
+)
+const rootFiles = [...roots.values()].flat()
 
 /** The chunk that a file is in. */
 function chunkOf(file) {
-  const loaders = roots.filter((root) => loadedWithRoot.get(root).has(file))
-  if (loaders.includes(INDEX)) return loaders.includes(WORKER) ? 'base' : 'core'
-  return loaders.map(nameOf).join('-') || 'internals'
+  const loaders = [...roots.keys()].filter((name) => loadedWithRoot.get(name).has(file))
+  if (loaders.includes('core')) return loaders.includes('worker-executor') ? 'base' : 'core'
+  return loaders.join('-') || 'internals'
 }
 
 const chunkOfFile = new Map([...sources.keys()].map((file) => [file, chunkOf(file)]))
@@ -102,7 +145,7 @@ function sharedBy(file) {
   const used = users.flatMap(([, { imports }]) =>
     imports.filter(({ path }) => path === file).flatMap(({ names }) => names),
   )
-  const names = roots.includes(file) || file === INTERNALS ? exports : [...new Set(used)]
+  const names = file === INDEX || file.startsWith('workers/') || file === INTERNALS ? exports : [...new Set(used)]
   const variable = names.find((name) => variables.includes(name))
   if (variable) throw new Error(`${file} exports the variable ${variable}, which chunks cannot share`)
   return names
@@ -116,11 +159,17 @@ const linked = (chunk) => ({
       const file = sourceOf(slashed(relative('.', importer)), path)
       if (!sources.has(file)) return undefined
       if (kind === 'require-call') return { path: `./${chunkOfFile.get(file)}.cjs`, external: true }
-      return chunkOfFile.get(file) === chunk ? undefined : { path: file, namespace: 'chunk' }
+      if (chunkOfFile.get(file) === chunk) return undefined
+      return { path: file, namespace: lazyFiles.includes(file) ? 'lazy' : 'chunk' }
     })
     onLoad({ filter: /.*/, namespace: 'chunk' }, ({ path }) => {
       const names = sharedBy(path)
       return { contents: `const { ${names} } = require('./${chunkOfFile.get(path)}.cjs'); export { ${names} }` }
+    })
+    onLoad({ filter: /.*/, namespace: 'lazy' }, ({ path }) => {
+      const getters = sharedBy(path).map((name) => `get ${name}() { return load().${name} }`)
+      const load = `let chunk; const load = () => chunk ??= require('./${chunkOfFile.get(path)}.cjs')`
+      return { contents: `${load}; module.exports = { ${getters} }` }
     })
     onResolve({ filter: /^node:/ }, ({ path, kind }) =>
       kind === 'import-statement' ? { path, namespace: 'builtin' } : undefined,
@@ -131,6 +180,7 @@ const linked = (chunk) => ({
       return { contents: [`const builtin = require('${path}')`, ...constants].join('\n') }
     })
     onResolve({ filter: /.*/, namespace: 'chunk' }, ({ path }) => ({ path, external: true }))
+    onResolve({ filter: /.*/, namespace: 'lazy' }, ({ path }) => ({ path, external: true }))
     onResolve({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({ path, external: true }))
   },
 })
@@ -147,7 +197,7 @@ async function buildChunk(chunk) {
       const names = sharedBy(file).filter((name) => !exported.has(name))
       for (const name of names) exported.add(name)
       if (names.length > 0) return `export { ${names} } from './${file}'`
-      return roots.includes(file) ? `import './${file}'` : ''
+      return rootFiles.includes(file) ? `import './${file}'` : ''
     })
   const { outputFiles } = await build({
     ...bundling,

@@ -17,23 +17,27 @@ import type { Future } from './future.js'
 import type { Input } from './map/input/inputs.js'
 import type { PlanLimits } from './map/chunk-plan.js'
 import { HeldMap } from './map/held-map.js'
-import type * as Maps from './map/map.js'
+import { Mapping, type MapAverages } from './map/map.js'
 import type { Chunk, ChunkResult } from './map/map-chunk.js'
 import type { OpenMaps } from './map/open-maps.js'
 import { splitMapArguments, type MapOptions, type MapResult } from './map/map-options.js'
-import type * as Ranges from './range/range.js'
-import type { ParallelOptions, Range, RangeTask, ReduceOptions } from './range/range.js'
+import {
+  checkCombine,
+  checkParallel,
+  combineParts,
+  runParallel,
+  type ParallelOptions,
+  type Range,
+  type RangeTask,
+  type ReduceOptions,
+} from './range/range.js'
 import type { Share } from './range/run-blocks.js'
 
 const UNSENDABLE_EXECUTOR = unsendableMark(
   'have the task return what is to be submitted here, or make an executor there',
 )
 
-// Loaded with the first map, and with the first range.
-let maps: typeof Maps
-let ranges: typeof Ranges
-
-const UNMEASURED: Maps.MapAverages = { averageMs: undefined, resultBytes: undefined, recordResults() {} }
+const UNMEASURED: MapAverages = { averageMs: undefined, resultBytes: undefined, recordResults() {} }
 
 /** Options of a `map` whose results are entries like those of `Promise.allSettled`. */
 export type SettledOptions = MapOptions & { settled: true }
@@ -182,7 +186,7 @@ export abstract class BaseExecutor<Face extends BaseExecutor<Face>> implements E
   protected abstract faceWith(call: Call, isHeld: boolean): Face
 
   /** What is known of the calls of a function. */
-  protected averagesOf(_definition: Definition): Maps.MapAverages {
+  protected averagesOf(_definition: Definition): MapAverages {
     return UNMEASURED
   }
 
@@ -218,8 +222,7 @@ export abstract class BaseExecutor<Face extends BaseExecutor<Face>> implements E
     const chunksize = settings.chunksize ?? (this.#call.timeoutMs === Infinity ? undefined : 1)
     // The pool has the map in its list, and must not have this executor by it.
     const unheld = this.faceWith(this.#call, false)
-    maps ??= require('./map/map.js') as typeof Maps
-    const mapping = new maps.Mapping<any>(
+    const mapping = new Mapping<any>(
       inputs,
       { ...settings, chunksize },
       {
@@ -250,10 +253,9 @@ export abstract class BaseExecutor<Face extends BaseExecutor<Face>> implements E
     combine: (a: Awaited<R>, b: Awaited<R>) => Awaited<R> | Promise<Awaited<R>>,
     options: ReduceOptions<NoInfer<A>, Awaited<R>> = {},
   ): Promise<Awaited<R>> {
-    ranges ??= require('./range/range.js') as typeof Ranges
-    ranges.checkCombine(combine)
+    checkCombine(combine)
     const shares = await this.#compute(this.#submission(body, this.parallelReduce), range, options, true)
-    return ranges.combineParts(shares, combine, options.initial)
+    return combineParts(shares, combine, options.initial)
   }
 
   with(options: CallOptions): Face {
@@ -276,14 +278,11 @@ export abstract class BaseExecutor<Face extends BaseExecutor<Face>> implements E
 
   #compute(submission: Submission, range: Range, options: ParallelOptions, keep: boolean): Promise<Share[]> {
     const limits = { workers: this.capacity.workers, transfer: this.#call.transfer, keep }
-    ranges ??= require('./range/range.js') as typeof Ranges
-    const { plan, args, signal } = ranges.checkParallel(range, options, limits)
+    const { plan, args, signal } = checkParallel(range, options, limits)
     this.checkOpen()
     if (!this.runRange)
       throw new TypeError('parallelFor and parallelReduce need workers that share memory with this thread')
-    const shares = ranges.runParallel(plan, signal, (counter) =>
-      this.runRange!(submission, { plan, args, counter, keep }),
-    )
+    const shares = runParallel(plan, signal, (counter) => this.runRange!(submission, { plan, args, counter, keep }))
     const { counts } = this
     shares.then(
       () => counts.completed++,

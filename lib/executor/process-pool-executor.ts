@@ -19,21 +19,22 @@ import {
 import { BaseExecutor, type Submission } from './executor.js'
 import type { Future } from './future.js'
 import type { FunctionStats } from './main/batch-size.js'
-import type * as Engine from './engine.js'
+import { CallJob } from './main/call-job.js'
+import { ChunkJob } from './main/chunk-job.js'
+import { copyOf } from './main/death-errors.js'
+import { runItems } from './main/item-jobs.js'
 import type { FutureJob, JobOptions } from './main/job.js'
+import { RangeJob } from './main/range-job.js'
 import { countWhenDone } from './map/count-items.js'
 import type { PlanLimits } from './map/chunk-plan.js'
 import type { Chunk, ChunkResult } from './map/map-chunk.js'
 import type { OpenMaps } from './map/open-maps.js'
-import type { PoolState, ProcessPoolOptions } from './pool-options.js'
+import { holdPool, openPool, type PoolState, type ProcessPoolOptions } from './pool-options.js'
 import type { RangeTask } from './range/range.js'
 import type { Share } from './range/run-blocks.js'
 
 /** Chunks of a map in flight per worker, by default: one that runs, and one that is ready when it ends. */
 const CHUNKS_PER_WORKER = 2
-
-/** Loaded with the first executor: programs that import this package need not have one. */
-let engine: typeof Engine
 
 /**
  * Runs tasks in a pool of worker threads, which are started as work arrives and end when the executor is shut down. Idle workers do
@@ -52,15 +53,10 @@ export class ProcessPoolExecutor extends BaseExecutor<ProcessPoolExecutor> {
    * @throws DataCloneError (ERR_MANYHANDS_DATA_CLONE) `initargs` cannot be sent to a worker
    */
   constructor(options: ProcessPoolOptions = {}) {
-    engine ??= require('./engine.js') as typeof Engine
-    const [pool, call, hold] = (partsIn(options) ?? [engine.openPool(options), PLAIN_CALL]) as [
-      PoolState,
-      Call,
-      object?,
-    ]
+    const [pool, call, hold] = (partsIn(options) ?? [openPool(options), PLAIN_CALL]) as [PoolState, Call, object?]
     super(call)
     this.#pool = pool
-    this.#hold = hold ?? engine.holdPool(pool)
+    this.#hold = hold ?? holdPool(pool)
   }
 
   /**
@@ -135,25 +131,25 @@ export class ProcessPoolExecutor extends BaseExecutor<ProcessPoolExecutor> {
 
   protected override checkUsable(): void {
     const { broken } = this.#pool.scheduler
-    if (broken) throw engine.copyOf(broken)
+    if (broken) throw copyOf(broken)
   }
 
   protected runCall(submission: Submission, args: readonly unknown[]): Future {
-    return this.#start(new engine.CallJob(this.#known(submission), args, this.#optionsFor(submission)))
+    return this.#start(new CallJob(this.#known(submission), args, this.#optionsFor(submission)))
   }
 
   protected runChunk(submission: Submission, chunk: Chunk, settled: boolean): Future<ChunkResult> {
     const [fn, options] = [this.#known(submission), this.#optionsFor(submission)]
     // Calls that may be run again are jobs of their own: a worker's death takes along no result of the others.
     if (submission.call.retries > 0)
-      return engine.runItems(chunk, settled, (args) => this.#start(new engine.CallJob(fn, args, options)))
-    const job = new engine.ChunkJob(fn, chunk, settled, options)
+      return runItems(chunk, settled, (args) => this.#start(new CallJob(fn, args, options)))
+    const job = new ChunkJob(fn, chunk, settled, options)
     countWhenDone(options.counts, job.future, job.size, settled)
     return this.#start(job)
   }
 
   protected override runRange(submission: Submission, task: RangeTask): Future<Share> {
-    return this.#start(new engine.RangeJob(this.#known(submission), task, this.#optionsFor(submission)))
+    return this.#start(new RangeJob(this.#known(submission), task, this.#optionsFor(submission)))
   }
 
   protected override averagesOf(definition: Definition): FunctionStats {

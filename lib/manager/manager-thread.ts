@@ -12,8 +12,6 @@ import type { Identity } from '../process/control-block.js'
 import { bootThread } from '../thread/boot.js'
 import { WorkerOutput } from '../thread/worker-output.js'
 import { connect, type ManagerClient } from './client.js'
-import type { ObjectKind } from './messages.js'
-import { newRemote } from './proxy.js'
 
 export class ManagerThread {
   readonly name: string
@@ -49,11 +47,6 @@ export class ManagerThread {
     })
     this.#worker.unref()
     publish('process', () => ({ event: 'started', name, pid: this.client.manager }))
-  }
-
-  /** A proxy of an object that it is about to be told to make. */
-  newRemote(kind: ObjectKind): ReturnType<typeof newRemote> {
-    return newRemote(this.client.manager, this.name, kind)
   }
 
   /** End it. Resolves when it has exited. */

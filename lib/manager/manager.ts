@@ -10,14 +10,14 @@ import { ManagerError } from '../errors.js'
 import { warnDropped } from '../thread/dropped.js'
 import { checkOptions, checkString, refuseExcess } from '../base/validate.js'
 import { pack } from '../transport/pack.js'
-import { registerShareableModule } from '../transport/shareable.js'
+import { registerShareable } from '../transport/shareable.js'
 import { markUnsendable, unsendableMark } from '../transport/unsendable.js'
 import { refuseDuringImport } from '../task/import-guard.js'
 import type { Definition } from '../task/target.js'
 import { definitionOfTask, type ClassTask } from '../task/task.js'
 import { currentProcess, refuseTooDeep } from '../process/current-process.js'
-import type * as Threads from './manager-thread.js'
-import type { ManagerThread } from './manager-thread.js'
+import { ManagerThread } from './manager-thread.js'
+import { newRemote, rebuildRemote, remoteParts } from './proxy.js'
 import type { Remote, RemoteDict, RemoteList, RemoteNamespace } from './proxy-types.js'
 import { REMOTE_KIND, type ObjectKind } from './messages.js'
 
@@ -27,10 +27,6 @@ export interface ManagerOptions {
   /** @default `Manager-N`, `Manager-N:M` for managers of the N-th process */
   name?: string | undefined
 }
-
-/** Loaded with the first manager, or with the first proxy that is received. */
-const loadThreads = () => require('./manager-thread.js') as typeof Threads
-registerShareableModule(REMOTE_KIND, loadThreads)
 
 const managers = perThread('managers made', () => ({ made: 0 }))
 
@@ -58,7 +54,7 @@ export class Manager {
     markUnsendable(this, UNSENDABLE_MANAGER)
     const { name: parentName, pid, numbers } = currentProcess()
     this.name = name
-    this.#thread = new (loadThreads().ManagerThread)({
+    this.#thread = new ManagerThread({
       name,
       numbers: [...numbers, managers.made],
       daemon: true,
@@ -158,10 +154,10 @@ export class Manager {
 
   #make(made: ObjectKind, target: Definition | undefined, args: unknown[]): object {
     const { client, isShutDown, hasEnded } = this.#thread
-    const { rpc } = client
+    const { rpc, manager } = client
     if (isShutDown || hasEnded || rpc.closed)
       throw new ManagerError(`${this.name} ${isShutDown ? 'was shut down' : 'has ended'}: it makes no more objects`)
-    const { remote, id } = this.#thread.newRemote(made)
+    const { remote, id } = newRemote(manager, this.name, made)
     const transfer: Transferable[] = []
     const packed = pack(args, transfer, rpc)
     const given = made === 'object' ? { value: args, root: 'args' } : { value: args[0], root: 'init' }
@@ -170,4 +166,8 @@ export class Manager {
   }
 }
 
+// Not beside the proxies: those are loaded with the first that is made or received.
+registerShareable(REMOTE_KIND, (handle, here) => rebuildRemote(handle, here), {
+  onSend: (remote, to) => remoteParts(remote, to),
+})
 recognizeCopies(Manager, 'Manager')

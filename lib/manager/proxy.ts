@@ -8,7 +8,7 @@ import { inspect } from 'node:util'
 import type { MessagePort, Transferable } from 'node:worker_threads'
 import { Promise } from '../base/clock.js'
 import { pack } from '../transport/pack.js'
-import { makeShareable, idOf, registerShareable, remember } from '../transport/shareable.js'
+import { makeShareable, idOf, remember } from '../transport/shareable.js'
 import { captureCallSite } from '../base/call-site.js'
 import { adoptPort, clientOf, isConnected, openPortFor } from './client.js'
 import { callMethod, iterate } from './remote-call.js'
@@ -48,24 +48,22 @@ function proxyOf(state: ProxyState): object {
 
 type RemoteHandle = readonly [string, id: number, manager: number, managerName: string, ObjectKind, MessagePort?]
 
-registerShareable(
-  REMOTE_KIND,
-  (handle, here) => {
-    const [name, id, manager, managerName, kind, port] = handle as RemoteHandle
-    const remote = here ?? proxyOf({ id, manager, managerName, kind, refs: 0 })
-    if (!here) remember(remote, [name, id, manager, managerName, kind])
-    states.get(remote)!.refs++
-    if (port) adoptPort(manager, managerName, port)
-    return remote
-  },
-  {
-    onSend(remote, to) {
-      const state = states.get(remote)!
-      const port = addRefFor(to, state)
-      return [state.manager, state.managerName, state.kind, ...(port ? [port] : [])]
-    },
-  },
-)
+/** The proxy of a handle that was received. @param here the one that this thread has */
+export function rebuildRemote(handle: readonly unknown[], here: object | undefined): object {
+  const [name, id, manager, managerName, kind, port] = handle as RemoteHandle
+  const remote = here ?? proxyOf({ id, manager, managerName, kind, refs: 0 })
+  if (!here) remember(remote, [name, id, manager, managerName, kind])
+  states.get(remote)!.refs++
+  if (port) adoptPort(manager, managerName, port)
+  return remote
+}
+
+/** The parts of the handle in one message. @param to the Rpc through which the proxy is sent, where it is sent through one */
+export function remoteParts(remote: object, to: unknown): readonly unknown[] {
+  const state = states.get(remote)!
+  const port = addRefFor(to, state)
+  return [state.manager, state.managerName, state.kind, ...(port ? [port] : [])]
+}
 
 /** In a manager's thread: its host's end of each port, by Rpc, where a reference is counted for what is sent through it. */
 export const hostSessions: WeakMap<object, { manager: number; addRef(object: number): void }> = new WeakMap()

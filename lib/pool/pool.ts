@@ -15,8 +15,7 @@ import { ProcessPoolExecutor } from '../executor/process-pool-executor.js'
 import type { Target } from '../task/task.js'
 import { markUnsendable, unsendableMark } from '../transport/unsendable.js'
 import { AsyncResult, checkCallbacks, type Callbacks } from './async-result.js'
-import type * as Imaps from './imap.js'
-import type { Imap } from './imap.js'
+import { Imap } from './imap.js'
 
 const UNSENDABLE_POOL = unsendableMark('have the function return what is to be done here, or make a Pool there')
 
@@ -209,7 +208,6 @@ export class Pool {
     this.#checkOpen()
     checkOptions(options, 'the options of imap', ['chunksize'])
     const { chunksize } = options
-    const { Imap } = require('./imap.js') as typeof Imaps
     const imap = new Imap<R>(this.#executor.map(fn, checkInput(iterable), { chunksize, ordered }) as AsyncIterable<R>)
     this.#imaps.add(imap)
     void imap.ended.then(() => this.#imaps.delete(imap))

@@ -69,7 +69,7 @@ export class SimpleQueue<T = unknown> extends Queue<T> {
   }
 }
 
-registerQueue('JoinableQueue', JoinableQueue, newTaskMemory)
+registerQueue('JoinableQueue', JoinableQueue, () => newTaskMemory())
 registerQueue('SimpleQueue', SimpleQueue)
 recognizeCopies(JoinableQueue, 'JoinableQueue')
 recognizeCopies(SimpleQueue, 'SimpleQueue')

@@ -2,7 +2,7 @@
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type * as FunctionSource from './function-source.js'
+import { compileSource } from './function-source.js'
 import type { Exports } from './import-module.js'
 import type { Definition } from './target.js'
 import { findExport, findTask, registeredTasks } from './task.js'
@@ -13,8 +13,7 @@ import { findExport, findTask, registeredTasks } from './task.js'
  * @throws whatever the module throws, and Node's ERR_REQUIRE_ASYNC_MODULE if it has a top-level await
  */
 export function loadTargetSync(definition: Definition): Function {
-  if (definition.kind === 'source')
-    return (require('./function-source.js') as typeof FunctionSource).compileSource(definition)
+  if (definition.kind === 'source') return compileSource(definition)
   const { kind, module, name } = definition
   if (kind === 'export') return findExport(requireModule(module), module, name)
   const registered = registeredTasks(module).get(name)

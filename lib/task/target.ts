@@ -6,13 +6,8 @@ import { stackText } from '../base/thrown-text.js'
 import { guardImport } from './import-guard.js'
 import { importFrom, type Exports } from './import-module.js'
 import { inheritLoader } from './tsx-loader.js'
-import type * as FunctionSource from './function-source.js'
-import type { SourceDefinition } from './function-source.js'
+import { adviseOnReferenceError, compileSource, describeSource, type SourceDefinition } from './function-source.js'
 import { definitionOfTask, findExport, findTask, registeredTasks, type ModuleDefinition, type Target } from './task.js'
-
-/** Loaded with the first plain function: tasks of modules do without. */
-let functionSource: typeof FunctionSource | undefined
-const loadFunctionSource = () => (functionSource ??= require('./function-source.js') as typeof FunctionSource)
 
 /** A target as it is sent: a function by module and name, or by its source. */
 export type Definition = ModuleDefinition | SourceDefinition
@@ -23,7 +18,7 @@ export type Definition = ModuleDefinition | SourceDefinition
  */
 export function define(target: Target): Definition {
   if (typeof target !== 'function') throw new TypeError(`a target must be a task or a function, not ${inspect(target)}`)
-  return definitionOfTask(target) ?? loadFunctionSource().describeSource(target)
+  return definitionOfTask(target) ?? describeSource(target)
 }
 
 /** Thrown when the module of a task cannot be imported: none of its tasks can ever run in this thread. */
@@ -51,7 +46,7 @@ export async function loadTarget(definition: Definition): Promise<Function> {
   let fn = loaded.get(key)
   if (!fn) {
     await inheritLoader()
-    fn = definition.kind === 'source' ? loadFunctionSource().compileSource(definition) : await findInModule(definition)
+    fn = definition.kind === 'source' ? compileSource(definition) : await findInModule(definition)
     refuseGenerator(fn)
     loaded.set(key, fn)
   }
@@ -82,7 +77,7 @@ export async function runTarget(definition: Definition, fn: Function, args: unkn
 export function advise(definition: Definition, thrown: unknown): void {
   if (definition.kind !== 'source') return
   try {
-    loadFunctionSource().adviseOnReferenceError(thrown, definition)
+    adviseOnReferenceError(thrown, definition)
   } catch {
     // It has a stack that is no string, or a getter that throws: it goes without advice.
   }

@@ -45,9 +45,6 @@ interface Kind {
 /** This copy's kinds: what its classes make is of these. */
 const ownKinds = new Map<string, Kind>()
 
-/** What loads the kinds that are not there from the start. */
-const kindModules = new Map<string, () => void>()
-
 /** What this thread's copies share. */
 const shared = perThread('shareables', () => {
   // One object per id and thread: what is received twice is `===`. Weak, so that being known keeps nothing alive.
@@ -97,11 +94,6 @@ export function registerShareable(kind: string, rebuild: Kind['rebuild'], hooks:
   const registered = { rebuild, ...hooks }
   ownKinds.set(name, registered)
   if (!shared.kinds.has(name)) shared.kinds.set(name, registered)
-}
-
-/** Have the module of a kind loaded when the first handle of that kind arrives. @param load has the module register it */
-export function registerShareableModule(kind: string, load: () => void): void {
-  kindModules.set(`${kind}@${MAJOR}`, load)
 }
 
 /** Make `object` shareable under a new id. Its class's constructor calls it. */
@@ -186,7 +178,6 @@ export function rebuildShareable(found: HandleObject): object {
   const [kind, id] = handle
   checkMajor(found)
   const here = shared.known.get(id)?.deref()
-  if (!here && !shared.kinds.has(kind)) kindModules.get(kind)?.()
   const registered = (here && shared.kindOf.get(here)) ?? shared.kinds.get(kind)
   if (here && !registered?.onSend) return here
   if (!registered) throw new TypeError(`this thread has no class for the shareable kind '${kind.split('@')[0]}'`)
