@@ -10,6 +10,7 @@
 import { inspect } from 'node:util'
 import { recognizeCopies } from '../copies.js'
 import { Promise } from '../base/clock.js'
+import { isThenable } from '../base/brands.js'
 import { CancelledError, InvalidStateError } from '../errors.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
 import { withTimeout } from '../base/with-timeout.js'
@@ -17,9 +18,8 @@ import { bindContext } from '../base/async-context.js'
 import { keepShape } from '../base/keep-shape.js'
 import { callSafely } from '../base/safe-callback.js'
 import { checkFlag, checkFunction, checkOptions, refuseExcess } from '../base/validate.js'
-import { markUnsendable, unsendableMark } from '../transport/unsendable.js'
-
-const UNSENDABLE_FUTURE = unsendableMark('await it, and send its result')
+import { showPromise } from '../transport/shown.js'
+import { markAllUnsendable, unsendableMark } from '../transport/unsendable.js'
 
 /** The work of a future, as the executor that runs it presents it. */
 export interface Work {
@@ -35,9 +35,10 @@ export interface Work {
   onDone?(): void
 }
 
-type FutureState = 'pending' | 'running' | 'cancelled' | 'finished'
+/** `failed`: finished by throwing. */
+type FutureState = 'pending' | 'running' | 'cancelled' | 'finished' | 'failed'
 
-// One function for all promises. A closure per promise would be a tenth of a future's memory.
+// One function for all futures. A closure for each would be a tenth of its memory.
 const settleNothing = (_value: any): void => {}
 const latestSettlers = { resolve: settleNothing, reject: settleNothing }
 const captureSettlers = (resolve: (value: any) => void, reject: (reason: unknown) => void): void => {
@@ -46,27 +47,31 @@ const captureSettlers = (resolve: (value: any) => void, reject: (reason: unknown
 }
 
 /**
- * The result of work that runs elsewhere. Awaiting it gives the result, or throws what the work threw. A failure that nobody looks
- * at is silent. After Python's concurrent.futures.Future.
+ * The result of work that runs elsewhere: a promise of it. Awaiting it gives the result, or throws what the work threw. A failure
+ * that nobody looks at is silent. What `then`, `catch` and `finally` give are plain promises. After Python's
+ * concurrent.futures.Future.
  */
-export class Future<R = unknown> implements PromiseLike<R> {
+export class Future<R = unknown> extends Promise<R> {
+  /** Promises derived from one are plain, those from an instance of a subclass as well. */
+  static override get [Symbol.species](): PromiseConstructor {
+    return Promise
+  }
+
   #state: FutureState = 'pending'
-  #value: R | undefined
-  #thrown: unknown
-  #failed = false
+  /** What it returned or threw, once it has. */
+  #outcome: unknown
   #work: Work | undefined
-  /** Made when the future is first awaited. */
-  #promise: Promise<R> | undefined
-  #resolve: ((value: any) => void) | undefined
-  #reject: ((reason: unknown) => void) | undefined
+  #resolve: ((value: any) => void) | undefined = latestSettlers.resolve
+  #reject: ((reason: unknown) => void) | undefined = latestSettlers.reject
   // Of any, so that a Future<string> is a Future<unknown>. Undefined if there are none, as in most futures.
   #callbacks: ((future: Future<any>) => unknown)[] | undefined
 
   /** @param work what the future is for; without it, the future is settled by `setResult`, `setException` and `cancel` alone */
   constructor(work?: Work) {
+    super(captureSettlers)
+    latestSettlers.resolve = latestSettlers.reject = settleNothing // They refer to the future, and so to its result.
     if (work !== undefined && typeof work?.withdraw !== 'function')
       throw new TypeError(`a Future has no options, not ${inspect(work)}`)
-    markUnsendable(this, UNSENDABLE_FUTURE)
     this.#work = work
   }
 
@@ -78,7 +83,8 @@ export class Future<R = unknown> implements PromiseLike<R> {
    * After Python's Future.result.
    */
   result(options?: WaitOptions): Promise<R> {
-    return options === undefined ? this.#settled() : this.#settledWithin(options)
+    // Not the future itself: its failure is silent, and that of what was asked for is not.
+    return options === undefined ? this.then(null) : this.#settledWithin(options)
   }
 
   /**
@@ -91,7 +97,7 @@ export class Future<R = unknown> implements PromiseLike<R> {
       await this.result(options)
       return null
     } catch (thrown) {
-      if (this.#failed && Object.is(thrown, this.#thrown)) return thrown
+      if (this.failed && Object.is(thrown, this.#outcome)) return thrown
       throw thrown
     }
   }
@@ -142,17 +148,17 @@ export class Future<R = unknown> implements PromiseLike<R> {
 
   /** @internal Whether it ended by throwing. */
   get failed(): boolean {
-    return this.#failed
+    return this.#state === 'failed'
   }
 
   /** @internal What it returned, if it has. */
   get value(): R | undefined {
-    return this.#value
+    return this.#state === 'finished' ? (this.#outcome as R) : undefined
   }
 
   /** @internal What it threw, if it has. */
   get thrown(): unknown {
-    return this.#thrown
+    return this.#state === 'failed' ? this.#outcome : undefined
   }
 
   /**
@@ -165,7 +171,7 @@ export class Future<R = unknown> implements PromiseLike<R> {
 
   /** Whether it has returned, thrown, or been cancelled. */
   done(): boolean {
-    return this.#state === 'finished' || this.#state === 'cancelled'
+    return this.#state !== 'pending' && this.#state !== 'running'
   }
 
   /**
@@ -192,25 +198,6 @@ export class Future<R = unknown> implements PromiseLike<R> {
     this.#callbacks = this.#callbacks?.filter((other) => other !== fn)
   }
 
-  /** As a promise's `then`. */
-  // oxlint-disable-next-line unicorn/no-thenable -- awaiting a future is what it is for
-  then<A = R, B = never>(
-    onResult?: ((value: R) => A | PromiseLike<A>) | null,
-    onError?: ((reason: any) => B | PromiseLike<B>) | null,
-  ): Promise<A | B> {
-    return this.#settled().then(onResult, onError)
-  }
-
-  /** As a promise's `catch`. */
-  catch<B = never>(onError?: ((reason: any) => B | PromiseLike<B>) | null): Promise<R | B> {
-    return this.#settled().catch(onError)
-  }
-
-  /** As a promise's `finally`. */
-  finally(onSettled?: (() => void) | null): Promise<R> {
-    return this.#settled().finally(onSettled)
-  }
-
   /**
    * For executors and tests: the work begins to run, unless it was cancelled.
    * @returns false if it was cancelled
@@ -219,7 +206,7 @@ export class Future<R = unknown> implements PromiseLike<R> {
    */
   setRunningOrNotifyCancel(): boolean {
     if (this.#state === 'cancelled') return false
-    if (this.#state !== 'pending') throw new InvalidStateError(`a ${this.#state} future cannot begin to run`)
+    if (this.#state !== 'pending') throw new InvalidStateError(`a ${this.#word} future cannot begin to run`)
     this.#state = 'running'
     return true
   }
@@ -227,28 +214,32 @@ export class Future<R = unknown> implements PromiseLike<R> {
   /** For executors and tests: the work returned. @throws InvalidStateError (ERR_MANYHANDS_INVALID_STATE) the future is done */
   setResult(value: R): void {
     this.#refuseDone()
-    this.#value = value
+    this.#outcome = value
     this.#settle('finished')
   }
 
   /** For executors and tests: the work threw. @throws InvalidStateError (ERR_MANYHANDS_INVALID_STATE) the future is done */
   setException(thrown: unknown): void {
     this.#refuseDone()
-    this.#thrown = thrown
-    this.#failed = true
-    this.#settle('finished')
+    this.#outcome = thrown
+    this.#settle('failed')
   }
 
   #refuseDone(): void {
-    if (this.done()) throw new InvalidStateError(`the future is ${this.#state} already`)
+    if (this.done()) throw new InvalidStateError(`the future is ${this.#word} already`)
   }
 
-  #settle(state: 'cancelled' | 'finished'): void {
+  /** The state in one word: a failed future is finished. */
+  get #word(): string {
+    return this.#state === 'failed' ? 'finished' : this.#state
+  }
+
+  #settle(state: 'cancelled' | 'finished' | 'failed'): void {
     this.#state = state
     this.#work?.onDone?.()
     // Frees the arguments, though the future may be kept. Not of a cancelled one: its work may have to be stopped first.
-    if (state === 'finished') this.#work = undefined
-    if (this.#promise) this.#settlePromise()
+    if (state !== 'cancelled') this.#work = undefined
+    this.#settlePromise()
     const callbacks = this.#callbacks
     if (!callbacks) return
     this.#callbacks = undefined
@@ -256,21 +247,13 @@ export class Future<R = unknown> implements PromiseLike<R> {
   }
 
   #settlePromise(): void {
-    if (this.#state === 'cancelled') this.#reject!(new CancelledError('the future was cancelled'))
-    else if (this.#failed) this.#reject!(this.#thrown)
-    else this.#resolve!(this.#value)
+    const resolve = this.#resolve!
+    const reject = this.#reject!
     this.#resolve = this.#reject = undefined
-  }
-
-  #settled(): Promise<R> {
-    if (this.#promise) return this.#promise
-    const promise = new Promise<R>(captureSettlers)
-    this.#promise = promise
-    this.#resolve = latestSettlers.resolve
-    this.#reject = latestSettlers.reject
-    latestSettlers.resolve = latestSettlers.reject = settleNothing // They refer to the promise, and so to its result.
-    if (this.done()) this.#settlePromise()
-    return promise
+    // A rejection counts as looked at, whether it is or not. Who awaits it has a promise of his own, whose rejection is not silent.
+    if (this.#state !== 'finished' || mayReject(this.#outcome)) this.then(undefined, settleNothing)
+    if (this.#state === 'finished') resolve(this.#outcome)
+    else reject(this.#state === 'failed' ? this.#outcome : new CancelledError('the future was cancelled'))
   }
 
   #call(fn: (future: Future<R>) => unknown): void {
@@ -279,15 +262,31 @@ export class Future<R = unknown> implements PromiseLike<R> {
 
   async #settledWithin(options: WaitOptions): Promise<R> {
     const { timeoutMs, signal } = checkWaitOptions(options)
-    if (this.done()) return this.#settled()
-    return withTimeout(this.#settled(), timeoutMs, signal, () => `the future was not done within ${timeoutMs} ms`)
+    if (this.done()) return this.then(null)
+    return withTimeout(this, timeoutMs, signal, () => `the future was not done within ${timeoutMs} ms`)
   }
 
   /** Shown by `console.log`: the future's state. */
-  get [Symbol.toStringTag](): string {
-    return `Future ${this.running() ? 'running' : this.#state}`
+  override get [Symbol.toStringTag](): string {
+    return `Future ${this.running() ? 'running' : this.#word}`
   }
 }
+
+/** Whether a promise that is resolved with the value may be rejected. */
+function mayReject(value: unknown): boolean {
+  try {
+    return isThenable(value)
+  } catch {
+    return true
+  }
+}
+
+showPromise('Future', Future.prototype)
+markAllUnsendable(Future.prototype, unsendableMark('await it, and send its result'))
+
+// What has this constructor, `await` and Promise.all take as it is. Anything else they wrap in a second promise with resolvers of its
+// own, which costs half of a future's memory and settles two turns of the microtask queue later.
+Reflect.defineProperty(Future.prototype, 'constructor', { value: Promise, writable: true, configurable: true })
 
 keepShape(new Future())
 

@@ -13,19 +13,29 @@ export function showWithout(hidden: string, object: object): void {
   if (!prototype || isObjectPrototype(prototype)) return
   Object.defineProperty(prototype, SHOW, {
     value(this: object, depth: number, options: InspectOptionsStylized) {
-      const title = titleOf(this)
-      if (depth < 0) return options.stylize(`[${title}]`, 'special')
       const { [hidden]: _, ...fields } = this as Record<string, unknown>
-      return `${title} ${inspect(fields, options)}`
+      return show(this, this.constructor.name, fields, depth, options)
     },
     configurable: true,
     writable: true,
   })
 }
 
-/** As Node begins: `Future [Future finished]`. */
-function titleOf(object: object): string {
-  const { name } = object.constructor
+/** The same for all promises of a class with that name. Their constructor is Promise, but for those of a subclass. */
+export function showPromise(className: string, prototype: object): void {
+  Object.defineProperty(prototype, SHOW, {
+    value(this: object, depth: number, options: InspectOptionsStylized) {
+      const { name } = this.constructor
+      return show(this, name === 'Promise' ? className : name, { ...this }, depth, options)
+    },
+    configurable: true,
+    writable: true,
+  })
+}
+
+/** How Node shows an object of a class of that name: `Future [Future finished] { field: 1 }`. */
+function show(object: object, name: string, fields: object, depth: number, options: InspectOptionsStylized): string {
   const tag = brandOf(object)
-  return typeof tag !== 'string' || tag === name ? name : `${name} [${tag}]`
+  const title = typeof tag !== 'string' || tag === name ? name : `${name} [${tag}]`
+  return depth < 0 ? options.stylize(`[${title}]`, 'special') : `${title} ${inspect(fields, options)}`
 }

@@ -16,6 +16,11 @@ export function markUnsendable(object: object, mark: symbol): void {
   showWithout(MARK, object)
 }
 
+/** The same for all objects of a class that cannot be cloned as it is, promises. They need no property of their own. */
+export function markAllUnsendable(prototype: object, mark: symbol): void {
+  Object.defineProperty(prototype, MARK, { value: mark })
+}
+
 /** What to do instead of sending the object; `undefined` for any other object. */
 export function insteadOfSending(object: object): string | undefined {
   const mark = (object as { [MARK]?: unknown })[MARK]

@@ -1,4 +1,5 @@
 import { CancelledError, Future, InvalidStateError, TimeoutError } from 'manyhands'
+import { inspect, types } from 'node:util'
 import { assert, runProgram, suite, thrownBy } from '../harness.js'
 
 const test = suite('a future')
@@ -145,6 +146,80 @@ test('a future can be used like a promise', async () => {
   assert.is((await Promise.allSettled([bad]))[0].status, 'rejected')
 })
 
+test('a future is a promise, which nothing that awaits it wraps in another', async () => {
+  const future = new Future<number>()
+  assert.ok(types.isPromise(future) && future instanceof Promise && future instanceof Future)
+  assert.ok(Promise.resolve(future) === future)
+  const order: string[] = []
+  const awaitIt = async () => {
+    await future
+    order.push('future')
+  }
+  const turns = async () => {
+    await Promise.resolve()
+    order.push('one turn')
+    await Promise.resolve()
+    order.push('two turns')
+  }
+  const both = [awaitIt(), future.then((value) => order.push(`then ${value}`))]
+  future.setResult(1)
+  await Promise.all([...both, turns()])
+  assert.equal(order, ['future', 'then 1', 'one turn', 'two turns'])
+})
+
+test('what then, catch, finally and result give is a plain promise, of a subclass as well', async () => {
+  class Named extends Future<number> {
+    readonly title = 'mine'
+  }
+  for (const future of [new Future<number>(), new Named()]) {
+    const derived = [
+      future.then(null),
+      future.catch(() => {}),
+      future.finally(() => {}),
+      future.result(),
+      future.result(1000),
+    ]
+    for (const promise of derived) {
+      assert.ok(promise instanceof Promise && !(promise instanceof Future))
+      assert.ok(Object.getPrototypeOf(promise) === Promise.prototype)
+    }
+    future.setResult(5)
+    assert.equal(await Promise.all(derived), [5, 5, 5, 5, 5])
+  }
+  assert.is(inspect(new Named()), "Named [Future pending] { title: 'mine' }")
+})
+
+test('a future is not made by what makes promises', async () => {
+  for (const make of [
+    () => Future.resolve(1),
+    () => Future.all([]),
+    () => new Future((() => {}) as never),
+    () => new Future({} as never),
+    () => new Future(null as never),
+  ])
+    assert.match((await thrownBy(make)).message, 'a Future has no options, not')
+})
+
+test('a future passes on to each who asks what it was settled with, in the order of asking, before and after', async () => {
+  const reason = new Error('no')
+  for (const settle of [
+    (future: Future<unknown>) => future.setException(reason),
+    (future: Future<unknown>) => future.setResult(Promise.reject(reason)),
+    (future: Future<unknown>) =>
+      // oxlint-disable-next-line unicorn/no-thenable -- a result may be one
+      future.setResult({ then: (_: unknown, reject: (reason: unknown) => void) => reject(reason) }),
+  ]) {
+    const future = new Future<unknown>()
+    const order: number[] = []
+    const asked = [0, 1, 2].map((i) => future.then(null, (thrown) => [order.push(i), thrown]))
+    settle(future)
+    asked.push(future.then(null, (thrown) => [order.push(3), thrown]))
+    const thrown = (await Promise.all(asked)).map((entry) => (entry as unknown[])[1])
+    assert.equal(order, [0, 1, 2, 3])
+    assert.ok(thrown.every((each) => each === reason))
+  }
+})
+
 test('result and exception of a future time out, and can be called again', async () => {
   const future = new Future<number>()
   for (const ask of [
@@ -231,6 +306,32 @@ test('a failed future that nobody looks at is silent', async () => {
   assert.equal({ code, stdout, stderr }, { code: 0, stdout: 'done\n', stderr: '' })
 })
 
+test('a failure that somebody asked for and nobody handles is not silent', async () => {
+  const { stdout } = await runProgram(`
+    import { Future } from 'manyhands'
+    process.on('unhandledRejection', ({ message }) => console.log(message))
+    for (const [name, ask] of Object.entries({
+      result: (future) => future.result(),
+      timed: (future) => future.result(10_000),
+      then: (future) => future.then(() => {}),
+      finally: (future) => future.finally(() => {}),
+      await: async (future) => { await future },
+      all: (future) => Promise.all([future]),
+      handled: (future) => future.catch(() => {}),
+      exception: (future) => future.exception(),
+      callback: (future) => future.addDoneCallback(() => {}),
+    })) {
+      const future = new Future()
+      void ask(future)
+      future.setException(new Error(name))
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    new Future().setResult(Promise.reject(new Error('of the result')))
+    new Future().setResult({ get then() { throw new Error('of a getter') } })
+  `)
+  assert.is(stdout, 'result\ntimed\nthen\nfinally\nawait\nall\n')
+})
+
 test('a result that comes in time leaves no timer behind', async () => {
   const { code, stdout } = await runProgram(`
     import { Future } from 'manyhands'
@@ -242,6 +343,25 @@ test('a result that comes in time leaves no timer behind', async () => {
     console.log(process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length)
   `)
   assert.equal([code, stdout], [0, '0\n'])
+})
+
+test('a future that nobody has is not kept, nor what it was settled with', async () => {
+  const { stdout } = await runProgram(`
+    import { Future } from 'manyhands'
+    import { setFlagsFromString } from 'node:v8'
+    import { runInNewContext } from 'node:vm'
+    setFlagsFromString('--expose-gc')
+    const made = () => {
+      const [pending, settled, value] = [new Future(), new Future(), {}]
+      settled.setResult(value)
+      return [pending, settled, value].map((object) => new WeakRef(object))
+    }
+    const refs = [...made(), ...made().reverse()]
+    await new Promise((resolve) => setImmediate(resolve))
+    runInNewContext('gc')()
+    console.log(refs.filter((ref) => ref.deref()).length)
+  `)
+  assert.is(stdout, '0\n')
 })
 
 test('a forced cancel of a future without work cancels it only if it is pending', async () => {

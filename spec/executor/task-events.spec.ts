@@ -96,7 +96,7 @@ for (const make of [() => new ProcessPoolExecutor({ maxWorkers: 1 }), () => new 
       return n
     }
     const heard = await heardWhile(async () => {
-      executor.submit(fails, 1)
+      void executor.submit(fails, 1)
       executor.map(fails, [2, 3, 4, 5], { settled: true, chunksize: 4 })
       executor.with({ retries: 1 }).map(fails, [6, 7], { settled: true })
       await executor.shutdown()
