@@ -135,21 +135,20 @@ export class ProcessPoolExecutor extends BaseExecutor<ProcessPoolExecutor> {
   }
 
   protected runCall(submission: Submission, args: readonly unknown[]): Future {
-    return this.#start(new CallJob(this.#known(submission), args, this.#optionsFor(submission)))
+    return this.#start(new CallJob(args, this.#optionsFor(submission)))
   }
 
   protected runChunk(submission: Submission, chunk: Chunk, settled: boolean): Future<ChunkResult> {
-    const [fn, options] = [this.#known(submission), this.#optionsFor(submission)]
+    const options = this.#optionsFor(submission)
     // Calls that may be run again are jobs of their own: a worker's death takes along no result of the others.
-    if (submission.call.retries > 0)
-      return runItems(chunk, settled, (args) => this.#start(new CallJob(fn, args, options)))
-    const job = new ChunkJob(fn, chunk, settled, options)
+    if (submission.call.retries > 0) return runItems(chunk, settled, (args) => this.#start(new CallJob(args, options)))
+    const job = new ChunkJob(chunk, settled, options)
     countWhenDone(options.counts, job.future, job.size, settled)
     return this.#start(job)
   }
 
   protected override runRange(submission: Submission, task: RangeTask): Future<Share> {
-    return this.#start(new RangeJob(this.#known(submission), task, this.#optionsFor(submission)))
+    return this.#start(new RangeJob(task, this.#optionsFor(submission)))
   }
 
   protected override averagesOf(definition: Definition): FunctionStats {
@@ -160,15 +159,12 @@ export class ProcessPoolExecutor extends BaseExecutor<ProcessPoolExecutor> {
     return newPoolFace(this.#pool, call, isHeld ? this.#hold : {})
   }
 
-  #known({ definition }: Submission): FunctionStats {
-    return this.#pool.scheduler.known(definition)
-  }
-
   /** One object for all submissions of a burst. */
-  #optionsFor({ call, callSite }: Submission): JobOptions {
+  #optionsFor({ definition, call, callSite }: Submission): JobOptions {
     if (this.#latestOptions?.callSite === callSite) return this.#latestOptions
     const { scheduler, counts, batch } = this.#pool
-    return (this.#latestOptions = { scheduler, counts, batch, call, callSite })
+    const fn = scheduler.known(definition)
+    return (this.#latestOptions = { scheduler, fn, counts, batch, call, callSite })
   }
 
   #start<R>(job: FutureJob<R>): Future<R> {

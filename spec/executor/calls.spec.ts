@@ -220,4 +220,40 @@ test('is no such call if it brings something shared, moves something, or is coun
   assert.is(watch.short.length, 0)
 })
 
+test('beside others: each gets its own arguments, of whatever kinds they are, in one lease or several', async () => {
+  const tell = (...args: unknown[]) =>
+    args.map((arg) => (Object.is(arg, -0) ? '-0' : `${typeof arg} ${String(arg)}`)).join()
+  await using executor = await knowing([tell, first], [1])
+  const numbers = [0, -0, 1, -1, 0.1, 2 ** 31, 2 ** 53, NaN, Infinity, -Infinity, 5e-324]
+  const many = Array.from({ length: 100 }, (_, i) => numbers[i % numbers.length]!)
+  const bursts: unknown[][][] = [
+    many.map((n) => [n]),
+    many.map((n, i) => (i === 99 ? ['last'] : [n])),
+    many.map((n, i) => (i === 99 ? [n, n] : [n])),
+    many.map((n, i) => (i === 99 ? [] : [n])),
+    many.map((n, i) => [n, `text ${i}`, i % 2 === 0, undefined, null, BigInt(i)]),
+    many.map((_, i) => (i % 2 === 0 ? [null] : [undefined])),
+    many.map(() => []),
+    many.map((n, i) => (i === 50 ? [new Date(i)] : [n])),
+  ]
+  using watch = new Watch()
+  const shares = () => watch.posted.some((message) => (message as { count: number }).count > 40)
+  do {
+    watch.posted.length = 0
+    for (const burst of bursts) {
+      const futures = burst.map((args) => executor.submit(tell, ...args))
+      assert.equal(await Promise.all(futures), burst.map((args) => tell(...args))) // prettier-ignore
+      const mixed = burst.map((args, i) => executor.submit((i % 3 === 0 ? first : tell) as typeof tell, ...args))
+      const wanted = burst.map((args, i) => (i % 3 === 0 ? args[0] : tell(...args)))
+      assert.equal(await Promise.all(mixed), wanted)
+    }
+  } while (!shares())
+  const bump = (object: { n: number }) => ++object.n
+  const object = { n: 0 }
+  for (let round = 0; round < 5; round++) {
+    const counts = await Promise.all(Array.from({ length: 32 }, () => executor.submit(bump, object)))
+    assert.equal(new Set(counts), new Set([1]), 'each has an object of its own')
+  }
+})
+
 test.run()

@@ -5,15 +5,14 @@ import { pack, unpack } from '../../transport/pack.js'
 import { checkStillMovable } from '../../transport/transfer-list.js'
 import { PLAIN_CALL } from '../call-options.js'
 import type { LeaseBody, TaskResult } from '../protocol/messages.js'
-import type { FunctionStats } from './batch-size.js'
 import { FutureJob, unexpectedResult, type JobOptions } from './job.js'
 
 export class CallJob extends FutureJob {
   readonly args: readonly unknown[]
 
-  constructor(fn: FunctionStats, args: readonly unknown[], options: JobOptions) {
+  constructor(args: readonly unknown[], options: JobOptions) {
     const { timeoutMs, signal, transfer } = options.call
-    super(fn, options, !options.batch || timeoutMs !== Infinity || signal !== undefined || transfer.length > 0)
+    super(options, !options.batch || timeoutMs !== Infinity || signal !== undefined || transfer.length > 0)
     this.args = args
   }
 
@@ -41,4 +40,4 @@ export class CallJob extends FutureJob {
 }
 
 const example = { call: PLAIN_CALL } as JobOptions
-keepShape(new CallJob({} as FunctionStats, [], example))
+keepShape(new CallJob([], example))

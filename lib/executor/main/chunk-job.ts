@@ -20,9 +20,9 @@ export class ChunkJob extends FutureJob<ChunkResult> {
   /** How many items the worker was sent. */
   #sent = 0
 
-  constructor(fn: FunctionStats, chunk: Chunk, settled: boolean, options: JobOptions) {
+  constructor(chunk: Chunk, settled: boolean, options: JobOptions) {
     // No retries: calls that may be run again are jobs of their own (item-jobs.ts).
-    super(fn, options, true, 0)
+    super(options, true, 0)
     this.#chunk = chunk
     this.#settled = settled
   }

@@ -82,6 +82,8 @@ export interface JobScheduler {
 /** What all jobs of one submission have in common. */
 export interface JobOptions {
   scheduler: JobScheduler
+  /** The function that they call. */
+  fn: FunctionStats
   counts: Counts
   call: Call
   /** Whether calls may share leases. */
@@ -90,10 +92,16 @@ export interface JobOptions {
   callSite: CallSite
 }
 
+/** The attempts of a job that may be run again. */
+interface Retries {
+  left: number
+  /** What the last attempt came to, once the job is to be run again. From then on the future runs until it is done. */
+  lastOutcome: Exclude<JobOutcome, { kind: 'plain' }> | undefined
+}
+
 /** A job and its future. The job is the future's work. */
 export abstract class FutureJob<R = unknown> implements Job, Work {
   readonly future: Future<R>
-  readonly fn: FunctionStats
   alone: boolean
   previous: Queueable | undefined = undefined
   next: Queueable | undefined = undefined
@@ -101,18 +109,20 @@ export abstract class FutureJob<R = unknown> implements Job, Work {
   lease: JobLease | undefined = undefined
   index = 0
   protected readonly options: JobOptions
-  #retries: number
-  /** What the last attempt came to, once the job is to be run again. From then on the future runs until it is done. */
-  #lastOutcome: Exclude<JobOutcome, { kind: 'plain' }> | undefined
+  /** Undefined if it is not run again, as most jobs. */
+  #retries: Retries | undefined
 
-  constructor(fn: FunctionStats, options: JobOptions, alone: boolean, retries: number = options.call.retries) {
+  constructor(options: JobOptions, alone: boolean, retries: number = options.call.retries) {
     const { call } = options
-    this.fn = fn
     this.options = options
     this.alone = alone
-    this.#retries = retries
+    this.#retries = retries > 0 ? { left: retries, lastOutcome: undefined } : undefined
     this.future = new Future<R>(this)
     if (call.signal) this.#watch(call.signal)
+  }
+
+  get fn(): FunctionStats {
+    return this.options.fn
   }
 
   get priority(): number {
@@ -164,14 +174,17 @@ export abstract class FutureJob<R = unknown> implements Job, Work {
   }
 
   cancel(): void {
-    if (!this.#lastOutcome) this.future.cancel()
-    else if (this.options.scheduler.withdraw(this)) this.#finish(this.#lastOutcome)
+    const lastOutcome = this.#lastOutcome
+    if (!lastOutcome) this.future.cancel()
+    else if (this.options.scheduler.withdraw(this)) this.#finish(lastOutcome)
   }
 
   settle(outcome: JobOutcome): void {
     if (this.future.done()) return
     if (outcome.kind === 'plain') return this.future.setResult(outcome.value as R)
-    if (this.#retries > 0 && mayRetry(outcome) && !this.options.scheduler.retriesEnded) this.#retry(outcome)
+    const retries = this.#retries
+    if (retries && retries.left > 0 && mayRetry(outcome) && !this.options.scheduler.retriesEnded)
+      this.#retry(retries, outcome)
     else this.#finish(outcome)
   }
 
@@ -212,9 +225,13 @@ export abstract class FutureJob<R = unknown> implements Job, Work {
     return this.decode(outcome)
   }
 
-  #retry(outcome: Exclude<JobOutcome, { kind: 'plain' }>): void {
-    this.#retries--
-    this.#lastOutcome = outcome
+  get #lastOutcome(): Retries['lastOutcome'] {
+    return this.#retries?.lastOutcome
+  }
+
+  #retry(retries: Retries, outcome: NonNullable<Retries['lastOutcome']>): void {
+    retries.left--
+    retries.lastOutcome = outcome
     this.over = false
     this.lease = undefined
     this.options.scheduler.add(this)

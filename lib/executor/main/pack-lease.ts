@@ -16,10 +16,9 @@ export function packLease(jobs: readonly Job[], transfer: Transferable[], maxTas
   const [first] = jobs
   if (jobs.length === 1) return first!.makeBody(transfer, maxTasks)
   const targets = targetsOf(jobs)
+  const plain = numbersOf(jobs) ?? primitivesOf(jobs)
+  if (plain) return { kind: 'calls', targets, args: { value: plain, handles: false }, arity: first!.args!.length }
   const lists = jobs.map(({ args }) => args!)
-  const arity = first!.args!.length
-  if (lists.every((args) => args.length === arity && args.every(isPrimitive)))
-    return { kind: 'calls', targets, args: { value: lists.flat(), handles: false }, arity }
   // Each call has arguments of its own, as if it had been sent alone: no call sees what another has made of an object.
   const words = encodeTreesApart(lists, MAX_TREE_BYTES)
   if (words) return { kind: 'calls', targets, args: { value: words, handles: false }, arity: -1 }
@@ -33,7 +32,30 @@ export function packLease(jobs: readonly Job[], transfer: Transferable[], maxTas
 /** Bounds the message: an object that several calls use is copied for each. */
 const MAX_TREE_BYTES = 2 ** 18
 
-const isPrimitive = (value: unknown) => typeof value !== 'object' || value === null
+/** Each call's only argument, if all have one and it is a number: cloned as bytes, and not one by one. */
+function numbersOf(jobs: readonly Job[]): Float64Array | undefined {
+  const numbers = new Float64Array(jobs.length)
+  for (let i = 0; i < jobs.length; i++) {
+    const args = jobs[i]!.args!
+    if (args.length !== 1 || typeof args[0] !== 'number') return undefined
+    numbers[i] = args[0]
+  }
+  return numbers
+}
+
+/** The arguments of all calls in one array, if there are as many of each and none is an object. */
+function primitivesOf(jobs: readonly Job[]): unknown[] | undefined {
+  const { length } = jobs[0]!.args!
+  const values: unknown[] = []
+  for (const { args } of jobs) {
+    if (args!.length !== length) return undefined
+    for (const value of args!) {
+      if (typeof value === 'object' && value !== null) return undefined
+      values.push(value)
+    }
+  }
+  return values
+}
 
 function targetsOf(jobs: readonly Job[]): number | number[] {
   const { number } = jobs[0]!.fn

@@ -4,16 +4,15 @@ import { pack, unpack } from '../../transport/pack.js'
 import type { RangeTask } from '../range/range.js'
 import type { Share } from '../range/run-blocks.js'
 import type { LeaseBody, TaskResult } from '../protocol/messages.js'
-import type { FunctionStats } from './batch-size.js'
 import { FutureJob, unexpectedResult, type JobOptions } from './job.js'
 
 export class RangeJob extends FutureJob<Share> {
   readonly args = undefined
   readonly #task: RangeTask
 
-  constructor(fn: FunctionStats, task: RangeTask, options: JobOptions) {
+  constructor(task: RangeTask, options: JobOptions) {
     // No retries: one could not reclaim the blocks that the dead worker had already taken.
-    super(fn, options, true, 0)
+    super(options, true, 0)
     this.#task = task
   }
 

@@ -150,7 +150,7 @@ export class Scheduler {
 
   /** Start a worker, unless enough others are about to be free. */
   #startWorker(): WorkerHandle | undefined {
-    return this.#queue.size > this.#leases.endingCount ? this.#pool.start() : undefined
+    return this.#pool.canStart && this.#queue.size > this.#leases.endingCount ? this.#pool.start() : undefined
   }
 
   #send(worker: WorkerHandle, jobs: Job[]): void {

@@ -77,7 +77,7 @@ async function runCalls(
 ): Promise<void> {
   const { slots, slot, functions, sender, context } = worker
   const spent: Spent = []
-  const args = unpackColumn(value as SentColumn) as unknown[]
+  const args = unpackColumn(value as SentColumn)
   if (handles) await worker.loadClasses()
   let [timed, calls, sinceMs] = [-1, 0, 0]
   /** The task that was claimed and is not over; -1: none. */
@@ -104,7 +104,8 @@ async function runCalls(
       sinceMs = performance.now()
     }
     calls++
-    const own = arity < 0 ? (args[index] as unknown[]) : args.slice(index * arity, (index + 1) * arity)
+    if (arity === 1 && !handles) return fn(args[index])
+    const own = arity < 0 ? (args[index] as unknown[]) : (args as unknown[]).slice(index * arity, (index + 1) * arity)
     return fn(...(handles ? (unpack({ value: own, handles }) as unknown[]) : own))
   }
   const onThrown = (thrown: unknown) => {

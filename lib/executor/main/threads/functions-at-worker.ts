@@ -22,7 +22,7 @@ export class FunctionsAtWorker {
   }
 
   /** What the message of a lease has to say. Call `sent` when it was sent. */
-  newsFor(functions: ReadonlySet<FunctionStats>): Pick<LeaseMessage, 'definitions' | 'forgotten'> {
+  newsFor(functions: Iterable<FunctionStats>): Pick<LeaseMessage, 'definitions' | 'forgotten'> {
     const definitions: LeaseMessage['definitions'] = []
     const known = this.#numbers
     for (const { number, definition } of functions) if (!this.use(number)) definitions.push([number, definition])

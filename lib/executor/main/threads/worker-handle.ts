@@ -76,7 +76,8 @@ export class WorkerHandle implements LeaseHolder {
     const call = this.tasksLeft === Infinity ? callMessageOf(jobs, body, transfer) : undefined
     if (call && this.#functions.use(call[0])) leases.postMessage(call)
     else {
-      const news = this.#functions.newsFor(new Set(jobs.map(({ fn }) => fn)))
+      const isMixed = body.kind === 'calls' && typeof body.targets !== 'number'
+      const news = this.#functions.newsFor(isMixed ? new Set(jobs.map(({ fn }) => fn)) : [jobs[0]!.fn])
       leases.postMessage({ count: jobs.length, body, ...news } satisfies LeaseMessage, transfer)
       this.#functions.sent(news)
     }

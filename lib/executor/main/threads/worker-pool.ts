@@ -79,7 +79,7 @@ export class WorkerPool {
 
   /** Whether a lease can be given to a worker, or to a new one. */
   get canTakeMore(): boolean {
-    return this.idleCount > 0 || this.#canStart
+    return this.idleCount > 0 || this.canStart
   }
 
   takeIdle(): WorkerHandle | undefined {
@@ -93,7 +93,7 @@ export class WorkerPool {
 
   /** Start a worker. It can be given a lease at once. @returns undefined: there are as many as there may be, or none can start */
   start(): WorkerHandle | undefined {
-    if (!this.#canStart) return undefined
+    if (!this.canStart) return undefined
     const slot = this.#workersBySlot.indexOf(undefined)
     if (slot < 0) return undefined
     const { here, there } = newPorts(slot)
@@ -146,7 +146,8 @@ export class WorkerPool {
       process.stderr.write(`An idle worker died:\n${thrownText(reason)}\n`)
   }
 
-  get #canStart(): boolean {
+  /** Whether one more worker can be started. */
+  get canStart(): boolean {
     if (this.#ended || this.#workerCount >= this.#maxWorkers) return false
     return performance.now() >= this.#growAgainMs || !this.#hasOthers()
   }
