@@ -20,6 +20,7 @@ export {
   packNumbers,
 } from './transport/number-column.js'
 export { decode, encode } from './transport/codec/codec.js'
+export { MetObjects } from './transport/codec/met-objects.js'
 export { Queue } from './queue/queue.js'
 export { JoinableQueue } from './queue/queue-kinds.js'
 export { decodeFailure, encodeFailure } from './transport/error-codec.js'

@@ -128,7 +128,13 @@ export const OUTSIDE_THINGS: readonly OutsideThing[] = [
   },
   {
     name: 'code from strings',
-    owners: ['lib/transport/codec/key-sets.ts', 'lib/task/function-source.ts', 'lib/task/import-module.ts'],
+    owners: [
+      'lib/transport/codec/key-sets.ts',
+      'lib/transport/codec/table-encoder-code.ts',
+      'lib/transport/codec/table-decoder.ts',
+      'lib/task/function-source.ts',
+      'lib/task/import-module.ts',
+    ],
     isUsedIn: (source, code) =>
       /['"`](node:)?vm['"`]/.test(source) || /\bGLOBAL_Function\(|\bGLOBAL_eval\b|\._compile\(/.test(code),
   },

@@ -1,7 +1,7 @@
 // Worker side: how a task's result gets back. A small value is left in the task's result slot; everything else is posted.
 import type { MessagePort, Transferable } from 'node:worker_threads'
 import { cloneOf, explainCloneFailure, isCloneable } from '../../transport/clone-error.js'
-import { ColumnPacker, type SentColumn } from '../../transport/column.js'
+import { buffersOf, ColumnPacker, unpackColumn, type SentColumn } from '../../transport/column.js'
 import { encodeFailure, type Failure } from '../../transport/error-codec.js'
 import { pack, type Packed } from '../../transport/pack.js'
 import { clock, type LeaseSlots } from '../protocol/lease-slots.js'
@@ -94,8 +94,8 @@ export class ResultSender {
 
   /** Nobody else holds the values that a map returned: their memory can be moved. */
   #packColumn(column: { value: SentColumn }, transfer: Transferable[]): void {
-    if (Array.isArray(column.value)) column.value = this.#columns.packTree(column.value) ?? column.value
-    if (!Array.isArray(column.value)) transfer.push(column.value.buffer)
+    if (Array.isArray(column.value)) column.value = this.#columns.packObjects(column.value) ?? column.value
+    if (!Array.isArray(column.value)) transfer.push(...buffersOf(column.value))
   }
 
   #postResult(index: number, result: TaskResult, transfer: readonly Transferable[] = []): void {
@@ -123,7 +123,7 @@ function withoutUncloneable({ values: { value }, failures }: TaskResult & { kind
   values: { value: unknown[]; handles: boolean }
   failures: [number, Failure][]
 } {
-  const values = [...value]
+  const values = [...unpackColumn(value)]
   const all = new Map(failures)
   for (const [index, one] of values.entries()) {
     try {

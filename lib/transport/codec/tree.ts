@@ -232,11 +232,8 @@ export class TreeEncoder {
   }
 
   #array(items: unknown[], depth: number): boolean {
+    if (!hasOnlyItems(items) || items.length > MAX_ARGUMENT) return false
     const { length } = items
-    // Holes and named properties show in the keys, of which the indices come first.
-    const keys = Object.keys(items)
-    if (keys.length !== length || (length > 0 && keys[length - 1] !== String(length - 1))) return false
-    if (length > MAX_ARGUMENT || types.isProxy(items)) return false
     this.words[this.#at++] = ARRAY | (length << 4)
     for (let i = 0; i < length; i++) {
       const item = items[i]
@@ -257,6 +254,14 @@ export class TreeEncoder {
     const { size } = this.#met
     return this.#met.add(object).size > size
   }
+}
+
+/** Whether an array is no proxy, and has neither holes nor named properties. */
+export function hasOnlyItems(items: readonly unknown[]): boolean {
+  if (types.isProxy(items)) return false
+  // Holes and named properties show in the keys, of which the indices come first.
+  const keys = Object.keys(items)
+  return keys.length === items.length && (keys.length === 0 || keys[keys.length - 1] === String(keys.length - 1))
 }
 
 /** Whether an object with a plain object's prototype is one that structured clone refuses: `arguments`, or a module's exports. */
