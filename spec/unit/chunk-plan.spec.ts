@@ -8,7 +8,9 @@ const test = suite('chunk plan')
 const CHUNK_MS = 2
 const GROWTH = 4
 const SMALLEST_PART = 8
-const MAX_VALUES = 512
+const MIN_VALUES = 512
+const MAX_VALUES = 2048
+const CHEAP_BYTES = 2 ** 18
 const MAX_UNSETTLED = 64
 const MAX_CHUNK_BYTES = 2 ** 20
 const MAX_BYTES = 2 ** 25
@@ -21,6 +23,8 @@ interface MapRun {
   isTotalKnown: boolean
   /** Chunks of numbers. */
   isPacked: boolean
+  /** Bytes of an item. */
+  itemBytes: number
   /** Milliseconds of a call, known before the first chunk. */
   knownMs: number | undefined
   /** Milliseconds of a call as it is measured with each chunk, round and round. */
@@ -40,6 +44,7 @@ const runs: Arbitrary<MapRun> = record({
   total: integer({ min: 0, max: 3000 }),
   isTotalKnown: boolean(),
   isPacked: boolean(),
+  itemBytes: integer({ min: 0, max: 1000 }),
   knownMs: maybe(ms),
   callMs: array(maybe(ms), { minLength: 1, maxLength: 5 }),
   picks: array(integer({ min: 0, max: 1000 }), { minLength: 1, maxLength: 10 }),
@@ -56,7 +61,12 @@ interface Moment {
 
 const limits = (chunksInFlight: number) => ({ workers: chunksInFlight / 2, chunksInFlight, itemsPerChunk: Infinity })
 
-const averages = (averageMs: number | undefined, resultBytes = 8) => ({ averageMs, resultBytes })
+const RESULT_BYTES = 8
+
+/** Items of a chunk that are no numbers, by the bytes of one and its result. */
+const maxValues = (bytes: number) => Math.min(Math.max(Math.floor(CHEAP_BYTES / bytes), MIN_VALUES), MAX_VALUES)
+
+const averages = (averageMs: number | undefined, resultBytes = RESULT_BYTES) => ({ averageMs, resultBytes })
 
 const NOTHING = { unsettled: 0, untaken: 0, bytes: 0 }
 
@@ -87,7 +97,7 @@ function runMap(
     if (unsettled.length > 0) {
       const [settled] = unsettled.splice(pick % unsettled.length, 1)
       const callMs = run.callMs[turn % run.callMs.length]
-      plan.settled(settled!, run.isPacked, averages(callMs))
+      plan.settled(settled!, settled! * run.itemBytes, run.isPacked, averages(callMs))
       onSettled(settled!, callMs)
       untaken.push(settled!)
       readOn()
@@ -160,8 +170,8 @@ test('gives chunks of just the chunksize, unless the buffer holds less', () => {
 test('measures: a chunk takes two milliseconds at most, and is four times the last one at most', () => {
   check(
     property(runs, (run) => {
-      const most = run.isPacked ? MAX_NUMBERS_PER_CHUNK : MAX_VALUES
-      let [limit, callMs] = [run.knownMs === undefined ? 1 : MAX_VALUES, run.knownMs ?? 0]
+      const most = run.isPacked ? MAX_NUMBERS_PER_CHUNK : maxValues(run.itemBytes + RESULT_BYTES)
+      let [limit, callMs] = [run.knownMs === undefined ? 1 : MIN_VALUES, run.knownMs ?? 0]
       const see = ({ size, left }: Moment) => {
         assert.ok(size <= limit, `size ${size}, limit ${limit}`)
         assert.ok(size <= 1 || size * callMs <= CHUNK_MS, `${size} calls of ${callMs} ms`)
@@ -178,25 +188,34 @@ test('measures: a chunk takes two milliseconds at most, and is four times the la
 
 test('grows to chunks of two milliseconds in a few steps, and to no more than is cloned at once', () => {
   check(
-    property(double({ min: 0, max: 5, noNaN: true }), boolean(), (callMs, isPacked) => {
-      const plan = new ChunkPlan({}, limits(1), averages(undefined))
-      const next = () => plan.next(0, NOTHING, undefined)
-      for (let step = 0; step < 8; step++) plan.settled(next(), isPacked, averages(callMs))
-      const wanted = Math.min(CHUNK_MS / callMs, isPacked ? MAX_NUMBERS_PER_CHUNK : MAX_VALUES)
-      assert.ok(Math.abs(next() - Math.max(Math.floor(wanted), 1)) <= 1e-3 * wanted, `${next()} calls of ${callMs} ms`)
-    }),
+    property(
+      double({ min: 0, max: 5, noNaN: true }),
+      boolean(),
+      integer({ min: 0, max: 2000 }),
+      (callMs, isPacked, itemBytes) => {
+        const plan = new ChunkPlan({}, limits(1), averages(undefined))
+        const next = () => plan.next(0, NOTHING, undefined)
+        for (let step = 0; step < 8; step++) plan.settled(next(), next() * itemBytes, isPacked, averages(callMs))
+        const most = isPacked ? MAX_NUMBERS_PER_CHUNK : maxValues(itemBytes + RESULT_BYTES)
+        const wanted = Math.min(CHUNK_MS / callMs, most)
+        assert.ok(
+          Math.abs(next() - Math.max(Math.floor(wanted), 1)) <= 1e-3 * wanted,
+          `${next()} calls of ${callMs} ms`,
+        )
+      },
+    ),
   )
 })
 
 test('begins with one item, or with two milliseconds of them where it is known what a call takes', () => {
   const first = (knownMs: number | undefined) =>
     new ChunkPlan({}, limits(4), averages(knownMs)).next(0, NOTHING, undefined)
-  assert.equal([undefined, 10, 2, 0.5, 0.01, 0].map(first), [1, 1, 1, 4, 200, MAX_VALUES])
+  assert.equal([undefined, 10, 2, 0.5, 0.01, 0].map(first), [1, 1, 1, 4, 200, MIN_VALUES])
 })
 
 test('gets smaller towards a known end, but not below an eighth', () => {
   const plan = new ChunkPlan({}, limits(4), averages(undefined))
-  for (let step = 0; step < 8; step++) plan.settled(400, false, averages(CHUNK_MS / 400))
+  for (let step = 0; step < 8; step++) plan.settled(400, 3200, false, averages(CHUNK_MS / 400))
   const sizes = [1600, 800, 401, 200, 100, 1].map((left) => plan.next(0, NOTHING, left))
   assert.equal(sizes, [400, 200, 101, 50, 50, 50])
 })

@@ -16,8 +16,13 @@ const MAX_GROWTH = 4
 /** Near the end, chunks shrink to this part of a full one and no further: each costs a message. */
 const TAIL_DIVISOR = 8
 
-/** Items per chunk. Numbers are cheap to clone; other values block the caller's thread while they are cloned. */
-const MAX_VALUES_PER_CHUNK = 512
+/**
+ * Items per chunk, if they are no numbers: so many as have about CHEAP_BYTES with their results, but at least the one and at most the
+ * other. The caller's thread is blocked while they are packed and unpacked, and each chunk costs a message.
+ */
+const MIN_VALUES_PER_CHUNK = 2 ** 9
+const MAX_VALUES_PER_CHUNK = 2 ** 11
+const CHEAP_BYTES = 2 ** 18
 
 /** Unsettled chunks, where their size is measured: a large `buffersize` would queue thousands of chunks of one item. */
 const MAX_UNSETTLED_CHUNKS = 64
@@ -82,7 +87,7 @@ export class ChunkPlan {
     this.#boundsBytes = buffersize === undefined
     this.#fixedSize = chunksize && Math.min(chunksize, itemsPerChunk)
     this.#buffersize = buffersize ?? (chunksize === undefined ? undefined : chunksInFlight * chunksize)
-    this.#adapt(MAX_VALUES_PER_CHUNK, MAX_VALUES_PER_CHUNK, averages)
+    this.#adapt(MIN_VALUES_PER_CHUNK, MIN_VALUES_PER_CHUNK, averages)
   }
 
   /** Whether more may be read after each result that is taken, and not only after the last one of a chunk. */
@@ -122,10 +127,13 @@ export class ChunkPlan {
 
   /**
    * Record that a chunk was settled.
-   * @param count its items. @param isNumbers whether they are all numbers
+   * @param count its items. @param bytes those of the items. @param isNumbers whether they are all numbers
    */
-  settled(count: number, isNumbers: boolean, averages: CallAverages): void {
-    this.#adapt(MAX_GROWTH * count, isNumbers ? MAX_NUMBERS_PER_CHUNK : MAX_VALUES_PER_CHUNK, averages)
+  settled(count: number, bytes: number, isNumbers: boolean, averages: CallAverages): void {
+    const bytesEach = bytes / count + (averages.resultBytes ?? 0)
+    const cheap = Math.floor(CHEAP_BYTES / Math.max(bytesEach, 1))
+    const maxValues = Math.max(MIN_VALUES_PER_CHUNK, Math.min(cheap, MAX_VALUES_PER_CHUNK))
+    this.#adapt(MAX_GROWTH * count, isNumbers ? MAX_NUMBERS_PER_CHUNK : maxValues, averages)
   }
 
   #adapt(maxGrown: number, maxSize: number, { averageMs, resultBytes }: CallAverages): void {

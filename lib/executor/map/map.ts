@@ -207,7 +207,7 @@ export class Mapping<R> implements OpenMap {
       const resultBytes = this.#weigh(result)
       this.#unsettledChunks--
       this.#bytes.settled(count, bytes, resultBytes)
-      this.#plan.settled(count, onlyNumbers, this.#runner.averages)
+      this.#plan.settled(count, bytes, onlyNumbers, this.#runner.averages)
       this.#onChunk(entry, result, resultBytes)
     })
   }
