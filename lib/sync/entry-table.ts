@@ -7,12 +7,14 @@
 //  4              LOGGED       length of the log that is to be written, in words; 0: none
 //  5..13          POLICY       the policy's own
 //  16..31         LOG          pairs: index of a word, its new value
-//  32 + 4 * i     STATUS       entry i: state and owner (thread id + 1); 0: unused. Its waiter sleeps on it
-//  32 + 4 * i + 1 TICKET       its place in the order of arrival
-//  32 + 4 * i + 2 KIND         what it waits for or holds; the policy's own
-//  32 + 4 * i + 3 COUNT        the policy's own
+//  32 + 32 * t    TOKEN        a hold that is taken and given back without the mutex (tokens.ts): 16 words, 128 bytes apart
+//  FIRST_ENTRY + 4 * i:
+//              +0 STATUS       entry i: state and owner (thread id + 1); 0: unused. Its waiter sleeps on it
+//              +1 TICKET       its place in the order of arrival
+//              +2 KIND         what it waits for or holds; the policy's own
+//              +3 COUNT        the policy's own
 //
-// The mutex is held wherever this is read or written; only sleeping and waking need no mutex.
+// The mutex is held wherever this is read or written; only tokens, sleeping and waking need no mutex.
 //
 // A thread that dies with the mutex hands it over. Changes that belong together are logged first (`commit`), and the thread that
 // inherits the mutex writes what the log says, again. So a change is made whole or not at all, wherever the kill lands, between two
@@ -27,7 +29,10 @@ const LOGGED = 4
 /** The first of the policy's own words. */
 export const POLICY = 5
 const LOG = 16
-const FIRST_ENTRY = 32
+export const FIRST_TOKEN = 32
+export const TOKEN_WORDS = 32
+export const MAX_TOKENS = 16
+const FIRST_ENTRY: number = FIRST_TOKEN + MAX_TOKENS * TOKEN_WORDS
 const ENTRY_WORDS = 4
 const TICKET = 1
 export const ENTRY_KIND = 2
@@ -119,12 +124,13 @@ export class EntryTable {
     return this.entries(WAITING).toSorted((a, b) => (peek(words, a + TICKET) - peek(words, b + TICKET)) | 0)
   }
 
-  /** The waiter that has waited longest; -1: nobody waits. */
-  firstWaiter(): number {
+  /** The waiter that has waited longest; -1: nobody waits. @param but without this entry */
+  firstWaiter(but = -1): number {
     const { words } = this
     let first = -1
     for (let entry = FIRST_ENTRY, end = this.#end(); entry < end; entry += ENTRY_WORDS)
       if (
+        entry !== but &&
         this.is(entry, WAITING) &&
         (first < 0 || ((peek(words, entry + TICKET) - peek(words, first + TICKET)) | 0) < 0)
       )

@@ -18,7 +18,7 @@ import { LockWaiter, ME, release, tryAcquire } from './lock-word.js'
 import { block, DONE, WAIT, type TryResult, type Waiter } from './park.js'
 
 /** A waiter is to try now, before others do. Its word must change: it may not be asleep yet, and would miss the wake-up. */
-const HINTED = 1 << 31
+export const HINTED: number = 1 << 31
 
 export abstract class Monitor extends EntryTable {
   readonly adaptiveSpin: AdaptiveSpin = new AdaptiveSpin()

@@ -2,7 +2,8 @@
 //
 // word     field     meaning
 //  POLICY  WRITER    the owner that writes (thread id + 1); 0: none does
-// A thread that reads has a HOLDING entry; COUNT: how many times. KIND of a waiter: READ or WRITE, SYNC or not.
+// A thread that reads has tokens (tokens.ts), or a HOLDING entry; COUNT: how many times. A token that is free means that its taker may
+// read: no thread writes or waits. KIND of a waiter: READ or WRITE, SYNC or not.
 //
 //   FREE ──> read by n threads ──the last releases, or dies──> FREE ──> WRITER ──releases──> FREE
 //                                                                         └──dies──recover──> held by another
@@ -21,10 +22,11 @@ import { makeOwnable, registerShareable } from '../transport/shareable.js'
 import { markUnsendable, unsendableMark } from '../transport/unsendable.js'
 import { Acquirable, checkLockOptions, type LockOptions } from './acquirable.js'
 import { AsyncWaiters } from './async-waiters.js'
-import { ENTRY_KIND, GRANTED, HOLDING, POLICY, WAITING } from './entry-table.js'
+import { ENTRY_KIND, GRANTED, HOLDING, MAX_TOKENS, POLICY, WAITING } from './entry-table.js'
 import { ME, ownerDied, type OnOwnerDeath } from './lock-word.js'
-import { EntryWaiter, Monitor } from './monitor.js'
+import { EntryWaiter } from './monitor.js'
 import { block } from './park.js'
+import { Lender, TokenWaiter } from './tokens.js'
 
 const UNSENDABLE_FACE = unsendableMark('send the RWLock, and use its read and write there')
 
@@ -34,7 +36,7 @@ const WRITE = 1
 /** Its thread blocks for it, or tries once. */
 const SYNC = 2
 
-class ReadersWriter extends Monitor {
+class ReadersWriter extends Lender {
   readonly #onOwnerDeath: OnOwnerDeath
   /** This thread blocks for it. */
   #blocked = false
@@ -42,6 +44,7 @@ class ReadersWriter extends Monitor {
   constructor(onOwnerDeath: OnOwnerDeath, memory?: SharedArrayBuffer) {
     super(memory)
     this.#onOwnerDeath = onOwnerDeath
+    this.useTokens(MAX_TOKENS)
   }
 
   override take({ kind }: EntryWaiter): boolean {
@@ -49,13 +52,19 @@ class ReadersWriter extends Monitor {
     const sync = (kind & SYNC) !== 0
     const isNext = !this.waiters().some((entry) => !sync || this.ownerOf(entry) !== ME)
     if (kind & WRITE) {
+      this.callIn()
       if (this.#isRead() || !isNext) return false
       poke(this.words, WRITER, ME)
       return true
     }
     if (!isNext && !(sync && this.held(ME) > 0)) return false
-    this.commit(...this.charge(ME, 1))
+    const lent = this.firstWaiter() < 0 ? this.lend() : []
+    this.commit(...(lent.length > 0 ? lent : this.charge(ME, 1)))
     return true
+  }
+
+  protected override entered(owner: number): number[] {
+    return owner === 0 ? [] : this.charge(owner, 1)
   }
 
   override settle(probe: boolean): void {
@@ -90,6 +99,7 @@ class ReadersWriter extends Monitor {
 
   /** @returns whether this thread held it */
   release(kind: number): boolean {
+    if (kind === READ && this.held(ME) === 0) this.callIn()
     if (kind === WRITE ? this.writer !== ME : this.held(ME) === 0) return false
     if (kind === WRITE) poke(this.words, WRITER, 0)
     else this.commit(...this.charge(ME, -1))
@@ -107,6 +117,7 @@ class ReadersWriter extends Monitor {
   }
 
   isTaken(kind: number): boolean {
+    if (kind === WRITE) this.callIn()
     return this.writer !== 0 || (kind === WRITE && this.#isRead())
   }
 
@@ -172,16 +183,27 @@ class RWLockFace extends Acquirable {
   }
 
   override acquireSync(timeoutMs?: number): boolean {
-    const limitMs = checkTimeout(timeoutMs, 'timeoutMs')
-    const waiter = new EntryWaiter(this.#lock, limitMs > 0, this.#kind | SYNC)
-    return limitMs > 0 ? this.#lock.block(waiter, limitMs) : this.#lock.tryNow(waiter)
+    if (timeoutMs !== undefined) checkTimeout(timeoutMs, 'timeoutMs')
+    return (this.#kind === READ && this.#lock.takeToken()) || this.#acquireSlowly(timeoutMs)
+  }
+
+  #acquireSlowly(timeoutMs = Infinity): boolean {
+    const waiter = this.#newWaiter(timeoutMs > 0, this.#kind | SYNC)
+    return timeoutMs > 0 ? this.#lock.block(waiter, timeoutMs) : this.#lock.tryNow(waiter)
+  }
+
+  #newWaiter(blocking: boolean, kind: number): EntryWaiter {
+    return this.#kind === READ
+      ? new TokenWaiter(this.#lock, blocking, kind)
+      : new EntryWaiter(this.#lock, blocking, kind)
   }
 
   override acquire(options?: WaitOptions): Promise<boolean> {
-    return new AsyncWaiters().join(new EntryWaiter(this.#lock, false, this.#kind), options)
+    return new AsyncWaiters().join(this.#newWaiter(false, this.#kind), options)
   }
 
   override release(): void {
+    if (this.#kind === READ && this.#lock.giveTokenBack()) return
     if (!this.#lock.exclusively(() => this.#lock.release(this.#kind)))
       throw new LockError(
         `release of an RWLock that this thread does not hold for ${this.#kind === READ ? 'reading' : 'writing'}`,

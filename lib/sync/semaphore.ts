@@ -5,8 +5,8 @@
 //  POLICY  FREE       permits that can be taken
 //  +1      INITIAL    permits at first
 //  +2      BOUNDED    1: FREE never exceeds INITIAL
-// A thread that has permits has a HOLDING entry. COUNT: permits that it took and that nobody has released. A permit on its way to a
-// waiter is neither FREE nor held: it exists only as the GRANTED entry, until the waiter, awake, charges itself with it. KIND of a
+// A thread that has permits has tokens (tokens.ts), or a HOLDING entry. COUNT: permits that it took and that nobody has released. A
+// permit that is lent as a token is neither FREE nor in a HOLDING entry until the token is called in. A permit on its way to a waiter is neither FREE nor held: it exists only as the GRANTED entry, until the waiter, awake, charges itself with it. KIND of a
 // waiter: HANDOFF_DUE or 0.
 //
 // A release wakes the first waiter with a hint, and a running thread may take the permit meanwhile: waking takes as long as thirty
@@ -19,14 +19,15 @@ import { fromParts, partsIn } from '../base/parts.js'
 import { checkInteger } from '../base/validate.js'
 import { checkTimeout, type WaitOptions } from '../base/wait-options.js'
 import { LockError } from '../errors.js'
-import { load, peek, poke } from '../memory/atomics.js'
+import { peek, poke } from '../memory/atomics.js'
 import { makeOwnable, registerShareable } from '../transport/shareable.js'
 import { Acquirable, checkLockOptions, type LockOptions } from './acquirable.js'
 import { AsyncWaiters } from './async-waiters.js'
 import { ENTRY_COUNT, ENTRY_KIND, GRANTED, HOLDING, POLICY, WAITING } from './entry-table.js'
 import { ME, ownerDied, type OnOwnerDeath } from './lock-word.js'
-import { EntryWaiter, Monitor } from './monitor.js'
+import { HINTED, type EntryWaiter } from './monitor.js'
 import { block, DONE, type TryResult } from './park.js'
+import { Lender, TokenWaiter } from './tokens.js'
 
 const FREE = POLICY
 const INITIAL = POLICY + 1
@@ -37,19 +38,41 @@ const MAX_PERMITS = 2 ** 30
 /** A waiter that woke up for a permit which another thread had taken before it. */
 const HANDOFF_DUE = 1
 
-class Permits extends Monitor {
+class Permits extends Lender {
   readonly #onOwnerDeath: OnOwnerDeath
 
-  constructor(onOwnerDeath: OnOwnerDeath, memory?: SharedArrayBuffer) {
+  constructor(onOwnerDeath: OnOwnerDeath, memory?: SharedArrayBuffer, initial = 0, bounded = false) {
     super(memory)
     this.#onOwnerDeath = onOwnerDeath
+    if (!memory) {
+      poke(this.words, FREE, initial)
+      poke(this.words, INITIAL, initial)
+      poke(this.words, BOUNDED, bounded ? 1 : 0)
+    }
+    this.useTokens(peek(this.words, INITIAL))
   }
 
   override take(waiter: EntryWaiter): boolean {
     const free = peek(this.words, FREE)
     if (free <= 0 || this.#handoffPending(waiter)) return false
-    this.commit(FREE, free - 1, ...this.#chargeMe(), ...(waiter.index < 0 ? [] : [waiter.index, 0]))
+    this.commit(FREE, free - 1, ...this.#lendOrCharge(waiter), ...(waiter.index < 0 ? [] : [waiter.index, 0]))
     return true
+  }
+
+  /** This thread has one more. Not as a token while another waiter sleeps: its return would not wake that one. */
+  #lendOrCharge({ index }: EntryWaiter): number[] {
+    const first = this.firstWaiter(index)
+    const lent = first < 0 || this.is(first, HINTED) ? this.lend() : []
+    return lent.length > 0 ? lent : this.#charge(ME)
+  }
+
+  protected override entered(owner: number): number[] {
+    return owner === 0 ? [FREE, peek(this.words, FREE) + 1] : this.#charge(owner)
+  }
+
+  /** A semaphore that starts at 0 signals: a permit that was taken is used up, and nobody holds it. */
+  #charge(owner: number): number[] {
+    return peek(this.words, INITIAL) === 0 ? [] : this.charge(owner, 1)
   }
 
   override takeWaiting(waiter: EntryWaiter): boolean {
@@ -63,12 +86,8 @@ class Permits extends Monitor {
         this.commit(FREE, peek(this.words, FREE) + 1, entry, WAITING | ME)
   }
 
-  /** A semaphore that starts at 0 signals: a permit that was taken is used up, and nobody holds it. */
-  #chargeMe(): number[] {
-    return peek(this.words, INITIAL) === 0 ? [] : this.charge(ME, 1)
-  }
-
   override settle(probe: boolean): void {
+    this.callIn()
     const { words } = this
     for (const entry of this.waiters()) if (this.isOrphan(entry, probe)) this.remove(entry)
     // Its owner ended before it knew that it had a permit.
@@ -102,7 +121,7 @@ class Permits extends Monitor {
   }
 
   override finish(waiter: EntryWaiter): TryResult {
-    this.commit(waiter.index, 0, ...this.#chargeMe())
+    this.commit(waiter.index, 0, ...this.#charge(ME))
     return DONE
   }
 
@@ -114,6 +133,8 @@ class Permits extends Monitor {
 
   /** Give back permits: this thread's first, then those of any other. */
   release(count: number): void {
+    // Not always: threads whose tokens were called in would then call in those of others, for ever.
+    if (this.held(ME) < count) this.callIn()
     const free = peek(this.words, FREE)
     if (peek(this.words, BOUNDED) === 1 && free + count > peek(this.words, INITIAL))
       throw new LockError(
@@ -148,12 +169,19 @@ class Permits extends Monitor {
 
   /** Give back what dead threads hold, one permit of it to this thread. @returns whether there was any */
   recover(): boolean {
+    this.callIn()
     const orphans = this.#lost(true)
     if (orphans.length === 0) return false
     for (const entry of orphans) this.#refund(entry)
     this.commit(FREE, peek(this.words, FREE) - 1, ...this.charge(ME, 1))
     this.#wakeNext()
     return true
+  }
+
+  /** How many are free. */
+  count(): number {
+    this.callIn()
+    return peek(this.words, FREE)
   }
 
   #lost(probe: boolean): number[] {
@@ -184,22 +212,22 @@ export class Semaphore extends Acquirable {
     checkInteger(value, 'the value of a semaphore', 0, MAX_PERMITS)
     const onOwnerDeath = checkLockOptions(options)
     const bounded = this instanceof BoundedSemaphore
-    this.#permits = new Permits(onOwnerDeath)
-    const { words, memory } = this.#permits
-    poke(words, FREE, value)
-    poke(words, INITIAL, value)
-    poke(words, BOUNDED, bounded ? 1 : 0)
-    makeOwnable(this, bounded ? 'BoundedSemaphore' : 'Semaphore', memory, onOwnerDeath)
+    this.#permits = new Permits(onOwnerDeath, undefined, value, bounded)
+    makeOwnable(this, bounded ? 'BoundedSemaphore' : 'Semaphore', this.#permits.memory, onOwnerDeath)
   }
 
   override acquireSync(timeoutMs?: number): boolean {
-    const limitMs = checkTimeout(timeoutMs, 'timeoutMs')
-    const waiter = new EntryWaiter(this.#permits, true)
-    return limitMs <= 0 ? this.#permits.tryNow(waiter) : block(waiter, limitMs)
+    if (timeoutMs !== undefined) checkTimeout(timeoutMs, 'timeoutMs')
+    return this.#permits.takeToken() || this.#acquireSlowly(timeoutMs)
+  }
+
+  #acquireSlowly(timeoutMs = Infinity): boolean {
+    const waiter = new TokenWaiter(this.#permits, true)
+    return timeoutMs <= 0 ? this.#permits.tryNow(waiter) : block(waiter, timeoutMs)
   }
 
   override acquire(options?: WaitOptions): Promise<boolean> {
-    return new AsyncWaiters().join(new EntryWaiter(this.#permits, false), options)
+    return new AsyncWaiters().join(new TokenWaiter(this.#permits, false), options)
   }
 
   /**
@@ -208,13 +236,14 @@ export class Semaphore extends Acquirable {
    * @throws LockError (ERR_MANYHANDS_LOCK) a BoundedSemaphore would have more than at first; RangeError more than 2^30 would be free
    */
   override release(n = 1): void {
+    if (n === 1 && this.#permits.giveTokenBack()) return
     checkInteger(n, 'the number of permits to release', 1, MAX_PERMITS)
     this.#permits.exclusively(() => this.#permits.release(n))
   }
 
   /** How many permits are free now. */
   get value(): number {
-    return load(this.#permits.words, FREE)
+    return this.#permits.exclusively(() => this.#permits.count())
   }
 
   override locked(): boolean {

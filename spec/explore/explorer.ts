@@ -701,10 +701,13 @@ function stateOf(kind: string, words: Int32Array): string {
   if (kind === 'RLock') return `${words[0]} ${words[2]}`
   const used: number[] = []
   for (let i = 0; i < words[2]!; i++) {
-    const entry = 32 + 4 * i
+    const entry = FIRST_ENTRY + 4 * i
     if (words[entry] !== 0) used.push(words[entry]!)
   }
   const own = kind === 'Barrier' ? [words[5], words[7], words[9]] : [...words.subarray(5, 14)]
+  for (const token of words.subarray(FIRST_TOKEN, FIRST_ENTRY))
+    if (token !== LENT) used.push(...(token === 0 ? [] : [token]))
+    else if (kind === 'Semaphore') own[0]!++ // It is free.
   return `mutex ${words[0]}, log ${words[4]}, state ${own.join()}, entries ${used.join()}`
 }
 
@@ -724,13 +727,14 @@ function isHolder(kind: string, words: Int32Array, owner: number): boolean {
   if (words[4]! > 0) return true
   const has = (state: number) => {
     for (let i = 0; i < words[2]!; i++) {
-      const status = words[32 + 4 * i]!
+      const status = words[FIRST_ENTRY + 4 * i]!
       if ((status & state) !== 0 && (status & OWNER) === owner) return true
     }
     return false
   }
   // What was granted and not yet got is not held.
-  return kind === 'RWLock' ? words[5] === owner && !has(2 ** 29) : has(2 ** 30)
+  if (kind === 'RWLock') return words[5] === owner && !has(2 ** 29)
+  return has(2 ** 30) || words.subarray(FIRST_TOKEN, FIRST_ENTRY).some((token) => (token & OWNER) === owner)
 }
 
 function without(sleepers: number[], t: number): number[] {
@@ -753,6 +757,11 @@ function copy(state: State): State {
 
 /** The bits of a word that name its owner. */
 const OWNER = 2 ** 28 - 1
+
+// A monitor's memory, with as many tokens as are explored (bundle.ts). See lib/sync/entry-table.ts.
+const FIRST_TOKEN = 32
+const FIRST_ENTRY = FIRST_TOKEN + 2
+const LENT = 2 ** 28
 
 /** Kinds whose memory is not that of a monitor. */
 const NO_MONITOR = new Set(['Lock', 'RLock', 'Queue', 'JoinableQueue', 'Memory', 'LeaseSlots', 'Connection', 'Port'])
@@ -790,9 +799,9 @@ function hash(state: State, objects: [kind: string, start: number][]): number {
 function tidy(words: Int32Array): void {
   words[3] = 0
   if (words[4] === 0) words.fill(0, 16, 32)
-  const end = 32 + 4 * words[2]!
+  const end = FIRST_ENTRY + 4 * words[2]!
   let ordered = 0
-  for (let entry = 32; entry < end; entry += 4) {
+  for (let entry = FIRST_ENTRY; entry < end; entry += 4) {
     if (words[entry] === 0) words.fill(0, entry + 1, entry + 4)
     else if (words[entry]! >= 2 ** 30) words[entry + 1] = 0
     else ordered++
@@ -800,7 +809,7 @@ function tidy(words: Int32Array): void {
   // The tickets of the few that wait become 1, 2, 3 … below zero, so that they are not taken for ones yet to be replaced.
   for (let rank = 1; rank <= ordered; rank++) {
     let least = 0
-    for (let entry = 32; entry < end; entry += 4)
+    for (let entry = FIRST_ENTRY; entry < end; entry += 4)
       if (words[entry + 1]! > 0 && (least === 0 || words[entry + 1]! < words[least + 1]!)) least = entry
     words[least + 1] = -rank
   }

@@ -51,6 +51,14 @@ const useTwice = (lock: Recoverable, thread: Thread) => {
   use(lock, thread)
 }
 
+/** Take two permits, one after the other. */
+const useTwo = (lock: Recoverable, thread: Thread) => {
+  take(lock, thread)
+  if (thread.step('again', () => lock.tryAcquire()) === true) thread.step('release one', () => lock.release())
+  thread.inside()
+  thread.expect(thread.step('release', () => lock.release()) === undefined, 'release failed')
+}
+
 const tryUse = (lock: Recoverable, thread: Thread) => {
   if (thread.step('try', () => lock.tryAcquire()) !== true) return
   thread.inside()
@@ -86,7 +94,20 @@ const nest = (lock: Recoverable, thread: Thread) => {
 const reader = ({ read }: RWLock, thread: Thread) => {
   take(read, thread)
   thread.inside('read')
-  thread.step('release', () => read.release())
+  thread.expect(thread.step('release', () => read.release()) === undefined, 'release failed')
+}
+
+const readerTwice = (lock: RWLock, thread: Thread) => {
+  reader(lock, thread)
+  reader(lock, thread)
+}
+
+/** Read while it reads. */
+const nestReads = (lock: RWLock, thread: Thread) => {
+  take(lock.read, thread)
+  reader(lock, thread)
+  thread.inside('read')
+  thread.step('release', () => lock.read.release())
 }
 
 const writer = ({ write }: RWLock, thread: Thread) => {
@@ -144,6 +165,18 @@ const produce = (items: number, notified: number) => (condition: Condition, thre
   thread.step('release', () => condition.release())
 }
 
+const signal = (semaphore: Semaphore, thread: Thread) => thread.step('signal', () => semaphore.release())
+const signalTwice = (semaphore: Semaphore, thread: Thread) => {
+  signal(semaphore, thread)
+  signal(semaphore, thread)
+}
+const awaitSignal = (semaphore: Semaphore, thread: Thread) => thread.step('signalled', () => semaphore.acquireSync())
+/** Use up a signal, and signal itself. */
+const passSignal = (semaphore: Semaphore, thread: Thread) => {
+  awaitSignal(semaphore, thread)
+  signal(semaphore, thread)
+}
+
 const waitFor = (event: Event, thread: Thread) => thread.step('wait', () => event.waitSync())
 const waitForInTime = (event: Event, thread: Thread) => thread.step('wait', () => event.waitSync(100))
 const setIt = (event: Event, thread: Thread) => thread.step('set', () => event.set())
@@ -184,6 +217,7 @@ const makeRLock = (classes: { RLock: typeof RLock }) => new classes.RLock()
 const makeOne = (classes: { Semaphore: typeof Semaphore }) => new classes.Semaphore(1)
 const makeOneHandedOver = (classes: { Semaphore: typeof Semaphore }) =>
   new classes.Semaphore(1, { onOwnerDeath: 'handOver' })
+const makeSignal = (classes: { Semaphore: typeof Semaphore }) => new classes.Semaphore(0)
 const makeTwo = (classes: { Semaphore: typeof Semaphore }) => new classes.Semaphore(2)
 const makeRWLock = (classes: { RWLock: typeof RWLock }) => new classes.RWLock()
 const makeRWLockHandedOver = (classes: { RWLock: typeof RWLock }) => new classes.RWLock({ onOwnerDeath: 'handOver' })
@@ -240,10 +274,43 @@ export const onMonitors: Scenario<object>[] = [
   scenario('Semaphore(1): 3 threads, one out of time, 1 death', makeOne, [use, use, useInTime], { kills: 1 }),
   scenario('Semaphore(1): 3 threads, one twice, 1 death', makeOne, [useTwice, use, use], { kills: 1 }),
   scenario('Semaphore(1): 3 threads, one ends with it', makeOne, [keep, useWhole, useWhole], { leavesNoTrace: false }),
+  scenario('Semaphore(1): 2 threads, both twice, 2 deaths', makeOne, [useTwice, useTwice], { kills: 2 }),
+  scenario('Semaphore(1): 3 threads, one twice, one out of time', makeOne, [useTwice, useInTime, use]),
+  scenario('Semaphore(1): 3 threads, one tries for two, one dies', makeOne, [use, useTwo, use], {
+    kills: 1,
+    victims: [2],
+  }),
+  scenario('Semaphore(2): 2 threads, one takes two, 1 death', makeTwo, [useTwo, use], {
+    together: () => true,
+    room: 2,
+    kills: 1,
+  }),
+  scenario(
+    'Semaphore(0): 1 signals twice, 2 wait, one of them dies',
+    makeSignal,
+    [signalTwice, awaitSignal, awaitSignal],
+    {
+      kills: 1,
+      victims: [1],
+      leavesNoTrace: false,
+    },
+  ),
+  scenario('Semaphore(0): 1 signals, 2 wait and signal', makeSignal, [signal, passSignal, passSignal], {
+    leavesNoTrace: false,
+  }),
   scenario('RWLock: 3 writers, one ends with it', makeRWLock, [keepWriting, writeWhole, writeWhole], {
     leavesNoTrace: false,
   }),
   scenario('RWLock: 3 writers, one twice, 1 death', makeRWLock, [writerTwice, writer, writer], { together, kills: 1 }),
+  scenario('RWLock: 2 readers, one twice, 1 writer, 1 death', makeRWLock, [readerTwice, reader, writer], {
+    together,
+    kills: 1,
+  }),
+  scenario('RWLock: 1 reader and 1 writer, both twice, 2 deaths', makeRWLock, [readerTwice, writerTwice], {
+    together,
+    kills: 2,
+  }),
+  scenario('RWLock: 1 reads while it reads, 1 reader, 1 writer', makeRWLock, [nestReads, reader, writer], { together }),
   scenario('RWLock: 2 readers, 1 writer', makeRWLock, [reader, reader, writer], { together }),
   scenario('RWLock: 1 reader, 2 writers, 1 out of time', makeRWLock, [reader, writer, writerInTime], { together }),
   scenario('RWLock: 2 readers, 1 writer, 1 death', makeRWLock, [reader, reader, writer], { together, kills: 1 }),

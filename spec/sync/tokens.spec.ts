@@ -1,0 +1,151 @@
+// Permits and reads that are taken and given back without the mutex: what a death, a release by another thread and a count must find.
+import { BoundedSemaphore, Process, RWLock, Semaphore } from 'manyhands'
+import { assert, suite, thrownBy } from '../harness.js'
+
+const test = suite('tokens')
+
+/** More than there are tokens (lib/sync/entry-table.ts). */
+const MANY = 20
+
+type Held = { acquireSync(timeoutMs?: number): boolean; release(): void }
+
+const kinds: [name: string, make: () => Semaphore | RWLock, face: (shared: any) => Held][] = [
+  ['Semaphore(1)', () => new Semaphore(1), (shared: Semaphore) => shared],
+  ['Semaphore(4)', () => new Semaphore(4), (shared: Semaphore) => shared],
+  ['BoundedSemaphore(1)', () => new BoundedSemaphore(1), (shared: Semaphore) => shared],
+  ['RWLock.read', () => new RWLock(), (shared: RWLock) => shared.read],
+]
+
+/** A living thread has the mutex from now on. */
+function keepMutex(shared: object): void {
+  const { $manyhands: handle } = shared as { $manyhands: unknown[] }
+  new Int32Array(handle[2] as SharedArrayBuffer)[0] = 100_000
+}
+
+for (const [name, make, face] of kinds)
+  test(`${name}: what a thread gave back it takes again, and gives back, without the mutex`, async () => {
+    const shared = make()
+    const held = face(shared)
+    held.acquireSync()
+    held.release()
+    keepMutex(shared)
+    for (let i = 0; i < 3; i++) {
+      assert.ok(held.acquireSync(0))
+      held.release()
+    }
+    assert.ok(await ('read' in shared ? shared.read : shared).acquire(0))
+    held.release()
+  })
+
+/** Take it a second time, without the mutex, and end with it. */
+const endWith = (semaphore: Semaphore) => {
+  semaphore.acquireSync()
+  semaphore.release()
+  semaphore.acquireSync()
+}
+
+for (const permits of [1, 4])
+  test(`a thread ends with one of ${permits} permits: recover finds it, also before anybody was refused`, async () => {
+    const semaphore = new Semaphore(permits)
+    const thread = new Process({ target: endWith, args: [semaphore] }).start()
+    await thread.join()
+    semaphore.recoverSync()
+    assert.is(semaphore.value, permits - 1)
+    semaphore.release()
+    assert.is(semaphore.value, permits)
+    assert.is((await thrownBy(() => semaphore.recoverSync())).code, 'ERR_MANYHANDS_LOCK')
+  })
+
+test('a thread ends with the only permit: a second one gets OwnerDiedError that names it, in every way of acquiring', async () => {
+  const semaphore = new Semaphore(1)
+  const thread = new Process({ target: endWith, args: [semaphore] }).start()
+  const { pid } = thread
+  await thread.join()
+  for (const acquire of [() => semaphore.tryAcquire(), () => semaphore.acquireSync(), () => semaphore.acquire()]) {
+    const error = await thrownBy(acquire)
+    assert.equal([error.code, error.pid], ['ERR_MANYHANDS_OWNER_DIED', pid])
+  }
+})
+
+test("with onOwnerDeath 'handOver' the permits of a thread that ended go to the next", async () => {
+  const semaphore = new Semaphore(1, { onOwnerDeath: 'handOver' })
+  await new Process({ target: endWith, args: [semaphore] }).start().join()
+  assert.ok(semaphore.acquireSync())
+  semaphore.release()
+  assert.is(semaphore.value, 1)
+})
+
+test('a thread that ends while it reads is forgotten: the writer gets the lock', async () => {
+  const lock = new RWLock()
+  const read = ({ read: face }: RWLock) => {
+    face.acquireSync()
+    face.release()
+    face.acquireSync()
+  }
+  await new Process({ target: read, args: [lock] }).start().join()
+  assert.ok(lock.write.acquireSync())
+  lock.write.release()
+})
+
+test('any thread releases a permit, and its holder then holds it no more: a BoundedSemaphore says so', async () => {
+  const semaphore = new BoundedSemaphore(2)
+  endWith(semaphore)
+  assert.is(semaphore.value, 1)
+  endWith(semaphore)
+  await new Process({ target: (other: Semaphore) => other.release(), args: [semaphore] }).start().join()
+  assert.is(semaphore.value, 1)
+  semaphore.release()
+  assert.is(semaphore.value, 2)
+  assert.is((await thrownBy(() => semaphore.release())).code, 'ERR_MANYHANDS_LOCK')
+  assert.is(semaphore.value, 2)
+})
+
+test('a permit that another thread released may be released once more, and there is one more', async () => {
+  const semaphore = new Semaphore(1)
+  endWith(semaphore)
+  await new Process({ target: (other: Semaphore) => other.release(), args: [semaphore] }).start().join()
+  semaphore.release()
+  assert.is(semaphore.value, 2)
+})
+
+test('a semaphore has all of its permits, however many more than tokens, and no others', () => {
+  const semaphore = new BoundedSemaphore(MANY)
+  for (let taken = 1; taken <= MANY; taken++) {
+    assert.ok(semaphore.tryAcquire())
+    if (taken % 3 === 0) assert.is(semaphore.value, MANY - taken)
+  }
+  assert.not(semaphore.tryAcquire())
+  for (let i = 0; i < MANY; i++) semaphore.release()
+  assert.is(semaphore.value, MANY)
+  assert.throws(() => semaphore.release(), 'bounded to 20')
+})
+
+test('a writer waits for all reads, however many more than tokens, and comes before a later one', async () => {
+  const lock = new RWLock()
+  for (let i = 0; i < MANY; i++) await lock.read.acquire()
+  const order: string[] = []
+  const write = lock.write.acquire().then(() => order.push('write'))
+  const read = lock.read.acquire().then(() => order.push('read'))
+  for (let i = 0; i < MANY; i++) {
+    assert.equal(order, [])
+    lock.read.release()
+  }
+  assert.is((await thrownBy(() => lock.read.release())).code, 'ERR_MANYHANDS_LOCK')
+  await write
+  assert.equal(order, ['write'])
+  lock.write.release()
+  await read
+  lock.read.release()
+})
+
+test('a waiter is woken by the release of a token that was taken before it came', async () => {
+  const semaphore = new Semaphore(1)
+  endWith(semaphore)
+  const waiting = Promise.all([semaphore.acquire(), semaphore.acquire()])
+  semaphore.release()
+  semaphore.release()
+  assert.equal(await waiting, [true, true])
+  assert.is(semaphore.value, 0)
+})
+
+test.run()
