@@ -47,15 +47,12 @@ const LAZY = {
     'lib/queue/task-counts.ts',
     'lib/transport/codec/codec.ts',
   ],
+  output: ['lib/thread/worker-output.ts'],
   range: ['lib/executor/range/range.ts'],
+  tables: ['lib/transport/codec/table.ts', 'lib/transport/codec/table-decoder.ts'],
   sources: ['lib/task/function-source.ts'],
   inline: ['lib/executor/inline-attempt.ts', 'lib/executor/map/map-chunk.ts', 'lib/executor/range/run-blocks.ts'],
-  starting: [
-    'lib/thread/boot.ts',
-    'lib/process/child.ts',
-    'lib/process/warm-threads.ts',
-    'lib/thread/worker-output.ts',
-  ],
+  starting: ['lib/process/child.ts', 'lib/process/warm-threads.ts'],
 }
 const lazyFiles = Object.values(LAZY).flat()
 

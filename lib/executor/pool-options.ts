@@ -152,6 +152,7 @@ export function openPool(options: ProcessPoolOptions): PoolState {
 function packInitargs(initargs: unknown[]): ReturnType<typeof pack> {
   const transfer: Transferable[] = []
   const packed = pack(initargs, transfer)
+  if (initargs.length === 0) return packed
   try {
     cloneOf(initargs)
   } catch (failure) {

@@ -39,37 +39,57 @@ test('an import loads two files, and no dependency', async () => {
   assert.equal(names(files), ['base.cjs', 'core.cjs'])
 })
 
-test('piscina is loaded with the first thread of an executor, comlink is not', async () => {
-  const [before, after] = (await printedBy(`
-    const executor = new manyhands.ProcessPoolExecutor({ maxWorkers: 1 })
-    print(loaded())
+const MEET = `
+  const words = new Int32Array(new SharedArrayBuffer(4))
+  const meet = (words) => {
+    Atomics.add(words, 0, 1)
+    Atomics.notify(words, 0)
+    while (Atomics.load(words, 0) < 2) Atomics.wait(words, 0, 1, 1000)
+    return import('piscina').then(({ isWorkerThread }) => [process.getBuiltinModule('node:worker_threads').threadId, isWorkerThread])
+  }`
+
+test('an executor with one worker does without piscina, and one with two has it', async () => {
+  const [one, two] = (await printedBy(`
+    ${MEET}
+    const executor = new manyhands.ProcessPoolExecutor({ maxWorkers: 2 })
     await executor.submit((n) => n, 1)
     print(loaded())
+    await Promise.all([executor.submit(meet, words), executor.submit(meet, words)])
+    print(loaded())
     await executor.shutdown()`)) as string[][]
-  assert.not(before!.some((file) => file.includes('/piscina/')))
-  assert.ok(after!.some((file) => file.includes('/piscina/')))
-  assert.not(after!.some((file) => file.includes('/comlink/')))
+  assert.not(one!.some((file) => file.includes('/piscina/')))
+  assert.ok(two!.some((file) => file.includes('/piscina/')))
+  assert.not(two!.some((file) => file.includes('/comlink/')))
 })
 
-test('the first thread is booted ahead of piscina, which takes it for its own', async () => {
-  const [first, second, mine, isPiscinas] = await printedBy(`
+test('the first thread is booted without piscina, and piscina takes it for its own', async () => {
+  const [both, mine] = (await printedBy(`
+    ${MEET}
     import { Worker } from 'node:worker_threads'
-    const idOf = () => process.getBuiltinModule('node:worker_threads').threadId
-    for (const _ of [1, 2]) {
-      const executor = new manyhands.ProcessPoolExecutor({ maxWorkers: 1 })
-      print(await executor.submit(idOf))
-      await executor.shutdown()
-    }
+    const executor = new manyhands.ProcessPoolExecutor({ maxWorkers: 2 })
+    print(await Promise.all([executor.submit(meet, words), executor.submit(meet, words)]))
     print(new Worker('', { eval: true }).threadId)
-    const executor = new manyhands.ProcessPoolExecutor({ maxWorkers: 1 })
-    print(await executor.submit(() => import('piscina').then(({ isWorkerThread }) => isWorkerThread)))
-    await executor.shutdown()`)
-  // Ids are given in order: no other thread was started.
-  assert.equal([first, second, mine], [1, 2, 3])
-  assert.is(isPiscinas, true)
+    await executor.shutdown()`)) as [[number, boolean][], number]
+  const threads = both.toSorted(([a], [b]) => a - b)
+  assert.equal(threads, [[1, true], [2, true]]) // prettier-ignore
+  assert.is(mine, 3) // Ids are given in order: no other thread was started.
 })
 
-test('a piscina that boots another file than was expected boots its own thread', async () => {
+test('a first thread that ends is replaced, before piscina is loaded and after', async () => {
+  const [codes] = await printedBy(`
+    ${MEET}
+    const executor = new manyhands.ProcessPoolExecutor({ maxWorkers: 2 })
+    const codes = []
+    for (let i = 0; i < 3; i++) {
+      await executor.submit(() => process.exit(3)).catch((error) => codes.push(error.exitcode))
+      if (i === 1) await Promise.all([executor.submit(meet, words), executor.submit(meet, words)])
+    }
+    print(codes)
+    await executor.shutdown()`)
+  assert.equal(codes, [3, 3, 3])
+})
+
+test('a piscina that boots another file than was expected boots its own threads', async () => {
   const home = join(folder, 'other')
   const piscina = join(home, 'node_modules', 'piscina')
   mkdirSync(piscina, { recursive: true })
@@ -78,16 +98,18 @@ test('a piscina that boots another file than was expected boots its own thread',
   writeFileSync(join(piscina, 'package.json'), '{ "main": "main.js" }')
   const real = createRequire(import.meta.url).resolve('piscina')
   writeFileSync(join(piscina, 'main.js'), `module.exports = require(${JSON.stringify(real)})`)
+  writeFileSync(join(piscina, 'worker.js'), '')
   const file = join(home, 'program.mjs')
   writeFileSync(
     file,
     `import { ProcessPoolExecutor } from './dist/index.js'
-     const executor = new ProcessPoolExecutor({ maxWorkers: 1 })
-     console.log(await executor.submit((n) => n + 1, 1))
+     ${MEET.replace(/return import.*/, 'return 1')}
+     const executor = new ProcessPoolExecutor({ maxWorkers: 2 })
+     console.log(await Promise.all([executor.submit(meet, words), executor.submit(meet, words)]))
      await executor.shutdown()`,
   )
   const { code, stdout, stderr } = await runNode([file])
-  assert.equal({ code, stdout, stderr }, { code: 0, stdout: '2\n', stderr: '' })
+  assert.equal({ code, stdout, stderr }, { code: 0, stdout: '[ 1, 1 ]\n', stderr: '' })
 })
 
 test('a worker that runs a plain function does not load the classes of the package', async () => {

@@ -1,16 +1,21 @@
-// Threads started by piscina, one at a time, when this package asks for one. The only file that knows piscina.
+// Threads of piscina, started one at a time when this package asks for one. The only file that knows piscina.
+//
+// Piscina takes 17 ms to load, and many programs need one worker. So the first thread is booted without it, and runs piscina's code
+// from its start; piscina is loaded with the second thread, and takes the first for the one that it boots as it is opened. In a
+// program that has loaded piscina already, it boots the first, too.
 //
 // What of piscina 5.3 must be respected: it starts threads of its own accord in event listeners, where a failure to start one
 // would end the program, so `minThreads` and `maxThreads` are 0 except while it is asked for a thread; the thread that it starts
 // in its constructor is the only one that can be given its ports before it has booted; `atomics: 'sync'` blocks the event loop
 // of idle workers; it forgets a thread before that has exited; and a run that it has queued when the start of a thread fails
 // stays queued, so the queue is ours.
+import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { ResourceLimits, Worker, WorkerOptions } from 'node:worker_threads'
 import type { Piscina, TaskQueue } from 'piscina'
 import { programArguments } from '../../../thread/boot.js'
-import type { WorkerSetup, WorkerStart } from '../../protocol/messages.js'
+import type { FirstThreadData, WorkerSetup, WorkerStart } from '../../protocol/messages.js'
 
 /** What each thread of an executor is started with. */
 export interface ThreadSetup {
@@ -31,6 +36,8 @@ export class PiscinaThreads<W extends object> {
   readonly #options: ThreadSetup
   readonly #choose: ChooseThread<W>
   #piscina: Piscina | undefined
+  /** Until piscina has taken it, or it has exited. */
+  #firstThread: Worker | undefined
   /** Under this symbol piscina shows its queue and its load balancer the worker that a run is for. */
   #workerKey!: symbol
   readonly #queue = new RunQueue()
@@ -42,7 +49,8 @@ export class PiscinaThreads<W extends object> {
 
   /** The threads that have not exited. Of one that is just exiting, the `threadId` is -1. */
   get workers(): readonly Worker[] {
-    return this.#piscina?.threads ?? []
+    const threads = this.#piscina?.threads ?? []
+    return this.#firstThread ? [this.#firstThread, ...threads] : threads
   }
 
   /**
@@ -50,6 +58,7 @@ export class PiscinaThreads<W extends object> {
    * @throws no thread can be started
    */
   start(worker: W, ports: WorkerStart): void {
+    if (!this.#piscina && !this.#firstThread && canBootWithout()) return this.#bootFirst(worker, ports)
     const piscina = (this.#piscina ??= this.#open())
     // A symbol is not cloned: it takes the worker to the load balancer, and not to the thread.
     const message = Object.assign(ports, { [this.#workerKey]: worker })
@@ -76,82 +85,83 @@ export class PiscinaThreads<W extends object> {
     return (run as unknown as Record<symbol, W>)[this.#workerKey]!
   }
 
+  /** Boot a thread without piscina. @throws no thread can be started */
+  #bootFirst(worker: W, ports: WorkerStart): void {
+    const thread = new threads.Worker(ENTRY, {
+      ...this.#ofThread({ ...this.#options.setup, first: { ports, piscinaWorker: piscinaWorker() } }),
+      transferList: [ports.leases, ports.results, ports.output],
+    })
+    this.#firstThread = thread
+    thread.once('exit', () => (this.#firstThread = undefined))
+    thread.on('error', () => {}) // Each thread's own listener tells.
+    thread.unref() // Its port holds the event loop while it has a lease.
+    this.#choose(worker, [thread.threadId])
+  }
+
   #open(): Piscina {
-    const { setup, env, resourceLimits } = this.#options
-    const ofThread = {
-      workerData: setup,
-      argv: programArguments(),
-      ...(env && { env }),
-      ...(resourceLimits && { resourceLimits }),
-    }
-    const ahead = isPiscinaLoaded() ? undefined : bootAhead(ofThread)
     const { Piscina, queueOptionsSymbol } = require('piscina') as typeof import('piscina')
     this.#workerKey = queueOptionsSymbol
-    const piscina = insteadOfBooting(
-      ahead,
-      () =>
-        new Piscina({
-          filename: fileURLToPath(new URL('./worker-executor-entry.cjs', import.meta.url)),
-          minThreads: 1,
-          maxThreads: 1,
-          idleTimeout: Infinity,
-          atomics: 'disabled',
-          recordTiming: false,
-          ...ofThread,
-          taskQueue: this.#queue,
-          loadBalancer: (run, threads) => {
-            const ids = threads.map(({ id }) => id)
-            return threads[this.#choose(this.#workerOf(run), ids)] ?? null
-          },
-        }),
-    )
+    const open = () =>
+      new Piscina({
+        filename: ENTRY,
+        minThreads: 1,
+        maxThreads: 1,
+        idleTimeout: Infinity,
+        atomics: 'disabled',
+        recordTiming: false,
+        ...this.#ofThread(this.#options.setup),
+        taskQueue: this.#queue,
+        loadBalancer: (run, threads) => {
+          const ids = threads.map(({ id }) => id)
+          return threads[this.#choose(this.#workerOf(run), ids)] ?? null
+        },
+      })
+    const piscina = this.#firstThread ? this.#openWith(this.#firstThread, open) : open()
     piscina.options.minThreads = piscina.options.maxThreads = 0
     // Of threads that piscina takes for idle. Each thread's own listener tells.
     piscina.on('error', () => {})
     return piscina
   }
-}
 
-// The first thread is booted ahead of piscina, which takes 17 ms to load, about as long as a thread takes to boot. It starts with
-// piscina's own file, and piscina takes it for the one that it boots in its constructor.
+  /** Have piscina take the first thread for the one that it boots as it is opened. A version that boots another file boots its own. */
+  #openWith(first: Worker, open: () => Piscina): Piscina {
+    const { Worker } = threads
+    const isFirst = (file: string) => this.#firstThread === first && file === piscinaWorker()
+    const take = () => {
+      this.#firstThread = undefined
+      return first
+    }
+    threads.Worker = function (file: string, options: WorkerOptions) {
+      return isFirst(file) ? take() : new Worker(file, options)
+    } as unknown as typeof Worker
+    try {
+      return open()
+    } finally {
+      threads.Worker = Worker
+    }
+  }
 
-interface ThreadAhead {
-  file: string
-  thread: Worker
-}
-
-function isPiscinaLoaded(): boolean {
-  return require.resolve('piscina') in require.cache
-}
-
-/** @throws no thread can be started */
-function bootAhead(options: WorkerOptions): ThreadAhead {
-  const { Worker } = require('node:worker_threads') as WorkerThreads
-  const file = join(dirname(require.resolve('piscina')), 'worker.js')
-  return { file, thread: new Worker(file, { ...options, trackUnmanagedFds: true }) }
-}
-
-/** Call what boots one thread, and have it get the thread that has been booted. */
-function insteadOfBooting<R>(ahead: ThreadAhead | undefined, call: () => R): R {
-  if (!ahead) return call()
-  const threads = require('node:worker_threads') as WorkerThreads
-  const { Worker } = threads
-  let isTaken = false
-  threads.Worker = function (file: string, options: WorkerOptions) {
-    if (isTaken || file !== ahead.file) return new Worker(file, options)
-    isTaken = true
-    return ahead.thread
-  } as unknown as typeof Worker
-  try {
-    return call()
-  } finally {
-    threads.Worker = Worker
-    // A version of piscina that boots another file.
-    if (!isTaken) void ahead.thread.on('error', () => {}).terminate()
+  #ofThread(workerData: WorkerSetup | FirstThreadData): WorkerOptions {
+    const { env, resourceLimits } = this.#options
+    return { workerData, argv: programArguments(), ...(env && { env }), ...(resourceLimits && { resourceLimits }) }
   }
 }
 
-type WorkerThreads = { -readonly [K in 'Worker']: typeof Worker }
+/** What piscina loads in its threads; the first thread starts with it. */
+const ENTRY = fileURLToPath(new URL('./worker-executor-entry.cjs', import.meta.url))
+
+/** Node's own exports: piscina boots threads by the class that is there. */
+const threads = require('node:worker_threads') as { Worker: typeof Worker }
+
+/** Whether a thread can, and should, be booted without piscina: there is none yet, and its threads start with the file that is known. */
+function canBootWithout(): boolean {
+  return !(require.resolve('piscina') in require.cache) && existsSync(piscinaWorker())
+}
+
+/** The file that piscina's threads start with. */
+function piscinaWorker(): string {
+  return join(dirname(require.resolve('piscina')), 'worker.js')
+}
 
 type Run = NonNullable<ReturnType<TaskQueue['shift']>>
 
