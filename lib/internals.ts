@@ -2,7 +2,7 @@
 // share their modules, and is not part of the package.
 export { performance } from './base/clock.js'
 export { checkCount, checkFlag, checkFunction, checkInteger, checkOptions, checkString } from './base/validate.js'
-export { FunctionRegistry, FunctionStats, takeBatch } from './executor/main/batch-size.js'
+export { FunctionRegistry, FunctionStats, recordSpent, takeBatch } from './executor/main/batch-size.js'
 export { PriorityQueue, type Queueable } from './executor/main/priority-queue.js'
 export { ByteMeter } from './executor/map/byte-meter.js'
 export { ChunkPlan } from './executor/map/chunk-plan.js'

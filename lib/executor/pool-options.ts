@@ -142,7 +142,9 @@ export function openPool(options: ProcessPoolOptions): PoolState {
         },
       },
       // In a microtask: a job that has failed while this thread blocked is settled, or run again, in one.
-      () => queueMicrotask(pool.endIfDone),
+      () => {
+        if (pool.shutDown) queueMicrotask(pool.endIfDone)
+      },
     ),
   }
   return pool

@@ -5,6 +5,7 @@ import {
   FunctionStats,
   MAX_TASKS_PER_LEASE,
   PriorityQueue,
+  recordSpent,
   takeBatch,
   type Queueable,
 } from '#internals'
@@ -98,7 +99,7 @@ test('the bytes of results go up at once and down by and by, and are unknown bef
   assert.equal(([[10, 1000], [1, 50_000], [5, 0], [1, 0]] as [number, number][]).map(seen), [100, 50_000, 35_000, 24_500]) // prettier-ignore
 })
 
-test('a function is registered once, and measured under its number, where somebody still has it', () => {
+test('a function is registered once, and measured by the jobs of a lease', () => {
   const registry = new FunctionRegistry()
   const definitions = ['a', 'b', 'c'].map(definition)
   const [a, b, c] = definitions.map((each) => registry.of(each))
@@ -108,10 +109,12 @@ test('a function is registered once, and measured under its number, where somebo
     [a, b, c],
   )
   assert.is(registry.of(definition('a')) === a, false, 'another function of the same source')
-  registry.record([c!.number, 2, 10, a!.number, 1, 3, 1000, 1, 1])
+  const jobs = [c, c, b, a, c, c].map((fn) => ({ fn: fn! }))
+  // The one of b was not called.
+  recordSpent(jobs, [c!.number, 2, 10, a!.number, 1, 3, c!.number, 1, 15, c!.number, 1, 15])
   assert.equal(
     [a, b, c].map((each) => each!.averageMs),
-    [3, undefined, 5],
+    [3, undefined, 10.1],
   )
 })
 

@@ -55,28 +55,27 @@ export class FunctionStats {
 /** The functions of one executor, each once. */
 export class FunctionRegistry {
   readonly #byDefinition = new WeakMap<Definition, FunctionStats>()
-  readonly #byNumber = new Map<number, WeakRef<FunctionStats>>()
-  readonly #collected = new FinalizationRegistry<number>((number) => this.#byNumber.delete(number))
   #lastNumber = -1
 
   of(definition: Definition): FunctionStats {
     let stats = this.#byDefinition.get(definition)
     if (!stats) {
       stats = new FunctionStats(++this.#lastNumber, definition)
-      this.#byNumber.set(stats.number, new WeakRef(stats))
-      this.#collected.register(stats, stats.number)
       this.#byDefinition.set(definition, stats)
     }
     return stats
   }
+}
 
-  /** Record the measurements of a lease, as in LeaseEnd: a function's number, its calls, milliseconds, and so on. */
-  record(spent: readonly number[]): void {
-    for (let i = 0; i < spent.length; i += 3)
-      this.#byNumber
-        .get(spent[i]!)
-        ?.deref()
-        ?.record(spent[i + 1]!, spent[i + 2]!)
+/**
+ * Record the measurements of a lease.
+ * @param spent as in LeaseEnd: a function's number, its calls, milliseconds, and so on, in the order of the jobs
+ */
+export function recordSpent(jobs: readonly { fn: FunctionStats }[], spent: readonly number[]): void {
+  let index = 0
+  for (let i = 0; i < spent.length; i += 3) {
+    while (jobs[index]!.fn.number !== spent[i]) index++
+    jobs[index]!.fn.record(spent[i + 1]!, spent[i + 2]!)
   }
 }
 

@@ -14,7 +14,7 @@ import { onBlocked } from '../../thread/while-blocked.js'
 import type { ExecutorStats } from '../call-options.js'
 import { LeaseSlots, newSlotMemory } from '../protocol/lease-slots.js'
 import type { LeaseEnd, WorkerSetup } from '../protocol/messages.js'
-import { FunctionRegistry, takeBatch, type FunctionStats } from './batch-size.js'
+import { FunctionRegistry, recordSpent, takeBatch, type FunctionStats } from './batch-size.js'
 import { bootFailure, brokenPool, copyOf, explainUnsent, timedOut, workerDied } from './death-errors.js'
 import type { Job } from './job.js'
 import { Lease, settleJob } from './lease.js'
@@ -90,13 +90,15 @@ export class Scheduler {
 
   add(job: Job): void {
     if (this.#broken) return this.#fail(job, copyOf(this.#broken)) // A retry that was on its way.
+    const worker = this.#queue.size === 0 ? this.#pool.takeIdle() : undefined
+    if (worker) return this.#send(worker, [job])
     this.#queue.push(job)
     this.#dispatch()
   }
 
   /** Take a job back before a worker calls its task. @returns whether that succeeded */
   withdraw(job: Job): boolean {
-    const lease = leaseOf(job)
+    const lease = job.lease as Lease | undefined
     if (job.over) return false
     if (lease && job.index < lease.claimed) job.over = lease.refuse(job.index)
     else {
@@ -110,7 +112,7 @@ export class Scheduler {
 
   /** Stop a job that may have begun. Its result is dropped. Resolves when it no longer runs. */
   async stop(job: Job, graceMs: number): Promise<void> {
-    const lease = leaseOf(job)
+    const lease = job.lease as Lease | undefined
     if (!lease) return
     job.over = true
     if (lease.imports(job.index)) this.#endUnbegun(lease)
@@ -180,7 +182,7 @@ export class Scheduler {
     if (end.kind === 'unread') this.#onUnsent(lease, decodeFailure(end.failure), [])
     else if (end.kind === 'broken') this.#break(end.what, decodeFailure(end.failure))
     else {
-      this.#functions.record(end.spent)
+      recordSpent(lease.jobs, end.spent)
       this.#takeBack(lease) // A worker that retires leaves tasks unclaimed.
     }
     this.#end(worker, lease)
@@ -230,7 +232,7 @@ export class Scheduler {
   /** Something has changed: workers may be free, jobs may wait, or all may be done. */
   #goOn(): void {
     this.#dispatch()
-    if (this.#queue.size === 0 && this.#pool.idleCount > 0) this.#redistribute()
+    if (this.#queue.size === 0 && this.#leases.size > 0 && this.#pool.idleCount > 0) this.#redistribute()
     if (this.idle) this.#onIdle()
   }
 
@@ -293,8 +295,4 @@ export class Scheduler {
     void this.#pool.destroy()
     this.#goOn()
   }
-}
-
-function leaseOf(job: Job): Lease | undefined {
-  return job.lease as Lease | undefined
 }

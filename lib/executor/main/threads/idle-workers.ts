@@ -21,7 +21,9 @@ export class IdleWorkers {
   }
 
   get size(): number {
-    return this.#workers.filter(({ isDying }) => !isDying).length
+    let count = 0
+    for (const { isDying } of this.#workers) if (!isDying) count++
+    return count
   }
 
   add(worker: WorkerHandle): void {
