@@ -22,11 +22,12 @@ let input: Int32Array = new Int32Array(0)
 let position = 0
 /** The key sets that the message has described so far, by number. */
 const keySetsRead: KeySet[] = []
+let keySetsReadCount = 0
 
 export function decodeTree(words: Int32Array): unknown {
   input = words
   position = 0
-  keySetsRead.length = 0
+  keySetsReadCount = 0 // Not: set the length, which takes 90 ns.
   return nextValue()
 }
 
@@ -63,7 +64,7 @@ function nextValue(): unknown {
     case OBJECT: {
       const keySet = knownKeySet(input, position, argument) ?? readKeySet(input, position)
       position += argument
-      keySetsRead.push(keySet)
+      keySetsRead[keySetsReadCount++] = keySet
       return keySet.make(nextValue)
     }
     default:

@@ -56,10 +56,12 @@ export class TreeEncoder {
   #bytes: Buffer = Buffer.from(this.words.buffer as ArrayBuffer)
   #at = 0
   /** The objects met so far: in a list, or all of them in a Set once there are more than MAX_LISTED. */
-  readonly #listed: object[] = []
+  readonly #listed: (object | undefined)[] = []
+  #listedCount = 0
   #met: Set<object> | undefined
   /** The key sets that this message has described, by number. */
   readonly #keySets: KeySet[] = []
+  #keySetCount = 0
 
   /** In bytes. */
   get length(): number {
@@ -102,12 +104,15 @@ export class TreeEncoder {
   /** Runs even when a getter has thrown. */
   #end(): void {
     this.#forgetObjects()
-    for (const keySet of this.#keySets) if (keySet.encoder === this) keySet.encoder = undefined
-    this.#keySets.length = 0
+    for (let i = 0; i < this.#keySetCount; i++)
+      if (this.#keySets[i]!.encoder === this) this.#keySets[i]!.encoder = undefined
+    this.#keySetCount = 0
   }
 
   #forgetObjects(): void {
-    this.#listed.length = 0
+    // Not: set the length, which takes 90 ns.
+    for (let i = 0; i < this.#listedCount; i++) this.#listed[i] = undefined
+    this.#listedCount = 0
     this.#met = undefined
   }
 
@@ -222,8 +227,8 @@ export class TreeEncoder {
     words[this.#at++] = OBJECT | (description.length << 4)
     for (let i = 0; i < description.length; i++) words[this.#at++] = description[i]!
     keySet.encoder = this
-    keySet.number = this.#keySets.length
-    this.#keySets.push(keySet)
+    keySet.number = this.#keySetCount
+    this.#keySets[this.#keySetCount++] = keySet
   }
 
   #dictionary(count: number): boolean {
@@ -246,9 +251,12 @@ export class TreeEncoder {
   #isNew(object: object): boolean {
     const listed = this.#listed
     if (this.#met === undefined) {
-      for (let i = 0; i < listed.length; i++) if (listed[i] === object) return false
-      if (listed.length < MAX_LISTED) listed.push(object)
-      else this.#met = new Set(listed).add(object)
+      const count = this.#listedCount
+      for (let i = 0; i < count; i++) if (listed[i] === object) return false
+      if (count < MAX_LISTED) {
+        listed[count] = object
+        this.#listedCount++
+      } else this.#met = new Set(listed as object[]).add(object)
       return true
     }
     const { size } = this.#met
