@@ -19,7 +19,7 @@ export {
   MAX_NUMBERS_PER_CHUNK,
   packNumbers,
 } from './transport/number-column.js'
-export { decode, encode } from './transport/codec/codec.js'
+export { decode, encode, keepAll } from './transport/codec/codec.js'
 export { MetObjects } from './transport/codec/met-objects.js'
 export { Queue } from './queue/queue.js'
 export { JoinableQueue } from './queue/queue-kinds.js'

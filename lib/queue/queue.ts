@@ -8,7 +8,7 @@ import { partsIn } from '../base/parts.js'
 import { checkFlag, checkInteger, refuseOptions } from '../base/validate.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
 import { bytesOf, type ByteView } from '../memory/byte-view.js'
-import { keep } from '../transport/codec/codec.js'
+import { keep, keepAll } from '../transport/codec/codec.js'
 import type { Frame } from '../transport/codec/frame.js'
 import { makeOwnable } from '../transport/shareable.js'
 import { AsyncWaiters } from '../sync/async-waiters.js'
@@ -110,7 +110,7 @@ export class Queue<T = unknown> {
     const state = this.#openState()
     if (typeof (values as Partial<Iterable<T>> | null | undefined)?.[Symbol.iterator] !== 'function')
       throw new TypeError(`values must be iterable, not ${inspect(values)}`)
-    const frames = [...values].map((value, index) => keep(state.encode(value, `values[${index}]`)))
+    const frames = keepAll([...values], (value, index) => state.encode(value, `values[${index}]`))
     let put = this.#putters.empty ? state.writeMany(frames, 0) : 0
     if (put === frames.length) return turnIfDue()
     const write = () => (put += this.#openState().writeMany(frames, put)) === frames.length

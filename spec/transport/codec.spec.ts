@@ -1,4 +1,4 @@
-import { encode } from '#internals'
+import { decode, encode, keepAll } from '#internals'
 import { assert, suite } from '../harness.js'
 import { assertSame } from './same.js'
 import { throughCodec } from './through-codec.js'
@@ -68,6 +68,23 @@ test('a getter of a tree is called once', () => {
 
 test('an object is received with its keys in order, before and after its key set is compiled', () => {
   for (let n = 0; n < 40; n++) assertSame(throughCodec({ z: n, a: 'x', 1: n }), { 1: n, z: n, a: 'x' })
+})
+
+test('the frames of many values, short and long, are kept side by side', () => {
+  const kinds = [
+    (n: number) => n,
+    (n: number) => `${n}`,
+    (n: number) => ({ n, list: Array.from({ length: n % 40 }, (_, i) => i * n) }),
+    (n: number) => 'x'.repeat(n % 7 === 0 ? 5000 + n : n % 300),
+    (n: number) => new Uint8Array([n, n >> 8]),
+    (n: number) => new Date(n),
+    () => '',
+  ]
+  const values = Array.from({ length: 5000 }, (_, n) => kinds[n % kinds.length]!(n))
+  for (const [n, { tag, length, words, from, bytes }] of keepAll(values, (value) => encode(value)).entries()) {
+    const inbox = bytes ? new Int32Array(new Uint8Array([...bytes, ...new Uint8Array(4 - (length % 4))]).buffer) : words.slice(from) // prettier-ignore
+    assertSame(decode(tag, length, inbox, undefined), structuredClone(values[n]))
+  }
 })
 
 test.run()

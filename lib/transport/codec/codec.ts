@@ -101,6 +101,28 @@ export function keep({ tag, length, words, from, bytes }: Frame): Frame {
     : { tag, length, words: words.slice(from, from + ((length + 3) >> 2)), from: 0, bytes: undefined }
 }
 
+/** Words of the memory that copies of short frames share. */
+const SHARED_WORDS = 2 ** 12
+
+/** Copies of the frames of many values. Short ones share memory: an array for each would take longer than to encode it. */
+export function keepAll<T>(values: readonly T[], encodeOne: (value: T, index: number) => Frame): Frame[] {
+  let shared = emptyWords
+  let at = 0
+  return values.map((value, index) => {
+    const frame = encodeOne(value, index)
+    const { tag, length, words, from, bytes } = frame
+    const count = (length + 3) >> 2
+    if (bytes || count > SHARED_WORDS / 16) return keep(frame)
+    if (at + count > shared.length) {
+      shared = new Int32Array(Math.min(SHARED_WORDS, count * (values.length - index)))
+      at = 0
+    }
+    for (let i = 0; i < count; i++) shared[at + i] = words[from + i]!
+    at += count
+    return { tag, length, words: shared, from: at - count, bytes }
+  })
+}
+
 /**
  * The value of a frame.
  * @param inbox a short payload, which is copied
