@@ -19,7 +19,7 @@ import { attach } from '../transport/pack.js'
 import { makeOwnable, registerShareable } from '../transport/shareable.js'
 import { Acquirable, type Guard } from './acquirable.js'
 import { runAwaiting, untilDone } from './async-waiters.js'
-import { GRANTED } from './entry-table.js'
+import { GRANTED, WAITING } from './entry-table.js'
 import { Lock } from './lock.js'
 import { EntryWaiter, Monitor } from './monitor.js'
 import type { OwnedLock } from './owned-lock.js'
@@ -65,6 +65,11 @@ class Notifications extends Monitor {
   /** The waiter holds the lock again, or never will. */
   forget(waiter: NotifiedWaiter): void {
     if (waiter.notified) this.exclusively(() => this.remove(waiter.index))
+  }
+
+  /** Whether nobody waits. Asked without the mutex, by a thread that holds the lock: waiters make their entries while they hold it. */
+  nobodyWaits(): boolean {
+    return !this.outgrown() && !this.any(WAITING)
   }
 
   notify(count: number): void {
@@ -167,7 +172,7 @@ export class Condition extends Acquirable {
   notify(n = 1): void {
     this.#refuseWithoutLock('notify')
     if (n !== Infinity) checkInteger(n, 'the number of waiters to notify')
-    this.#notifications.exclusively(() => this.#notifications.notify(n))
+    if (!this.#notifications.nobodyWaits()) this.#notifications.exclusively(() => this.#notifications.notify(n))
   }
 
   /** Let all waiters go on. @throws LockError (ERR_MANYHANDS_LOCK) this thread does not hold the lock. */

@@ -64,8 +64,13 @@ export class EntryTable {
   /** This thread has just taken the mutex: see all entries, and make the change that a dead thread logged. */
   protected catchUp(): void {
     // Not after the log: a change to an entry that this thread does not see yet would be lost.
-    if (this.#end() > this.words.length) this.words = this.#view()
+    if (this.outgrown()) this.words = this.#view()
     if (peek(this.words, LOGGED) > 0) this.#replay()
+  }
+
+  /** Whether there are entries that this thread does not see yet. */
+  protected outgrown(): boolean {
+    return this.#end() > this.words.length
   }
 
   /** Make several changes as one: `[index, value, index, value, …]`, eight pairs at most. */
@@ -108,6 +113,13 @@ export class EntryTable {
   isOrphan(entry: number, probe: boolean): boolean {
     const owner = this.ownerOf(entry)
     return owner !== ME && (probe ? probeDead(owner - 1) : isDead(owner - 1))
+  }
+
+  /** Whether any entry is in one of the states. */
+  any(states: number): boolean {
+    for (let entry = FIRST_ENTRY, end = this.#end(); entry < end; entry += ENTRY_WORDS)
+      if (this.is(entry, states)) return true
+    return false
   }
 
   /** The entries in a state. */

@@ -11,18 +11,28 @@ import { checkTimeout, type WaitOptions } from '../base/wait-options.js'
 import { load, peek, poke } from '../memory/atomics.js'
 import { makeOwnable, registerShareable } from '../transport/shareable.js'
 import { AsyncWaiters } from './async-waiters.js'
-import { GRANTED, POLICY } from './entry-table.js'
+import { GRANTED, POLICY, WAITING } from './entry-table.js'
 import { EntryWaiter, Monitor } from './monitor.js'
-import { block } from './park.js'
+import { block, DONE, type TryResult } from './park.js'
 
 const FLAG = POLICY
 
 class Flag extends Monitor {
+  isSet(): boolean {
+    return load(this.words, FLAG) === 1
+  }
+
+  /** Without the mutex, where it is set. */
+  override attempt(waiter: EntryWaiter): TryResult {
+    return waiter.index < 0 && this.isSet() ? DONE : super.attempt(waiter)
+  }
+
   override take(): boolean {
     return peek(this.words, FLAG) === 1
   }
 
   override settle(probe: boolean): void {
+    if (!this.any(WAITING | GRANTED)) return
     for (const entry of [...this.waiters(), ...this.entries(GRANTED)])
       if (this.isOrphan(entry, probe)) this.remove(entry)
       else if (this.take() && !this.is(entry, GRANTED)) this.grant(entry)
@@ -52,17 +62,17 @@ export class Event {
   }
 
   isSet(): boolean {
-    return load(this.#flag.words, FLAG) === 1
+    return this.#flag.isSet()
   }
 
   /** Set it, and release all waiters. */
   set(): void {
-    this.#flag.exclusively(() => this.#flag.set())
+    if (!this.isSet()) this.#flag.exclusively(() => this.#flag.set())
   }
 
   /** Clear it: from now on `wait` waits again. */
   clear(): void {
-    this.#flag.exclusively(() => this.#flag.clear())
+    if (this.isSet()) this.#flag.exclusively(() => this.#flag.clear())
   }
 
   /** Wait until it is set. @returns whether it was: false when the time was over before */

@@ -50,7 +50,8 @@ class ReadersWriter extends Lender {
   override take({ kind }: EntryWaiter): boolean {
     if (this.writer !== 0) return false
     const sync = (kind & SYNC) !== 0
-    const isNext = !this.waiters().some((entry) => !sync || this.ownerOf(entry) !== ME)
+    const waits = this.firstWaiter() >= 0
+    const isNext = !waits || (sync && this.waiters().every((entry) => this.ownerOf(entry) === ME))
     if (kind & WRITE) {
       this.callIn()
       if (this.#isRead() || !isNext) return false
@@ -58,7 +59,7 @@ class ReadersWriter extends Lender {
       return true
     }
     if (!isNext && !(sync && this.held(ME) > 0)) return false
-    const lent = this.firstWaiter() < 0 ? this.lend() : []
+    const lent = waits ? [] : this.lend()
     this.commit(...(lent.length > 0 ? lent : this.charge(ME, 1)))
     return true
   }
@@ -140,6 +141,7 @@ class ReadersWriter extends Lender {
   }
 
   #serve(): void {
+    if (this.firstWaiter() < 0) return
     const waiters = this.waiters()
     const blocked = new Set(waiters.filter((entry) => this.#isSync(entry)).map((entry) => this.ownerOf(entry)))
     if (this.#blocked) blocked.add(ME)
@@ -159,7 +161,7 @@ class ReadersWriter extends Lender {
   }
 
   #isRead(): boolean {
-    return this.entries(HOLDING).length > 0
+    return this.any(HOLDING)
   }
 
   /** Whether a thread died writing. Not: before it knew that it might. The next `settle` gives that to others. */
@@ -188,18 +190,14 @@ class RWLockFace extends Acquirable {
   }
 
   #acquireSlowly(timeoutMs = Infinity): boolean {
-    const waiter = this.#newWaiter(timeoutMs > 0, this.#kind | SYNC)
+    if (this.#kind === READ && timeoutMs > 0 && this.#lock.awaitToken()) return true
+    const waiter = new EntryWaiter(this.#lock, timeoutMs > 0, this.#kind | SYNC)
     return timeoutMs > 0 ? this.#lock.block(waiter, timeoutMs) : this.#lock.tryNow(waiter)
   }
 
-  #newWaiter(blocking: boolean, kind: number): EntryWaiter {
-    return this.#kind === READ
-      ? new TokenWaiter(this.#lock, blocking, kind)
-      : new EntryWaiter(this.#lock, blocking, kind)
-  }
-
   override acquire(options?: WaitOptions): Promise<boolean> {
-    return new AsyncWaiters().join(this.#newWaiter(false, this.#kind), options)
+    const waiter = this.#kind === READ ? new TokenWaiter(this.#lock) : new EntryWaiter(this.#lock, false, WRITE)
+    return new AsyncWaiters().join(waiter, options)
   }
 
   override release(): void {

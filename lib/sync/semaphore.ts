@@ -25,7 +25,7 @@ import { Acquirable, checkLockOptions, type LockOptions } from './acquirable.js'
 import { AsyncWaiters } from './async-waiters.js'
 import { ENTRY_COUNT, ENTRY_KIND, GRANTED, HOLDING, POLICY, WAITING } from './entry-table.js'
 import { ME, ownerDied, type OnOwnerDeath } from './lock-word.js'
-import { HINTED, type EntryWaiter } from './monitor.js'
+import { EntryWaiter, HINTED } from './monitor.js'
 import { block, DONE, type TryResult } from './park.js'
 import { Lender, TokenWaiter } from './tokens.js'
 
@@ -222,12 +222,13 @@ export class Semaphore extends Acquirable {
   }
 
   #acquireSlowly(timeoutMs = Infinity): boolean {
-    const waiter = new TokenWaiter(this.#permits, true)
-    return timeoutMs <= 0 ? this.#permits.tryNow(waiter) : block(waiter, timeoutMs)
+    if (timeoutMs > 0 && this.#permits.awaitToken()) return true
+    const waiter = new EntryWaiter(this.#permits, true)
+    return timeoutMs > 0 ? block(waiter, timeoutMs) : this.#permits.tryNow(waiter)
   }
 
   override acquire(options?: WaitOptions): Promise<boolean> {
-    return new AsyncWaiters().join(new TokenWaiter(this.#permits, false), options)
+    return new AsyncWaiters().join(new TokenWaiter(this.#permits), options)
   }
 
   /**

@@ -20,7 +20,7 @@ import { spinWhile } from './adaptive-spin.js'
 import { FIRST_TOKEN, MAX_TOKENS, TOKEN_WORDS } from './entry-table.js'
 import { ME, OWNER_MASK } from './lock-word.js'
 import { EntryWaiter, Monitor } from './monitor.js'
-import { AGAIN, DONE, type TryResult } from './park.js'
+import { DONE, type TryResult } from './park.js'
 
 const LENT = 2 ** 28
 const CALLED_IN = 2 ** 29
@@ -64,10 +64,12 @@ export abstract class Lender extends Monitor {
     return false
   }
 
-  /** Wait a moment for the token that this thread had last. */
-  awaitToken(): void {
+  /** Wait a moment for the token that this thread had last. @returns whether it has a token */
+  awaitToken(): boolean {
     const word = peek(this.#words, this.#last)
-    if (word > LENT && word < CALLED_IN && word !== MINE) spinWhile(this.#words, this.#last, word)
+    if (word <= LENT || word >= CALLED_IN || word === MINE) return false
+    spinWhile(this.#words, this.#last, word)
+    return this.takeToken()
   }
 
   // With the mutex held.
@@ -92,25 +94,16 @@ export abstract class Lender extends Monitor {
   }
 }
 
-/** Waits for a token, or for what the policy grants. */
+/** Waits for a token, or for what the policy grants. For threads that await: one that blocks looks for a token before it waits. */
 export class TokenWaiter extends EntryWaiter {
   readonly #lender: Lender
-  spun = false
 
-  constructor(lender: Lender, blocking: boolean, kind = 0) {
-    super(lender, blocking, kind)
+  constructor(lender: Lender, kind = 0) {
+    super(lender, false, kind)
     this.#lender = lender
   }
 
   override attempt(): TryResult {
-    if (this.index < 0) {
-      if (this.#lender.takeToken()) return DONE
-      if (this.blocking && !this.spun) {
-        this.spun = true
-        this.#lender.awaitToken()
-        return AGAIN
-      }
-    }
-    return super.attempt()
+    return this.index < 0 && this.#lender.takeToken() ? DONE : super.attempt()
   }
 }

@@ -226,7 +226,7 @@ const mutants: (Mutant & { shownBy: string })[] = [
   {
     name: 'a read is lent as a token although a writer waits',
     file: 'lib/sync/rwlock.ts',
-    from: 'const lent = this.firstWaiter() < 0 ? this.lend() : []',
+    from: 'const lent = waits ? [] : this.lend()',
     to: 'const lent = this.lend()',
     shownBy: 'RWLock: 1 reads while it reads, 1 reader, 1 writer',
   },
@@ -271,6 +271,20 @@ const mutants: (Mutant & { shownBy: string })[] = [
     from: '    waiter.notified = true\n    return DONE',
     to: '    this.remove(waiter.index)\n    return DONE',
     shownBy: 'Condition: 2 wait, one of them dies anywhere',
+  },
+  {
+    name: 'a notification looks for waiters that were notified, in place of those that wait',
+    file: 'lib/sync/condition.ts',
+    from: '!this.any(WAITING)',
+    to: '!this.any(GRANTED)',
+    shownBy: 'Condition: 2 wait, both notified',
+  },
+  {
+    name: 'a waiter that sees the event set leaves its entry',
+    file: 'lib/sync/event.ts',
+    from: 'return waiter.index < 0 && this.isSet()',
+    to: 'return this.isSet()',
+    shownBy: 'Event: 2 wait, one out of time',
   },
   {
     name: 'a release does not wake threads that await',

@@ -1,8 +1,9 @@
 // Permits and reads that are taken and given back without the mutex: what a death, a release by another thread and a count must find.
-import { BoundedSemaphore, Process, RWLock, Semaphore } from 'manyhands'
+// And what else needs no mutex.
+import { BoundedSemaphore, Condition, Event, Lock, Process, ProcessPoolExecutor, RWLock, Semaphore } from 'manyhands'
 import { assert, suite, thrownBy } from '../harness.js'
 
-const test = suite('tokens')
+const test = suite('without the mutex')
 
 /** More than there are tokens (lib/sync/entry-table.ts). */
 const MANY = 20
@@ -36,6 +37,56 @@ for (const [name, make, face] of kinds)
     assert.ok(await ('read' in shared ? shared.read : shared).acquire(0))
     held.release()
   })
+
+test('a set event is seen, waited for, and set again without the mutex, and a clear one cleared', async () => {
+  const [set, clear] = [new Event(), new Event()]
+  set.set()
+  keepMutex(set)
+  keepMutex(clear)
+  set.set()
+  assert.ok(set.isSet() && set.waitSync() && (await set.wait()))
+  clear.clear()
+  assert.not(clear.isSet())
+})
+
+test('notify needs no mutex while nobody waits, also after somebody has waited', () => {
+  const condition = new Condition(new Lock())
+  condition.acquireSync()
+  assert.not(condition.waitSync(1))
+  keepMutex(condition)
+  condition.notify()
+  condition.notifyAll()
+  condition.release()
+})
+
+/** Forty wait, until the table has grown. The first twenty give up. */
+const waitInTurn = async (condition: Condition, ready: Event) => {
+  const first = new AbortController()
+  let waiting = 0
+  const wait = async (signal?: AbortSignal) => {
+    await condition.acquire()
+    const waits = condition.wait({ signal })
+    if (++waiting === 40) first.abort()
+    return waits.finally(() => condition.release())
+  }
+  const aborted = Array.from({ length: 20 }, () => wait(first.signal))
+  const notified = Array.from({ length: 20 }, () => wait())
+  await Promise.allSettled(aborted)
+  ready.set()
+  return (await Promise.all(notified)).every(Boolean)
+}
+
+test('notify finds the waiters in a part of the table that its thread has not seen yet', async () => {
+  const condition = new Condition(new Lock())
+  const ready = new Event()
+  await using executor = new ProcessPoolExecutor({ maxWorkers: 1 })
+  const all = executor.submit(waitInTurn, condition, ready)
+  ready.waitSync()
+  condition.acquireSync()
+  condition.notifyAll()
+  condition.release()
+  assert.ok(await all)
+})
 
 /** Take it a second time, without the mutex, and end with it. */
 const endWith = (semaphore: Semaphore) => {
