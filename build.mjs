@@ -129,7 +129,9 @@ const rootFiles = [...roots.values()].flat()
 /** The chunk that a file is in. */
 function chunkOf(file) {
   const loaders = [...roots.keys()].filter((name) => loadedWithRoot.get(name).has(file))
-  if (loaders.includes('core')) return loaders.includes('worker-executor') ? 'base' : 'core'
+  const isOfWorker = loaders.includes('worker-executor')
+  if (loaders.includes('core')) return isOfWorker ? 'base' : 'core'
+  if (isOfWorker && loaders.length > 1) return 'shared' // One chunk: a worker has all of it.
   return loaders.join('-') || 'internals'
 }
 

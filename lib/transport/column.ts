@@ -12,7 +12,8 @@ export type SentColumn = Column | Int32Array<ArrayBuffer> | Table
 const MAX_SKIPPED_COLUMNS = 64
 
 export class ColumnPacker {
-  readonly #tables = new TableEncoder()
+  /** Made for the first objects: a worker that returns numbers does without. */
+  #tables: TableEncoder | undefined
   #skipping = 0
   #toSkip = 0
 
@@ -25,6 +26,7 @@ export class ColumnPacker {
   /** As `pack`, for values that are not all numbers. */
   packObjects(values: unknown[]): Int32Array<ArrayBuffer> | Table | undefined {
     if (typeof values[0] !== 'object' || values[0] === null || this.#toSkip-- > 0) return undefined
+    this.#tables ??= new TableEncoder()
     const table = this.#tables.encode(values)
     const packed = table === 'shared' ? undefined : (table ?? encodeTree(values))
     this.#skipping = packed ? 0 : Math.min(2 * this.#skipping + 1, MAX_SKIPPED_COLUMNS)
