@@ -4,7 +4,7 @@ import { pack, unpack } from '../../transport/pack.js'
 import type { RangeTask } from '../range/range.js'
 import type { Share } from '../range/run-blocks.js'
 import type { LeaseBody, TaskResult } from '../protocol/messages.js'
-import { FutureJob, unexpectedResult, type JobOptions } from './job.js'
+import { FutureJob, unexpectedResult, type JobOptions, type JobOutcome } from './job.js'
 
 export class RangeJob extends FutureJob<Share> {
   readonly args = undefined
@@ -30,6 +30,11 @@ export class RangeJob extends FutureJob<Share> {
 
   describe(): { root: string; value: unknown } {
     return { root: 'args', value: this.#task.args }
+  }
+
+  override settle(outcome: JobOutcome): void {
+    if (outcome.kind !== 'plain') return super.settle(outcome)
+    super.settle({ kind: 'plain', value: { count: outcome.value as number, numbers: [], parts: [] } satisfies Share })
   }
 
   protected decode(outcome: TaskResult): Share {

@@ -124,7 +124,7 @@ export type TaskResult =
   | { kind: 'mapped'; values: PackedColumn; failures: [number, Failure][] }
   /** The same, of a chunk that the thread leaves unfinished as it exits. */
   | { kind: 'left'; values: PackedColumn; failures: [number, Failure][] }
-  /** A worker's share of a range. */
+  /** A worker's share of a range. The count of its blocks, where that is all that is wanted, is returned. */
   | { kind: 'computed'; share: Packed }
 
 export type ResultMessage =

@@ -185,7 +185,8 @@ async function runAlone(
     try {
       const done = await run()
       if (done) {
-        sender.send(0, done.result)
+        if (done.result.kind === 'returned') sender.sendValue(0, done.result.value.value)
+        else sender.send(0, done.result)
         ;({ spent, count } = done)
       } else slots.finish(slot, 0)
     } catch (thrown) {
@@ -244,7 +245,11 @@ async function runBlocks(
   try {
     const body = (start: number, end: number): unknown => worker.context.run(() => fn(start, end, ...args) as unknown)
     const share = await computeBlocks(plan, new BlockCounter(counter), body, keep)
-    return { result: { kind: 'computed', share: { value: share, handles: false } }, spent: [], count: 1 }
+    // A count alone needs no message.
+    const result: TaskResult = keep
+      ? { kind: 'computed', share: { value: share, handles: false } }
+      : { kind: 'returned', value: { value: share.count, handles: false } }
+    return { result, spent: [], count: 1 }
   } catch (thrown) {
     advise(worker.functions.get(target).definition, thrown)
     throw thrown
