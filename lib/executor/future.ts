@@ -38,12 +38,12 @@ export interface Work {
 /** `failed`: finished by throwing. */
 type FutureState = 'pending' | 'running' | 'cancelled' | 'finished' | 'failed'
 
-// One function for all futures. A closure for each would be a tenth of its memory.
+// One function for all futures. A closure for each would be a tenth of its memory. So is the function that rejects, which is let go:
+// to fail, a future takes over a promise that is rejected.
 const settleNothing = (_value: any): void => {}
-const latestSettlers = { resolve: settleNothing, reject: settleNothing }
-const captureSettlers = (resolve: (value: any) => void, reject: (reason: unknown) => void): void => {
-  latestSettlers.resolve = resolve
-  latestSettlers.reject = reject
+const latest = { resolve: settleNothing }
+const captureResolve = (resolve: (value: any) => void): void => {
+  latest.resolve = resolve
 }
 
 /**
@@ -61,15 +61,14 @@ export class Future<R = unknown> extends Promise<R> {
   /** What it returned or threw, once it has. */
   #outcome: unknown
   #work: Work | undefined
-  #resolve: ((value: any) => void) | undefined = latestSettlers.resolve
-  #reject: ((reason: unknown) => void) | undefined = latestSettlers.reject
+  #resolve: ((value: any) => void) | undefined = latest.resolve
   // Of any, so that a Future<string> is a Future<unknown>. Undefined if there are none, as in most futures.
   #callbacks: ((future: Future<any>) => unknown)[] | undefined
 
   /** @param work what the future is for; without it, the future is settled by `setResult`, `setException` and `cancel` alone */
   constructor(work?: Work) {
-    super(captureSettlers)
-    latestSettlers.resolve = latestSettlers.reject = settleNothing // They refer to the future, and so to its result.
+    super(captureResolve)
+    latest.resolve = settleNothing // It refers to the future, and so to its result.
     if (work !== undefined && typeof work?.withdraw !== 'function')
       throw new TypeError(`a Future has no options, not ${inspect(work)}`)
     this.#work = work
@@ -248,12 +247,12 @@ export class Future<R = unknown> extends Promise<R> {
 
   #settlePromise(): void {
     const resolve = this.#resolve!
-    const reject = this.#reject!
-    this.#resolve = this.#reject = undefined
+    this.#resolve = undefined
     // A rejection counts as looked at, whether it is or not. Who awaits it has a promise of his own, whose rejection is not silent.
     if (this.#state !== 'finished' || mayReject(this.#outcome)) this.then(undefined, settleNothing)
     if (this.#state === 'finished') resolve(this.#outcome)
-    else reject(this.#state === 'failed' ? this.#outcome : new CancelledError('the future was cancelled'))
+    else
+      resolve(Promise.reject(this.#state === 'failed' ? this.#outcome : new CancelledError('the future was cancelled')))
   }
 
   #call(fn: (future: Future<R>) => unknown): void {
