@@ -1,10 +1,11 @@
 // What does a large amount of work cost the program that submits it? Measures the time per item of a map of 10^4 to 10^6 items, the
-// delay of the event loop while 200,000 small tasks stream through `map`, and the memory after 300,000 futures.
+// delay of the event loop while 200,000 small tasks stream through `map`, the memory that each of 100,000 futures takes before it is done,
+// and what is left after 300,000.
 import { isMainThread, ProcessPoolExecutor } from 'manyhands'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { measure, report } from './measure.js'
+import { goal, measure, report } from './measure.js'
 
 const ROUNDS = 7
 
@@ -50,6 +51,16 @@ if (isMainThread) {
   }
   await submit()
   const before = await heapMb()
+  const futures: PromiseLike<number>[] = Array.from({ length: 100_000 })
+  await heapMb()
+  const empty = (await heapMb()) * 2 ** 20
+  for (const n of futures.keys()) futures[n] = executor.submit(inc, n)
+  const all = Promise.all(futures)
+  gc() // In the turn in which they were submitted: none is done.
+  goal('bytes a future, with what Promise.all adds', (process.memoryUsage().heapUsed - empty) / futures.length, {
+    atMost: 600,
+  })
+  await all
   await submit()
   console.log(`heap before 300,000 futures ${before.toFixed(2)} MB, after ${(await heapMb()).toFixed(2)} MB`)
   await executor.shutdown()
