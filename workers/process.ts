@@ -29,8 +29,15 @@ const HANDLER_FAILED = 7
 const port = parentPort!
 const lifelines: MessagePort[] = []
 
+/** What this thread shares with its parent. The message with it comes before the one that starts the process. */
+let equipment: ProcessMessage & { kind: 'equip' }
+
 port.on('message', (message: ProcessMessage) => {
   switch (message.kind) {
+    case 'equip':
+      equipment = message
+      preload = setTimeout(becomeWarm, 20)
+      break
     case 'start':
       void runProcess(message)
       break
@@ -44,27 +51,33 @@ port.on('message', (message: ProcessMessage) => {
 
 port.postMessage(null) // booted: see lib/process/warm-threads.ts
 
-// Without a start message by then, this is a warm thread: load what most targets need.
-let preloading: Promise<unknown> | undefined
-const preload = setTimeout(() => {
-  void [process.stdout, process.stderr] // Node makes each when it is first read: half a millisecond.
-  preloading = Promise.allSettled([inheritLoader(), require('../lib/index.js') as unknown])
-}, 20)
+let isPosted: (() => boolean) | undefined
 
-async function runProcess({
-  identity,
-  control,
-  target,
-  args,
-  mailbox,
-  output,
-  changed,
-}: ProcessMessage & { kind: 'start' }): Promise<void> {
+/** What every process needs, and a warm thread does ahead. */
+function prepare(): void {
+  if (isPosted) return
+  registerThread() // For a parent that blocks and can start no reaper.
+  const { control, output } = equipment
+  ;({ isPosted } = postOutput(output, () => notifyAll(control, ENDED))) // A parent that blocks in joinSync writes it.
+}
+
+let preload: NodeJS.Timeout | undefined
+let preloading: Promise<unknown> | undefined
+
+/** There is no start message yet: load what most targets need, and run what every process runs. */
+function becomeWarm(): void {
+  prepare()
+  const rehearsal = loadTarget({ kind: 'source', name: '', source: '() => {}', form: 'expression' })
+  // The module, not only what is behind it: Node's loader compiles as it goes, too.
+  preloading = Promise.allSettled([inheritLoader(), rehearsal, import(new URL('./index.js', import.meta.url).href)])
+}
+
+async function runProcess({ identity, target, args, changed }: ProcessMessage & { kind: 'start' }): Promise<void> {
   clearTimeout(preload)
   await preloading // A CommonJS module cannot require a module that is half imported.
+  const { control, mailbox } = equipment
   if (!claimStart(control)) return
-  registerThread() // For a parent that blocks and can start no reaper.
-  const { isPosted } = postOutput(output, () => notifyAll(control, ENDED)) // A parent that blocks in joinSync writes it.
+  prepare()
   inherit(changed)
   becomeProcess(identity).watchCancellation(control, CANCEL_REQUESTED)
   process.once('exit', (code) => {
@@ -74,7 +87,7 @@ async function runProcess({
   })
   onFinalExit((code, isLast) => {
     store(control, EXIT_CODE, code)
-    store(control, EXIT_COMPLETE, isLast && isPosted() ? 1 : 0)
+    store(control, EXIT_COMPLETE, isLast && isPosted!() ? 1 : 0)
     store(control, EXITING, 1) // publishes the two; pairs with load(EXITING) in the parent
   })
   process.on('uncaughtExceptionMonitor', (thrown) => {

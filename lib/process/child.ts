@@ -3,7 +3,7 @@
 // The process leaves its results where a blocked parent can read them: its exit code in the control block, the error that
 // ended it in a mailbox, a port without a listener. The end itself is seen by the 'close' event of its output port, the Worker's
 // 'exit' event, which comes later, or, while this thread is blocked in joinSync, the reaper. The first to see it calls #finish.
-import { receiveMessageOnPort, type MessagePort, type Worker } from 'node:worker_threads'
+import { receiveMessageOnPort } from 'node:worker_threads'
 import { recognizeCopies } from '../copies.js'
 import { performance, Promise } from '../base/clock.js'
 import { turnIfDue } from '../base/loop-turn.js'
@@ -11,7 +11,6 @@ import { TimeoutError } from '../errors.js'
 import { load, notifyAll, store, waitOn, type Words } from '../memory/atomics.js'
 import { thrownText } from '../base/thrown-text.js'
 import { publish } from '../base/diagnostics.js'
-import type { WorkerOutput } from '../thread/worker-output.js'
 import { probeDead } from '../thread/liveness.js'
 import { onLongWait, runBlockedHooks } from '../thread/while-blocked.js'
 import { startTimer } from '../base/timer.js'
@@ -20,6 +19,7 @@ import { decodeFailure, type Failure } from '../transport/error-codec.js'
 import { markUnsendable, unsendableMark } from '../transport/unsendable.js'
 import { CANCEL_REQUESTED, ENDED, EXIT_CODE, EXIT_COMPLETE, EXITING, preventStart } from './control-block.js'
 import { markEnded, watchForDeath } from './reaper.js'
+import type { ProcessThread } from './warm-threads.js'
 
 /** Upper bound of a single sleep of a blocked join: a lost wake-up costs this much, not for ever. */
 const MAX_JOIN_SLICE_MS = 1000
@@ -58,13 +58,9 @@ export class Sentinel {
   }
 }
 
-interface ChildParts {
+interface ChildParts extends ProcessThread {
   name: string
   daemon: boolean
-  worker: Worker
-  control: Words
-  mailbox: MessagePort
-  output: WorkerOutput
   onEnd: () => void
   /** Called when the thread is ended before it has received the arguments. */
   onStartPrevented: () => void

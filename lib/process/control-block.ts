@@ -51,16 +51,20 @@ export function preventStart(control: Words): boolean {
 
 /** A message to a thread that runs a process. */
 export type ProcessMessage =
+  /** The first one: what it shares with the parent. A warm thread makes use of it before the start. */
   | {
-      kind: 'start'
-      identity: Identity
+      kind: 'equip'
       control: Words
-      target: Definition
-      args: Packed
       /** Where the process leaves the Failure that ends it. The parent reads it when the thread has stopped. */
       mailbox: MessagePort
       /** Where what it prints goes: see lib/thread/output.ts. */
       output: MessagePort
+    }
+  | {
+      kind: 'start'
+      identity: Identity
+      target: Definition
+      args: Packed
       /** What the thread would inherit if it were booted now, where that differs. */
       changed: Partial<InheritedState>
     }

@@ -8,23 +8,22 @@
 // The thread, and how its end becomes known, are in child.ts.
 import { availableParallelism } from 'node:os'
 import { inspect } from 'node:util'
-import { MessageChannel, type Transferable } from 'node:worker_threads'
+import type { Transferable } from 'node:worker_threads'
 import { perThread, recognizeCopies } from '../copies.js'
 import { ProcessError } from '../errors.js'
 import { checkFlag, checkOptions, checkString, refuseExcess } from '../base/validate.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
 import { publish } from '../base/diagnostics.js'
 import { checkThreadOptions, type ThreadOptions } from '../thread/boot.js'
-import { WorkerOutput } from '../thread/worker-output.js'
 import { discarding, pack } from '../transport/pack.js'
 import { explainCloneFailure } from '../transport/clone-error.js'
 import { markUnsendable, unsendableMark } from '../transport/unsendable.js'
 import { refuseDuringImport } from '../task/import-guard.js'
 import { define, type Definition } from '../task/target.js'
 import type { Target } from '../task/task.js'
-import { KILLED_EXITCODE, newControlBlock, TERMINATED_EXITCODE, type ProcessMessage } from './control-block.js'
+import { KILLED_EXITCODE, TERMINATED_EXITCODE, type ProcessMessage } from './control-block.js'
 import { currentProcess, refuseTooDeep } from './current-process.js'
-import { takeThread } from './warm-threads.js'
+import { discardThread, takeThread } from './warm-threads.js'
 import { Child, type Sentinel } from './child.js'
 
 export interface ProcessOptions<A extends unknown[] = any[]> extends ThreadOptions {
@@ -110,10 +109,7 @@ export class Process<A extends unknown[] = any[]> {
     const creator = currentProcess()
     const transfer: Transferable[] = [...this.#options.transfer]
     const args = pack(this.#args, transfer)
-    const { worker, changed } = this.#takeThread()
-    const { port1: mailbox, port2 } = new MessageChannel()
-    const control = newControlBlock()
-    const output = new WorkerOutput()
+    const { thread, changed } = this.#takeThread()
     const message: ProcessMessage = {
       kind: 'start',
       identity: {
@@ -122,29 +118,22 @@ export class Process<A extends unknown[] = any[]> {
         daemon: this.daemon,
         parent: { name: creator.name, pid: creator.pid },
       },
-      control,
       target: this.#target,
       args,
-      mailbox: port2,
-      output: output.there,
       changed,
     }
+    const { worker } = thread
     try {
-      worker.postMessage(message, [port2, output.there, ...transfer])
+      worker.postMessage(message, transfer)
     } catch (failure) {
-      void worker.terminate()
-      mailbox.close()
-      output.close()
+      discardThread(thread)
       throw explainCloneFailure(failure, this.#args, 'args', transfer)
     }
     const { name, daemon } = this
     this.#child = new Child({
+      ...thread,
       name,
       daemon,
-      worker,
-      control,
-      mailbox,
-      output,
       onEnd: () => runningChildren.delete(this),
       onStartPrevented: args.handles ? discarding(args.value) : () => {},
     })

@@ -2,10 +2,13 @@
 // in a booted thread 2 ms. A thread runs one process and is never used again.
 //
 // One warm thread is kept; after a burst of starts as many as the burst would have used, up to MAX_WARM_THREADS.
-import type { Worker } from 'node:worker_threads'
+import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads'
 import { perThread, VERSION } from '../copies.js'
 import { clearTimeout, setTimeout } from '../base/clock.js'
+import type { Words } from '../memory/atomics.js'
 import { bootThread, type ThreadOptions } from '../thread/boot.js'
+import { WorkerOutput } from '../thread/worker-output.js'
+import { newControlBlock, type ProcessMessage } from './control-block.js'
 import { changesSince, inheritedState, onEnvironmentData, type InheritedState } from './inherited-state.js'
 
 /** Time without a start or the end of a boot after which warm threads are booted: before that, processes need the cores. */
@@ -14,8 +17,16 @@ const REFILL_AFTER_MS = 30
 /** Each idle thread costs a few megabytes; each one missing in a burst costs a boot. */
 const MAX_WARM_THREADS = 8
 
-interface WarmThread {
+/** A thread for one process, and what this thread shares with it. */
+export interface ProcessThread {
   worker: Worker
+  control: Words
+  mailbox: MessagePort
+  output: WorkerOutput
+}
+
+interface WarmThread {
+  thread: ProcessThread
   /** What it has inherited. */
   state: InheritedState
   /** Take it out of the warm threads. */
@@ -33,30 +44,42 @@ const pool = perThread(`warm threads of ${VERSION}`, () => ({
 const { warmThreads } = pool
 
 /** A thread for one process, and what has changed since it was booted of what it would inherit. */
-export function takeThread(options: ThreadOptions): { worker: Worker; changed: Partial<InheritedState> } {
+export function takeThread(options: ThreadOptions): { thread: ProcessThread; changed: Partial<InheritedState> } {
   pool.startsSinceRefill++
   scheduleRefill()
   const [warm] = warmThreads
-  if (!warm || options.env || options.resourceLimits) return { worker: boot(options), changed: {} }
+  if (!warm || options.env || options.resourceLimits) return { thread: boot(options), changed: {} }
   warm.remove()
-  return { worker: warm.worker, changed: changesSince(warm.state) }
+  return { thread: warm.thread, changed: changesSince(warm.state) }
 }
 
-function boot({ env, resourceLimits }: ThreadOptions): Worker {
+function boot({ env, resourceLimits }: ThreadOptions): ProcessThread {
   const worker = bootThread('process', { env, resourceLimits })
   pool.booting++
   const onBooted = () => {
     worker.off('message', onBooted).off('exit', onBooted)
     if (--pool.booting === 0) scheduleRefill()
   }
-  return worker.once('message', onBooted).once('exit', onBooted)
+  worker.once('message', onBooted).once('exit', onBooted)
+  const { port1: mailbox, port2 } = new MessageChannel()
+  const [control, output] = [newControlBlock(), new WorkerOutput()]
+  const equipment: ProcessMessage = { kind: 'equip', control, mailbox: port2, output: output.there }
+  worker.postMessage(equipment, [port2, output.there])
+  return { worker, control, mailbox, output }
+}
+
+/** The thread runs no process, and never will. */
+export function discardThread({ worker, mailbox, output }: ProcessThread): void {
+  void worker.terminate()
+  mailbox.close()
+  output.close()
 }
 
 /** The warm threads lack what has been set since. */
 function discardWarmThreads(): void {
-  for (const { worker, remove } of warmThreads) {
+  for (const { thread, remove } of warmThreads) {
     remove()
-    void worker.terminate()
+    discardThread(thread)
     pool.startsSinceRefill++
   }
   if (pool.startsSinceRefill > 0) scheduleRefill()
@@ -81,12 +104,17 @@ function refill(): void {
 function addWarmThread(): void {
   if (!pool.watchesEnvironmentData) onEnvironmentData(discardWarmThreads)
   pool.watchesEnvironmentData = true
-  const worker = boot({})
-  const warm: WarmThread = { worker, state: inheritedState(), remove }
+  const thread = boot({})
+  const { worker } = thread
+  const warm: WarmThread = { thread, state: inheritedState(), remove }
+  const discard = () => {
+    remove()
+    discardThread(thread)
+  }
   function remove(): void {
     warmThreads.delete(warm)
-    worker.off('exit', remove).off('error', remove)
+    worker.off('exit', discard).off('error', discard)
   }
-  worker.once('exit', remove).once('error', remove).unref()
+  worker.once('exit', discard).once('error', discard).unref()
   warmThreads.add(warm)
 }
