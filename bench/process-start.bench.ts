@@ -2,7 +2,7 @@
 // reserve, and nine at once, beside a bare Worker and Python's multiprocessing (fork and spawn).
 import { isMainThread, Process, task } from 'manyhands'
 import { Worker } from 'node:worker_threads'
-import { measure, report, type Contender } from './measure.js'
+import { goal, measure, ratio, report, type Contender } from './measure.js'
 import { startPython } from './python.js'
 
 const ROUNDS = 15
@@ -61,6 +61,9 @@ if (isMainThread) {
     ROUNDS,
   )
   report(one, 'ms', 'Python fork')
+  if (python)
+    for (const what of ['a function', 'a task of a module'])
+      goal(`start and join of ${what}, against fork`, ratio(one, `Process, ${what}`, 'Python fork'), { atMost: 1 })
   const nine = await measure(
     [
       { name: 'nine Processes', measure: () => processes(() => {}, 9) },
@@ -70,5 +73,6 @@ if (isMainThread) {
     ROUNDS,
   )
   report(nine, 'ms', 'Python spawn_nine')
+  if (python) goal('nine at once, against spawn', ratio(nine, 'nine Processes', 'Python spawn_nine'), { atMost: 0.2 })
   python?.close()
 }

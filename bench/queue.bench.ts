@@ -6,7 +6,7 @@ import { isMainThread, Process, Queue, task } from 'manyhands'
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { MessageChannel, receiveMessageOnPort, type MessagePort } from 'node:worker_threads'
-import { measure, report, type Contender } from './measure.js'
+import { goal, measure, ratio, report, type Contender } from './measure.js'
 import { importMultithreading } from './peers/multithreading.js'
 import { startPython } from './python.js'
 
@@ -243,7 +243,15 @@ async function bench(): Promise<void> {
     if (python)
       contenders.push({ name: "Python's Queue", measure: () => python.call(kind.replace('small ', '').split(' ')[0]!) })
     console.log(`\n${kind}: messages per second`)
-    report(await measure(contenders, ROUNDS), 'per second', 'receiveMessageOnPort')
+    const measured = await measure(contenders, ROUNDS)
+    report(measured, 'per second', 'receiveMessageOnPort')
+    if (kind !== 'buffers of 64 KB') continue
+    const against = (name: string, peer: string) => ratio(measured, name, peer)
+    goal('getIntoSync of 64 KB, against a port', against('Queue 1:1, getIntoSync', 'receiveMessageOnPort'), {
+      atLeast: 2.5,
+    })
+    goal('getSync of 64 KB, against a port', against('Queue 1:1', 'receiveMessageOnPort'), { atLeast: 1.2 })
+    goal('getSync of 64 KB, against bare copies', against('Queue 1:1', 'bare copies'), { atLeast: 0.75 })
   }
   ;(await importMultithreading()).shutdown()
   python?.close()
