@@ -2,8 +2,8 @@
 // an idle machine, and sleeping and waking cost both sides 8 µs. A thread that spins sees the change within 2 µs, but costs a core.
 //
 //   waiter                      spins                                    because
-//   of a lock (lock-word.ts)    once, 100 looks (0.2 µs); not where a    most sections are shorter than a wake-up; behind sleepers
-//                               thread sleeps on the lock                the lock will not be free in a moment
+//   of a lock (lock-word.ts),   once, 100 looks (0.2 µs); not where a    most sections are shorter than a wake-up; behind sleepers
+//   of a token (tokens.ts)      thread sleeps on the lock                the lock will not be free in a moment
 //   of a queue                  once per wait, 15,000 looks (20 µs)      the next message, or room for one, often comes in a moment:
 //   (queue/event-count.ts)                                               then no thread has to be woken
 //   of a monitor or a Pipe      50 µs before each sleep, or not at all   as long as a wake-up takes; spinning in vain is learnt from

@@ -85,6 +85,7 @@ async function history(lock: object, threads: number, rounds: number): Promise<O
 const kinds: [name: string, make: () => object, permits: number][] = [
   ['Lock', () => new Lock(), 1],
   ['RLock', () => new RLock(), 1],
+  ['Semaphore(1)', () => new Semaphore(1), 1],
   ['Semaphore(2)', () => new Semaphore(2), 2],
   ['Condition', () => new Condition(new Lock()), 1],
 ]
