@@ -66,6 +66,7 @@ class Permits extends Lender {
     return lent.length > 0 ? lent : this.#charge(ME)
   }
 
+  /** Where a semaphore only signals, a token that was taken is a permit used up, which its owner may signal again. */
   protected override entered(owner: number): number[] {
     return owner === 0 ? [FREE, peek(this.words, FREE) + 1] : this.#charge(owner)
   }

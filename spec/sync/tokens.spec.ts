@@ -159,6 +159,20 @@ test('a permit that another thread released may be released once more, and there
   assert.is(semaphore.value, 2)
 })
 
+test('a semaphore that signals counts what was signalled and not used up, whoever releases', async () => {
+  const semaphore = new Semaphore(0)
+  for (let i = 0; i < 3; i++) {
+    semaphore.release()
+    assert.ok(semaphore.tryAcquire())
+    assert.not(semaphore.tryAcquire())
+  }
+  semaphore.release()
+  await new Process({ target: (other: Semaphore) => other.release(), args: [semaphore] }).start().join()
+  assert.is(semaphore.value, 2)
+  await new Process({ target: (other: Semaphore) => void other.acquireSync(), args: [semaphore] }).start().join()
+  assert.is(semaphore.value, 1)
+})
+
 test('a semaphore has all of its permits, however many more than tokens, and no others', () => {
   const semaphore = new BoundedSemaphore(MANY)
   for (let taken = 1; taken <= MANY; taken++) {
