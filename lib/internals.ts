@@ -6,6 +6,7 @@ export { FunctionRegistry, FunctionStats, recordSpent, takeBatch } from './execu
 export { PriorityQueue, type Queueable } from './executor/main/priority-queue.js'
 export { ByteMeter } from './executor/map/byte-meter.js'
 export { ChunkPlan } from './executor/map/chunk-plan.js'
+export { NumberSlabs, NUMBERS_PER_SLAB } from './executor/map/number-slabs.js'
 export { Room } from './executor/map/input/room.js'
 export { MAX_TASKS_PER_LEASE } from './executor/protocol/lease-slots.js'
 export { BlockCounter } from './executor/range/block-counter.js'

@@ -19,6 +19,7 @@ import type { PlanLimits } from './map/chunk-plan.js'
 import { HeldMap } from './map/held-map.js'
 import { Mapping, type MapAverages } from './map/map.js'
 import type { Chunk, ChunkResult } from './map/map-chunk.js'
+import type { NumberSlabs } from './map/number-slabs.js'
 import type { OpenMaps } from './map/open-maps.js'
 import { splitMapArguments, type MapOptions, type MapResult } from './map/map-options.js'
 import {
@@ -171,6 +172,11 @@ export abstract class BaseExecutor<Face extends BaseExecutor<Face>> implements E
   protected abstract get counts(): Counts
   /** Maps that are not done. */
   protected abstract get maps(): OpenMaps
+  /** Memory for chunks of numbers, if the workers share it with this thread. */
+  protected get slabs(): NumberSlabs | undefined {
+    return undefined
+  }
+
   /** @throws ShutdownError, BrokenProcessPool, BootstrapError no work can be submitted now */
   protected abstract checkOpen(): void
   /** @throws BrokenProcessPool */
@@ -229,6 +235,7 @@ export abstract class BaseExecutor<Face extends BaseExecutor<Face>> implements E
         limits: this.capacity,
         averages: this.averagesOf(submission.definition),
         maps: this.maps,
+        slabs: this.slabs,
         // Also after a shutdown: the map was submitted before it.
         submit(chunk, settled) {
           unheld.checkUsable()

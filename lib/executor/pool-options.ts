@@ -14,10 +14,14 @@ import { cloneOf, explainCloneFailure } from '../transport/clone-error.js'
 import { pack } from '../transport/pack.js'
 import type { Counts } from './call-options.js'
 import { Scheduler } from './main/scheduler.js'
+import { NumberSlabs } from './map/number-slabs.js'
 import { OpenMaps } from './map/open-maps.js'
 
 /** Workers of one executor. Each is a thread with a heap of its own. */
 const MAX_WORKERS = 4096
+
+/** Chunks of a map in flight per worker, by default: one that runs, and one that is ready when it ends. */
+export const CHUNKS_PER_WORKER = 2
 
 /** Options of a `ProcessPoolExecutor`. */
 export interface ProcessPoolOptions<I extends unknown[] = any[]> {
@@ -62,6 +66,8 @@ export interface PoolState {
   ended: Promise<void>
   /** Maps that are not done. */
   maps: OpenMaps
+  /** Memory for the numbers of maps. */
+  slabs: NumberSlabs
   /** End the threads, if the executor was shut down and all its work is done. */
   endIfDone: () => void
 }
@@ -124,6 +130,7 @@ export function openPool(options: ProcessPoolOptions): PoolState {
     shutDown: false,
     ended: new Promise((resolve) => (end = resolve)),
     maps: new OpenMaps(() => pool.endIfDone()),
+    slabs: new NumberSlabs(maxWorkers * CHUNKS_PER_WORKER),
     endIfDone() {
       if (pool.shutDown && pool.scheduler.idle && pool.maps.isEmpty) void pool.scheduler.end().then(end)
     },

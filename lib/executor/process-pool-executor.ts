@@ -28,13 +28,11 @@ import { RangeJob } from './main/range-job.js'
 import { countWhenDone } from './map/count-items.js'
 import type { PlanLimits } from './map/chunk-plan.js'
 import type { Chunk, ChunkResult } from './map/map-chunk.js'
+import type { NumberSlabs } from './map/number-slabs.js'
 import type { OpenMaps } from './map/open-maps.js'
-import { holdPool, openPool, type PoolState, type ProcessPoolOptions } from './pool-options.js'
+import { CHUNKS_PER_WORKER, holdPool, openPool, type PoolState, type ProcessPoolOptions } from './pool-options.js'
 import type { RangeTask } from './range/range.js'
 import type { Share } from './range/run-blocks.js'
-
-/** Chunks of a map in flight per worker, by default: one that runs, and one that is ready when it ends. */
-const CHUNKS_PER_WORKER = 2
 
 /**
  * Runs tasks in a pool of worker threads, which are started as work arrives and end when the executor is shut down. Idle workers do
@@ -120,6 +118,10 @@ export class ProcessPoolExecutor extends BaseExecutor<ProcessPoolExecutor> {
 
   protected get maps(): OpenMaps {
     return this.#pool.maps
+  }
+
+  protected override get slabs(): NumberSlabs {
+    return this.#pool.slabs
   }
 
   protected checkOpen(): void {

@@ -40,7 +40,9 @@ export function unpackColumn(sent: SentColumn): Column {
   return types.isInt32Array(sent) ? (decodeTree(sent) as unknown[]) : decodeTable(sent)
 }
 
-/** The buffers of a packed column, which can be moved. */
+/** The buffers of a packed column that can be moved. Shared memory is at both ends. */
 export function buffersOf(packed: Exclude<SentColumn, unknown[]>): ArrayBuffer[] {
-  return ArrayBuffer.isView(packed) ? [packed.buffer] : [packed.words.buffer, packed.doubles.buffer]
+  if (!ArrayBuffer.isView(packed)) return [packed.words.buffer, packed.doubles.buffer]
+  const { buffer } = packed
+  return types.isSharedArrayBuffer(buffer) ? [] : [buffer]
 }

@@ -2,7 +2,7 @@
 import { types } from 'node:util'
 
 /** The values of a chunk: any, or numbers only. */
-export type Column = unknown[] | Float64Array<ArrayBuffer>
+export type Column = unknown[] | Float64Array
 
 /** Fewer numbers take longer to pack than to clone. */
 const MIN_PACKED_NUMBERS = 8
@@ -31,6 +31,21 @@ export function packNumbers(values: Column): Column {
   return packed
 }
 
+/** Copy items of a list to the beginning of `numbers`. @returns the first that is no number, if there is one: none after it is read */
+export function fillWithNumbers(
+  numbers: Float64Array,
+  list: readonly unknown[],
+  from: number,
+  end: number,
+): { index: number; value: unknown } | undefined {
+  for (let index = from, at = 0; index < end; index++, at++) {
+    const value = list[index]
+    if (typeof value !== 'number') return { index, value }
+    numbers[at] = value
+  }
+  return undefined
+}
+
 /** Copy the numbers from index `from` on into the list at `at`. A function that sees numbers only: among values of all kinds each costs an allocation. */
 export function copyNumbers(list: unknown[], at: number, numbers: Float64Array, from: number): void {
   for (let i = from; i < numbers.length; i++) list[at++] = numbers[i]!
@@ -38,12 +53,14 @@ export function copyNumbers(list: unknown[], at: number, numbers: Float64Array, 
 
 /** Builds a column value by value; packed as long as all values are numbers. */
 export class ColumnBuilder {
-  #packed: Float64Array<ArrayBuffer> | undefined
+  #packed: Float64Array | undefined
   #values: unknown[] = []
   length = 0
 
-  constructor(capacity: number) {
-    if (capacity >= MIN_PACKED_NUMBERS) this.#packed = new Float64Array(capacity)
+  /** @param numbers memory for the numbers, if they are to be in a certain place */
+  constructor(capacity: number, numbers?: Float64Array) {
+    if (numbers) this.#packed = numbers
+    else if (capacity >= MIN_PACKED_NUMBERS) this.#packed = new Float64Array(capacity)
   }
 
   push(value: unknown): void {

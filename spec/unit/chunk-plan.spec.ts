@@ -97,7 +97,12 @@ function runMap(
     if (unsettled.length > 0) {
       const [settled] = unsettled.splice(pick % unsettled.length, 1)
       const callMs = run.callMs[turn % run.callMs.length]
-      plan.settled(settled!, settled! * run.itemBytes, run.isPacked, averages(callMs))
+      plan.settled(
+        settled!,
+        settled! * run.itemBytes,
+        run.isPacked ? MAX_NUMBERS_PER_CHUNK : undefined,
+        averages(callMs),
+      )
       onSettled(settled!, callMs)
       untaken.push(settled!)
       readOn()
@@ -195,8 +200,9 @@ test('grows to chunks of two milliseconds in a few steps, and to no more than is
       (callMs, isPacked, itemBytes) => {
         const plan = new ChunkPlan({}, limits(1), averages(undefined))
         const next = () => plan.next(0, NOTHING, undefined)
-        for (let step = 0; step < 8; step++) plan.settled(next(), next() * itemBytes, isPacked, averages(callMs))
-        const most = isPacked ? MAX_NUMBERS_PER_CHUNK : maxValues(itemBytes + RESULT_BYTES)
+        const maxNumbers = isPacked ? MAX_NUMBERS_PER_CHUNK : undefined
+        for (let step = 0; step < 8; step++) plan.settled(next(), next() * itemBytes, maxNumbers, averages(callMs))
+        const most = maxNumbers ?? maxValues(itemBytes + RESULT_BYTES)
         const wanted = Math.min(CHUNK_MS / callMs, most)
         assert.ok(
           Math.abs(next() - Math.max(Math.floor(wanted), 1)) <= 1e-3 * wanted,
@@ -215,7 +221,7 @@ test('begins with one item, or with two milliseconds of them where it is known w
 
 test('gets smaller towards a known end, but not below an eighth', () => {
   const plan = new ChunkPlan({}, limits(4), averages(undefined))
-  for (let step = 0; step < 8; step++) plan.settled(400, 3200, false, averages(CHUNK_MS / 400))
+  for (let step = 0; step < 8; step++) plan.settled(400, 3200, undefined, averages(CHUNK_MS / 400))
   const sizes = [1600, 800, 401, 200, 100, 1].map((left) => plan.next(0, NOTHING, left))
   assert.equal(sizes, [400, 200, 101, 50, 50, 50])
 })

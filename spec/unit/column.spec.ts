@@ -28,7 +28,7 @@ import { assertSame } from '../transport/same.js'
 
 const test = suite('columns')
 
-type Column = unknown[] | Float64Array<ArrayBuffer>
+type Column = unknown[] | Float64Array
 
 /** Fewer numbers are sent as they are. */
 const MIN_PACKED = 8

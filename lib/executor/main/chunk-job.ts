@@ -6,6 +6,7 @@ import { pack, unpack } from '../../transport/pack.js'
 import { checkStillMovable, transferredWith } from '../../transport/transfer-list.js'
 import { failuresOf } from '../map/count-items.js'
 import type { Chunk, ChunkResult } from '../map/map-chunk.js'
+import { areInSlab } from '../map/number-slabs.js'
 import type { LeaseBody, PackedColumn, TaskResult } from '../protocol/messages.js'
 import type { FunctionStats } from './batch-size.js'
 import { FutureJob, unexpectedResult, type JobOptions, type JobOutcome } from './job.js'
@@ -37,6 +38,7 @@ export class ChunkJob extends FutureJob<ChunkResult> {
     // A worker that retires amid the chunk is not sent what it would not run: it may be moved.
     this.#sent = Math.min(this.size, maxTasks)
     const items = this.#sent < this.size ? this.#chunk.items.slice(0, this.#sent * arity) : this.#chunk.items
+    if (areInSlab(items)) this.#chunk.slab!.lend()
     transfer.push(...transferredWith(items, call.transfer))
     checkStillMovable(transfer)
     const value = packerOf(this.fn).pack(items)
@@ -60,6 +62,7 @@ export class ChunkJob extends FutureJob<ChunkResult> {
 
   protected decode(outcome: TaskResult): ChunkResult {
     if (outcome.kind !== 'mapped' && outcome.kind !== 'left') throw unexpectedResult(outcome)
+    if (outcome.kind === 'mapped') this.#chunk.slab?.takeBack()
     const { stack } = this.options.callSite
     return {
       values: unpackColumn(unpack(outcome.values) as SentColumn),

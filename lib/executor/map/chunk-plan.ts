@@ -5,7 +5,6 @@
 // MAX_CHUNK_BYTES. Near the end, chunks shrink so that all workers end together.
 //
 // Without `buffersize`, about MAX_BYTES_IN_FLIGHT are under way at most, or one chunk for each worker if that is more.
-import { MAX_NUMBERS_PER_CHUNK } from '../../transport/number-column.js'
 import type { MapSettings } from './map-options.js'
 
 const TARGET_CHUNK_MS = 2
@@ -127,13 +126,14 @@ export class ChunkPlan {
 
   /**
    * Record that a chunk was settled.
-   * @param count its items. @param bytes those of the items. @param isNumbers whether they are all numbers
+   * @param count its items. @param bytes those of the items
+   * @param maxNumbers how many items the next chunks may have, if they are all numbers
    */
-  settled(count: number, bytes: number, isNumbers: boolean, averages: CallAverages): void {
+  settled(count: number, bytes: number, maxNumbers: number | undefined, averages: CallAverages): void {
     const bytesEach = bytes / count + (averages.resultBytes ?? 0)
     const cheap = Math.floor(CHEAP_BYTES / Math.max(bytesEach, 1))
     const maxValues = Math.max(MIN_VALUES_PER_CHUNK, Math.min(cheap, MAX_VALUES_PER_CHUNK))
-    this.#adapt(MAX_GROWTH * count, isNumbers ? MAX_NUMBERS_PER_CHUNK : maxValues, averages)
+    this.#adapt(MAX_GROWTH * count, maxNumbers ?? maxValues, averages)
   }
 
   #adapt(maxGrown: number, maxSize: number, { averageMs, resultBytes }: CallAverages): void {

@@ -4,7 +4,7 @@ import type { ResultBatch } from './results.js'
 
 /** The items of a chunk from this index on. */
 export function chunkFrom(chunk: Chunk, index: number): Chunk {
-  return { ...chunk, items: chunk.items.slice(index * chunk.arity) }
+  return { ...chunk, items: chunk.items.slice(index * chunk.arity), slab: undefined }
 }
 
 /** The results of a chunk that was mapped in two parts, the second from item `at` on. */

@@ -2,6 +2,7 @@
 import type { OwnContext } from '../../base/async-context.js'
 import { isThenable } from '../../base/brands.js'
 import { ColumnBuilder, type Column } from '../../transport/number-column.js'
+import type { NumberSlab } from './number-slabs.js'
 
 export interface Chunk {
   /** The arguments of the calls, flat: `arity` for each. */
@@ -9,6 +10,8 @@ export interface Chunk {
   arity: number
   /** Whether each item is the list of its call's arguments. */
   spread: boolean
+  /** The memory that the items lie in, if they are numbers, one for each call. */
+  slab?: NumberSlab | undefined
 }
 
 /** The results of a chunk: a value per item, and by index what was thrown in place of some. */
@@ -46,6 +49,21 @@ export interface Mapped<T> {
   failures: [index: number, thrown: T][]
 }
 
+/** What `NumberCalls.run` returns if it has stored every result. */
+export const STORED: unique symbol = Symbol('stored')
+
+/** Calls for items that are numbers, by a loop that puts their results in place of them. */
+export interface NumberCalls {
+  /**
+   * Call for each item from this one on, as long as the result is a number, and until the context is changed.
+   * @returns STORED, or the first result that is no number
+   * @throws what a call throws
+   */
+  run(from: number): unknown
+  /** The item of the latest call. */
+  readonly latest: number
+}
+
 /**
  * Call a function for each item: until one fails or, with `settled`, to the end. Each call begins with the same async context.
  * @param describe turns what was thrown into what is kept of it
@@ -57,11 +75,17 @@ export async function mapItems<T>(
   describe: (thrown: unknown) => T,
   context: OwnContext,
   watch?: MapWatch<T>,
+  numbers?: NumberCalls,
 ): Promise<Mapped<T>> {
   const count = items.length / arity
-  const values = new ColumnBuilder(count)
+  const values = new ColumnBuilder(count, numbers && (items as Float64Array))
   const failures: [number, T][] = []
-  watch?.begins(() => ({ values: values.finish(), failures }))
+  let isInLoop = false
+  const soFar = () => {
+    if (isInLoop) values.length = numbers!.latest
+    return { values: values.finish(), failures }
+  }
+  watch?.begins(soFar)
   let index = 0
   let attempts = 0
   let stopped = false
@@ -77,19 +101,31 @@ export async function mapItems<T>(
     if (calls.settled) onReturned(undefined)
     else stopped = true
   }
+  /** As long as the results are numbers. The first that is none, or a failure, ends that. @returns as `NumberCalls.run` */
+  const callNumbers = (calls: NumberCalls): unknown => {
+    let result: unknown
+    isInLoop = true
+    try {
+      return (result = calls.run(index))
+    } finally {
+      isInLoop = false
+      numbers = result === STORED ? calls : undefined
+      index = values.length = calls.latest + (result === STORED ? 1 : 0)
+    }
+  }
+  const call = (): unknown => {
+    watch?.item(index)
+    const at = index * arity
+    if (spread) return fn(...(items[index] as unknown[]))
+    return arity === 1 ? fn(items[index]) : fn(...items.slice(at, at + arity))
+  }
   /** @returns what has to be awaited before the next item; `undefined`: the context was changed, or there is no next */
   const runOn = (): PromiseLike<unknown> | undefined => {
     while (hasNext()) {
-      watch?.item(index)
       try {
-        const at = index * arity
-        const value: unknown = spread
-          ? fn(...(items[index] as unknown[]))
-          : arity === 1
-            ? fn(items[index])
-            : fn(...items.slice(at, at + arity))
+        const value = numbers ? callNumbers(numbers) : call()
         if (typeof value !== 'number' && isThenable(value)) return value
-        onReturned(value)
+        if (value !== STORED) onReturned(value)
       } catch (thrown) {
         onThrown(thrown)
       }

@@ -9,7 +9,7 @@ import { clearInterval, performance, setInterval } from '../../base/clock.js'
 import { whenAborted } from '../../base/abort-listeners.js'
 import { callSafely } from '../../base/safe-callback.js'
 import { withTimeout } from '../../base/with-timeout.js'
-import type { Column } from '../../transport/number-column.js'
+import { MAX_NUMBERS_PER_CHUNK, type Column } from '../../transport/number-column.js'
 import { ByteMeter } from './byte-meter.js'
 import { BytesInFlight } from './bytes-in-flight.js'
 import { ChunkPlan, type CallAverages, type PlanLimits } from './chunk-plan.js'
@@ -18,7 +18,9 @@ import { batchUntilFailure, settledBatch } from './chunk-results.js'
 import type { ChunkResult } from './map-chunk.js'
 import type { MapProgress, MapSettings } from './map-options.js'
 import { bindInputs, readInputs } from './input/read-inputs.js'
+import { areInSlab, NUMBERS_PER_SLAB, type NumberSlab, type NumberSlabs } from './number-slabs.js'
 import type { OpenMap, OpenMaps } from './open-maps.js'
+import { GatheredValues } from './gathered.js'
 import { Results, type ResultBatch } from './results.js'
 import { Room } from './input/room.js'
 import { submitChunk, type ChunkRunner, type SubmittedChunk } from './submit-chunk.js'
@@ -29,6 +31,8 @@ export interface MapRunner extends ChunkRunner {
   /** The maps of the executor that are not done. */
   readonly maps: OpenMaps
   readonly averages: MapAverages
+  /** Memory for chunks of numbers, if the workers share it with this thread. */
+  readonly slabs: NumberSlabs | undefined
 }
 
 /** What the executor knows of the function's calls, and learns from its maps. */
@@ -42,6 +46,8 @@ const SLOW_INPUT_MS = 2
 
 /** A chunk that was submitted, in the order of results. */
 interface ChunkEntry extends SubmittedChunk {
+  /** The item that is its first. */
+  start: number
   /** Its results, once it is settled. */
   batch: ResultBatch | undefined
 }
@@ -83,8 +89,10 @@ export class Mapping<R> implements OpenMap {
       onTaken: (count, batch) => {
         this.#itemsAhead -= count
         if (batch) this.#bytes.taken(batch.bytes)
-        if (batch || this.#plan.countsItems) void this.#readOn()
+        // Not while a chunk is being settled, as it is where all are awaited: reading goes on at the end of that.
+        if (!this.#results.isGathering && (batch || this.#plan.countsItems)) void this.#readOn()
       },
+      onGathering: () => void this.#readOn(),
       onFailed: () => this.#close(),
       limit: (arrival) => withTimeout(arrival, endMs - performance.now(), undefined, timeoutMessage),
     })
@@ -92,7 +100,7 @@ export class Mapping<R> implements OpenMap {
     this.#runner = runner
     this.#arity = inputs.length
     this.#spread = inputs[0] instanceof Rows
-    this.#inputs = bindInputs(readInputs(inputs))
+    this.#inputs = bindInputs(readInputs(inputs, runner.slabs))
     // Inputs whose number is known are there already, and reading them has no effect: the first chunk may be large.
     const { averageMs, resultBytes } = runner.averages
     const firstMs = this.#inputs.total === undefined ? undefined : averageMs
@@ -118,9 +126,7 @@ export class Mapping<R> implements OpenMap {
   /** All results that were not taken. */
   all(): Promise<R[]> {
     this.#isAwaited = true
-    const results = this.#results.all(this.#inputs.total)
-    void this.#readOn()
-    return results
+    return this.#results.all(new GatheredValues<R>(this.#inputs.total))
   }
 
   finish(): void {
@@ -152,9 +158,12 @@ export class Mapping<R> implements OpenMap {
       // Not: always await. The items of sync inputs are submitted at the call.
       const room = new Room(this.#itemMeter, this.#plan.maxItemBytes)
       const read = this.#inputs.read(count, room)
-      const { items, ended, failure } = isThenable(read) ? await this.#flushWhenSlow(read) : read
-      if (this.#closed || this.#inputEnded) break
-      if (items.length > 0) this.#submitNew(items, room)
+      const { items, slab, ended, failure } = isThenable(read) ? await this.#flushWhenSlow(read) : read
+      if (this.#closed || this.#inputEnded) {
+        slab?.free()
+        break
+      }
+      if (items.length > 0) this.#submitNew(items, slab, room)
       if (ended) this.#endInput(failure ?? (this.#cutBy && { thrown: this.#cutBy }))
       else if (this.#finishing) this.#keepRest()
     }
@@ -189,26 +198,30 @@ export class Mapping<R> implements OpenMap {
   #endInput(failure: InputBatch['failure']): void {
     this.#inputEnded = true
     this.#inputs.close()
-    this.#entries.push({ batch: { values: [], bytes: 0, failure }, isWanted: true, cancel: () => {} })
+    const batch = { values: [], bytes: 0, failure }
+    this.#entries.push({ start: this.#itemsRead, batch, isWanted: true, cancel: () => {} })
     this.#advance()
   }
 
-  #submitNew(items: Column, { bytes, onlyNumbers }: Room): void {
+  #submitNew(items: Column, slab: NumberSlab | undefined, { bytes, onlyNumbers }: Room): void {
     const count = items.length / this.#arity
     this.#itemMeter.beginChunk()
     this.#bytes.submitted(count, bytes)
-    const entry: ChunkEntry = { batch: undefined, isWanted: true, cancel: () => {} }
+    const entry: ChunkEntry = { start: this.#itemsRead, batch: undefined, isWanted: true, cancel: () => {} }
     this.#itemsAhead += count
     this.#itemsRead += count
     this.#entries.push(entry)
     this.#unsettledChunks++
-    const chunk = { items, arity: this.#arity, spread: this.#spread }
+    const chunk = { items, arity: this.#arity, spread: this.#spread, slab }
     submitChunk(this.#runner, chunk, this.#settings.settled, entry, (result) => {
       const resultBytes = this.#weigh(result)
       this.#unsettledChunks--
       this.#bytes.settled(count, bytes, resultBytes)
-      this.#plan.settled(count, bytes, onlyNumbers, this.#runner.averages)
+      // Who iterates takes a whole chunk in one turn of the event loop: it must not be too large.
+      const maxNumbers = this.#isAwaited && areInSlab(result.values) ? NUMBERS_PER_SLAB : MAX_NUMBERS_PER_CHUNK
+      this.#plan.settled(count, bytes, onlyNumbers ? maxNumbers : undefined, this.#runner.averages)
       this.#onChunk(entry, result, resultBytes)
+      slab?.free()
     })
   }
 
@@ -223,7 +236,8 @@ export class Mapping<R> implements OpenMap {
     const at = this.#entries.lastIndexOf(entry) // Behind a slow chunk, there may be many that are settled.
     if (at < 0) return
     const { settled, ordered } = this.#settings
-    entry.batch = settled ? settledBatch(result, bytes) : batchUntilFailure(result, bytes)
+    const batch = settled ? settledBatch(result, bytes) : batchUntilFailure(result, bytes)
+    entry.batch = this.#results.place(batch, ordered ? entry.start : undefined)
     if (!ordered) this.#entries.unshift(...this.#entries.splice(at, 1))
     if (entry.batch.failure) this.#cancelAfter(entry)
     this.#advance()

@@ -136,7 +136,12 @@ export class LeaseSlots {
     poke(this.#words, slot * WORDS + ITEM, item)
   }
 
-  /** Main: the item that the worker began last. Certain once it is dead. */
+  /** Worker: the word that `beginItem` sets. */
+  itemWord(slot: number): [words: Words, index: number] {
+    return [this.#words, slot * WORDS + ITEM]
+  }
+
+  /** Both: the item that the worker began last. Certain once it is dead. */
   lastItem(slot: number): number {
     return peek(this.#words, slot * WORDS + ITEM)
   }

@@ -92,7 +92,7 @@ export class ResultSender {
     }
   }
 
-  /** Nobody else holds the values that a map returned: their memory can be moved. */
+  /** Nobody else holds the values that a map returned: their memory can be moved. Those in a slab are there already. */
   #packColumn(column: { value: SentColumn }, transfer: Transferable[]): void {
     if (Array.isArray(column.value)) column.value = this.#columns.packObjects(column.value) ?? column.value
     if (!Array.isArray(column.value)) transfer.push(...buffersOf(column.value))

@@ -7,11 +7,13 @@ import { unpackColumn, type SentColumn } from '../../transport/column.js'
 import { encodeFailure, type Failure } from '../../transport/error-codec.js'
 import { unpack, type Packed } from '../../transport/pack.js'
 import { itemsRun, mapItems, type Mapped, type MapWatch } from '../map/map-chunk.js'
+import { areInSlab } from '../map/number-slabs.js'
 import type { LeaseSlots } from '../protocol/lease-slots.js'
 import type { LeaseBody, LeaseEnd, LeaseMessage, TaskResult } from '../protocol/messages.js'
 import { BlockCounter } from '../range/block-counter.js'
 import { computeBlocks } from '../range/run-blocks.js'
 import { UnloadableModule, type FunctionTable } from './function-table.js'
+import { NumbersInPlace } from './number-loop.js'
 import type { ResultSender } from './result-sender.js'
 
 /** The worker that runs a lease. */
@@ -216,9 +218,10 @@ async function runMap(
     begins: (soFar) => sender.onExit(0, () => ({ kind: 'left', ...resultColumn(soFar()) })),
     item: (item) => slots.beginItem(slot, item),
   }
+  const numbers = areInSlab(chunk.items) ? new NumbersInPlace(fn, chunk.items, slots, slot, worker.context) : undefined
   let mapped: Mapped<Failure>
   try {
-    mapped = await mapItems(fn, chunk, { settled, retries: 0 }, describe, worker.context, watch)
+    mapped = await mapItems(fn, chunk, { settled, retries: 0 }, describe, worker.context, watch, numbers)
   } finally {
     sender.onExit(0)
   }

@@ -1,6 +1,7 @@
 // What `map` maps over: one or more iterables, sync or async, read in step like Python's zip.
 import { inspect } from 'node:util'
 import type { Column } from '../../../transport/number-column.js'
+import type { NumberSlab } from '../number-slabs.js'
 import type { Room } from './room.js'
 
 /** An iterable, sync or async. */
@@ -9,6 +10,8 @@ export type Input<T> = Iterable<T> | AsyncIterable<T>
 /** What one read gives: for each call, one value of each input, flat. */
 export interface InputBatch {
   items: Column
+  /** The memory that the items lie in, if they are numbers, one for each call. */
+  slab?: NumberSlab | undefined
   /** The shortest input has ended: nothing more is read. */
   ended: boolean
   /** What an input threw after the items. */
@@ -44,9 +47,10 @@ export function shortestLength(inputs: readonly Input<unknown>[]): number | unde
   return lengths.includes(undefined) ? undefined : Math.min(...(lengths as number[]))
 }
 
+/** Any object may be an input, and have a length that is none. */
 function lengthOf(input: Input<unknown>): number | undefined {
   const { length, size } = input as { length?: unknown; size?: unknown }
-  return typeof length === 'number' ? length : typeof size === 'number' ? size : undefined
+  return [length, size].find((count): count is number => Number.isSafeInteger(count) && (count as number) >= 0)
 }
 
 /** @throws TypeError the iterator broke the protocol */

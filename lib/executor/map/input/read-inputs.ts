@@ -4,7 +4,7 @@ import { inspect, types } from 'node:util'
 import { isThenable } from '../../../base/brands.js'
 import { bindContext } from '../../../base/async-context.js'
 import { performance } from '../../../base/clock.js'
-import type { Column } from '../../../transport/number-column.js'
+import { fillWithNumbers, type Column } from '../../../transport/number-column.js'
 import { AsyncInputs } from './async-inputs.js'
 import {
   checkIteratorResult,
@@ -17,12 +17,13 @@ import {
   type Inputs,
 } from './inputs.js'
 import { ByteMeter } from '../byte-meter.js'
+import { areInSlab, type NumberSlab, type NumberSlabs } from '../number-slabs.js'
 import { Room } from './room.js'
 
-/** @param inputs `Rows` alone, or inputs to be read in step */
-export function readInputs(inputs: readonly Input<unknown>[]): Inputs {
+/** @param inputs `Rows` alone, or inputs to be read in step. @param slabs for chunks of numbers */
+export function readInputs(inputs: readonly Input<unknown>[], slabs: NumberSlabs | undefined): Inputs {
   const [first] = inputs
-  return first instanceof Rows ? new RowInput(readInStep([first.rows])) : readInStep(inputs)
+  return first instanceof Rows ? new RowInput(readInStep([first.rows], undefined)) : readInStep(inputs, slabs)
 }
 
 /** Inputs whose iterators run in the current async context, whatever context later asks for results. */
@@ -39,9 +40,9 @@ export function bindInputs(inputs: Inputs): Inputs {
   }
 }
 
-function readInStep(inputs: readonly Input<unknown>[]): Inputs {
+function readInStep(inputs: readonly Input<unknown>[], slabs: NumberSlabs | undefined): Inputs {
   const [only] = inputs
-  if (inputs.length === 1 && isPlainList(only)) return new ListInput(only)
+  if (inputs.length === 1 && isPlainList(only)) return new ListInput(only, slabs)
   return inputs.some(isAsyncInput) ? new AsyncInputs(inputs) : new SyncInputs(inputs as Iterable<unknown>[])
 }
 
@@ -59,10 +60,13 @@ function isPlainList(input: unknown): input is PlainList {
 class ListInput implements Inputs {
   readonly isAsync = false
   readonly #list: PlainList
+  /** `undefined` once there was an item that is no number. */
+  #slabs: NumberSlabs | undefined
   #at = 0
 
-  constructor(list: PlainList) {
+  constructor(list: PlainList, slabs: NumberSlabs | undefined) {
     this.#list = list
+    this.#slabs = slabs
   }
 
   get total(): number {
@@ -71,11 +75,26 @@ class ListInput implements Inputs {
 
   read(count: number, room: Room): InputBatch {
     const list = this.#list
-    const end = Math.min(this.#at + count, list.length)
-    const items = Array.isArray(list) ? list.slice(this.#at, end) : new Float64Array(list.subarray(this.#at, end))
+    const at = this.#at
+    const end = Math.min(at + count, list.length)
+    const slab = this.#slabs?.take(end - at)
+    let items: Column | undefined
+    if (slab) items = Array.isArray(list) ? this.#fill(slab, list, at, end) : copyInto(slab, list.subarray(at, end))
+    items ??= Array.isArray(list) ? list.slice(at, end) : new Float64Array(list.subarray(at, end))
     const batch = whatFits(items, 1, room)
     this.#at += batch.length
-    return { items: batch, ended: this.#at >= list.length }
+    return { items: batch, ended: this.#at >= list.length, slab: areInSlab(items) ? slab : undefined }
+  }
+
+  /** @returns the items, in the slab if they are all numbers. Each is read once, as by `slice`: it may be an accessor */
+  #fill(slab: NumberSlab, list: unknown[], at: number, end: number): Column {
+    const { numbers } = slab
+    const other = fillWithNumbers(numbers, list, at, end)
+    if (!other) return numbers.subarray(0, end - at)
+    const read = [...numbers.subarray(0, other.index - at), other.value]
+    slab.free()
+    this.#slabs = undefined
+    return [...read, ...list.slice(other.index + 1, end)]
   }
 
   flush(): void {}
@@ -229,10 +248,16 @@ class RowInput implements Inputs {
   }
 }
 
+function copyInto({ numbers }: NumberSlab, list: Float64Array): Column {
+  numbers.set(list)
+  return numbers.subarray(0, list.length)
+}
+
 /** The first of the values, as many as there is room for. */
 function whatFits(values: Column, arity: number, room: Room): Column {
   const fitting = room.putMany(values, arity)
-  return fitting < values.length ? values.slice(0, fitting) : values
+  if (fitting === values.length) return values
+  return areInSlab(values) ? values.subarray(0, fitting) : values.slice(0, fitting)
 }
 
 function listFrom(row: unknown): unknown[] {
