@@ -28,10 +28,19 @@ export {
 export type { WaitOptions } from './base/wait-options.js'
 export type { CallOptions, ExecutorStats, ShutdownOptions } from './executor/call-options.js'
 export type { TaskEvent } from './base/diagnostics.js'
-export type { Executor, MapArguments, SettledArguments, SettledOptions } from './executor/executor.js'
+export type { Executor } from './executor/executor.js'
 export { Future } from './executor/future.js'
 export { InlineExecutor } from './executor/inline-executor.js'
-export type { MapOptions, MapProgress, MapResult } from './executor/map/map-options.js'
+export type {
+  Float64Arguments,
+  Float64Options,
+  MapArguments,
+  MapOptions,
+  MapProgress,
+  MapResult,
+  SettledArguments,
+  SettledOptions,
+} from './executor/map/map-options.js'
 export { AsyncResult, type Callbacks } from './pool/async-result.js'
 export type { Schedule } from './executor/range/blocks.js'
 export { Pool, type PoolMapOptions, type PoolOptions } from './pool/pool.js'

@@ -1,7 +1,7 @@
 // What all executors have in common: their interface, and the base class that implements of it what does not depend on where
 // tasks run. After Python's concurrent.futures.Executor.
 import { CancelledError } from '../errors.js'
-import { captureCallSite, type CallSite } from '../base/call-site.js'
+import { captureCallSite } from '../base/call-site.js'
 import { define, type Definition } from '../task/target.js'
 import type { Target } from '../task/task.js'
 import { markUnsendable, unsendableMark } from '../transport/unsendable.js'
@@ -17,11 +17,21 @@ import type { Future } from './future.js'
 import type { Input } from './map/input/inputs.js'
 import type { PlanLimits } from './map/chunk-plan.js'
 import { HeldMap } from './map/held-map.js'
-import { Mapping, type MapAverages } from './map/map.js'
+import { Mapping } from './map/map.js'
+import { UNMEASURED, type MapAverages, type MapRunner } from './map/map-runner.js'
 import type { Chunk, ChunkResult } from './map/map-chunk.js'
-import type { NumberSlabs } from './map/number-slabs.js'
-import type { OpenMaps } from './map/open-maps.js'
-import { splitMapArguments, type MapOptions, type MapResult } from './map/map-options.js'
+import {
+  splitMapArguments,
+  type Float64Arguments,
+  type Float64Options,
+  type Float64Result,
+  type Float64Target,
+  type MapArguments,
+  type MapOptions,
+  type MapResult,
+  type SettledArguments,
+  type SettledOptions,
+} from './map/map-options.js'
 import {
   checkCombine,
   checkParallel,
@@ -33,24 +43,11 @@ import {
   type ReduceOptions,
 } from './range/range.js'
 import type { Share } from './range/run-blocks.js'
+import { explainWith, type TaskOrigin } from './task-events.js'
 
 const UNSENDABLE_EXECUTOR = unsendableMark(
   'have the task return what is to be submitted here, or make an executor there',
 )
-
-const UNMEASURED: MapAverages = { averageMs: undefined, resultBytes: undefined, recordResults() {} }
-
-/** Options of a `map` whose results are entries like those of `Promise.allSettled`. */
-export type SettledOptions = MapOptions & { settled: true }
-
-/** An iterable per parameter of the target, and the options. */
-export type MapArguments<A extends unknown[]> = [...iterables: { [K in keyof A]: Input<A[K]> }, options?: MapOptions]
-
-/** An iterable per parameter of the target, and options with `settled: true`. */
-export type SettledArguments<A extends unknown[]> = [
-  ...iterables: { [K in keyof A]: Input<A[K]> },
-  options: SettledOptions,
-]
 
 /** Runs tasks somewhere, and gives futures for their results. After Python's concurrent.futures.Executor. */
 export interface Executor extends AsyncDisposable {
@@ -70,11 +67,14 @@ export interface Executor extends AsyncDisposable {
    * call, and reads ahead of the consumer by at most `buffersize` items; by default, by what keeps the workers busy, and by about
    * 32 megabytes of items and results together, or one chunk for each worker if that is more. Leaving the loop early closes the
    * inputs and cancels what has not begun. The options are the last argument.
-   * @returns the results: iterate over them with `for await`, or await them all. They end with the first error, in its place,
-   * unless `settled`; and with TimeoutError (ERR_MANYHANDS_TIMEOUT) when `timeout` is over
+   * @returns the results: iterate over them with `for await`, or await them all, as an array or, with `output: 'float64'`, as a
+   * Float64Array. They end with the first error, in its place, unless `settled`; and with TimeoutError (ERR_MANYHANDS_TIMEOUT)
+   * when `timeout` is over
    * @throws TypeError, RangeError; ShutdownError, BrokenProcessPool, BootstrapError as `submit`
    * Items and results are cloned in chunks; chunks of numbers are cheapest. After Python's Executor.map.
    */
+  map<T>(target: Float64Target<[T]>, iterable: Input<T>, options: Float64Options): Float64Result
+  map<A extends unknown[]>(target: Float64Target<A>, ...inputs: Float64Arguments<A>): Float64Result
   map<T, R>(
     target: Target<[T], R>,
     iterable: Input<T>,
@@ -142,12 +142,9 @@ export interface Executor extends AsyncDisposable {
 }
 
 /** A function that was submitted, with its options. */
-export interface Submission {
+export interface Submission extends TaskOrigin {
   target: Target
-  definition: Definition
   call: Call
-  /** The caller's stack, which follows the worker's in errors. */
-  callSite: CallSite
 }
 
 /**
@@ -171,9 +168,9 @@ export abstract class BaseExecutor<Face extends BaseExecutor<Face>> implements E
   /** Tasks that are done. Subclasses count calls and items of chunks in it. */
   protected abstract get counts(): Counts
   /** Maps that are not done. */
-  protected abstract get maps(): OpenMaps
+  protected abstract get maps(): MapRunner['maps']
   /** Memory for chunks of numbers, if the workers share it with this thread. */
-  protected get slabs(): NumberSlabs | undefined {
+  protected get slabs(): MapRunner['slabs'] {
     return undefined
   }
 
@@ -202,6 +199,8 @@ export abstract class BaseExecutor<Face extends BaseExecutor<Face>> implements E
     return this.runCall(submission, args) as Future<Awaited<R>>
   }
 
+  map<T>(target: Float64Target<[T]>, iterable: Input<T>, options: Float64Options): Float64Result
+  map<A extends unknown[]>(target: Float64Target<A>, ...inputs: Float64Arguments<A>): Float64Result
   map<T, R>(
     target: Target<[T], R>,
     iterable: Input<T>,
@@ -220,7 +219,7 @@ export abstract class BaseExecutor<Face extends BaseExecutor<Face>> implements E
     ...inputs: SettledArguments<A>
   ): MapResult<PromiseSettledResult<Awaited<R>>>
   map<A extends unknown[], R>(target: Target<A, R>, ...inputs: MapArguments<A>): MapResult<Awaited<R>>
-  map(target: Target, ...iterablesAndOptions: unknown[]): MapResult<any> {
+  map(target: Target, ...iterablesAndOptions: unknown[]): MapResult<any, any> {
     const submission = this.#submission(target, this.map)
     const { inputs, settings } = splitMapArguments(iterablesAndOptions)
     this.checkOpen()
@@ -228,7 +227,7 @@ export abstract class BaseExecutor<Face extends BaseExecutor<Face>> implements E
     const chunksize = settings.chunksize ?? (this.#call.timeoutMs === Infinity ? undefined : 1)
     // The pool has the map in its list, and must not have this executor by it.
     const unheld = this.faceWith(this.#call, false)
-    const mapping = new Mapping<any>(
+    const mapping = new Mapping<any, any>(
       inputs,
       { ...settings, chunksize },
       {
@@ -236,6 +235,7 @@ export abstract class BaseExecutor<Face extends BaseExecutor<Face>> implements E
         averages: this.averagesOf(submission.definition),
         maps: this.maps,
         slabs: this.slabs,
+        explain: (error) => explainWith(submission, error, true),
         // Also after a shutdown: the map was submitted before it.
         submit(chunk, settled) {
           unheld.checkUsable()

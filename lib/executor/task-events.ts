@@ -8,6 +8,7 @@ import type { Future } from './future.js'
 /** Where a task comes from. */
 export interface TaskOrigin {
   definition: Definition
+  /** The caller's stack, which follows the worker's in errors. */
   callSite: CallSite
 }
 

@@ -49,6 +49,33 @@ function newList<R>(total: number | undefined, ofNumbers: boolean): R[] {
   return list
 }
 
+/** Numbers only, in a typed array. */
+export class GatheredNumbers implements Gathered<Float64Array<ArrayBuffer>> {
+  readonly takesAnyPlace = true
+  #numbers: Float64Array<ArrayBuffer>
+
+  /** @param total how many there will be, as the inputs tell, if they do */
+  constructor(total: number | undefined) {
+    this.#numbers = new Float64Array(preallocatable(total) ?? 0)
+  }
+
+  put(values: Column, from: number, at: number): void {
+    const end = at + values.length - from
+    if (end > this.#numbers.length) this.#grow(end)
+    this.#numbers.set((from === 0 ? values : values.slice(from)) as ArrayLike<number>, at)
+  }
+
+  finish(length: number): Float64Array<ArrayBuffer> {
+    return length === this.#numbers.length ? this.#numbers : this.#numbers.slice(0, length)
+  }
+
+  #grow(needed: number): void {
+    const grown = new Float64Array(Math.max(needed, 2 * this.#numbers.length))
+    grown.set(this.#numbers)
+    this.#numbers = grown
+  }
+}
+
 function preallocatable(total: number | undefined): number | undefined {
   return total !== undefined && total <= MAX_PREALLOCATED ? total : undefined
 }

@@ -7,12 +7,12 @@ import type { MapResult } from './map-options.js'
 
 const UNSENDABLE_MAP = unsendableMark('await it, and send the results')
 
-export class HeldMap<R> implements MapResult<R> {
-  readonly #mapping: Mapping<R>
+export class HeldMap<R, All> implements MapResult<R, All> {
+  readonly #mapping: Mapping<R, All>
   readonly #executor: object
-  #all: Promise<R[]> | undefined
+  #all: Promise<All> | undefined
 
-  constructor(mapping: Mapping<R>, executor: object) {
+  constructor(mapping: Mapping<R, All>, executor: object) {
     markUnsendable(this, UNSENDABLE_MAP)
     this.#mapping = mapping
     this.#executor = executor
@@ -30,22 +30,22 @@ export class HeldMap<R> implements MapResult<R> {
   }
 
   // oxlint-disable-next-line unicorn/no-thenable -- awaiting it gives all results
-  then<A = R[], B = never>(
-    onResult?: ((value: R[]) => A | PromiseLike<A>) | null,
+  then<A = All, B = never>(
+    onResult?: ((value: All) => A | PromiseLike<A>) | null,
     onError?: ((reason: any) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
     return this.#whole().then(onResult, onError)
   }
 
-  catch<B = never>(onError?: ((reason: any) => B | PromiseLike<B>) | null): Promise<R[] | B> {
+  catch<B = never>(onError?: ((reason: any) => B | PromiseLike<B>) | null): Promise<All | B> {
     return this.#whole().catch(onError)
   }
 
-  finally(onSettled?: (() => void) | null): Promise<R[]> {
+  finally(onSettled?: (() => void) | null): Promise<All> {
     return this.#whole().finally(onSettled)
   }
 
-  #whole(): Promise<R[]> {
+  #whole(): Promise<All> {
     // The callback refers to the executor: a pending promise keeps it from being collected.
     return (this.#all ??= this.#mapping.all().finally(() => void this.#executor))
   }

@@ -3,6 +3,7 @@ import { inspect } from 'node:util'
 import { bindContext } from '../../base/async-context.js'
 import { checkCount, checkFlag, checkFunction, checkOptions } from '../../base/validate.js'
 import { checkSignal, checkTimeout } from '../../base/wait-options.js'
+import type { Target } from '../../task/task.js'
 import { isInput, type Input } from './input/inputs.js'
 
 /** The argument of `onProgress`. */
@@ -34,23 +35,51 @@ export interface MapOptions {
   ordered?: boolean | undefined
   /** Give entries like those of `Promise.allSettled`. No error of a task ends the stream. @default false */
   settled?: boolean | undefined
+  /**
+   * `'float64'`: awaiting the map gives a Float64Array, and iterating over it numbers. A result that is no number ends the stream, in
+   * its place, with a TypeError that tells the item's index and the result. Not together with `settled`. @default an array, of anything
+   */
+  output?: 'float64' | undefined
   /** Aborting it ends the stream with the signal's reason, and cancels what has not begun. */
   signal?: AbortSignal | undefined
   /** Called after each chunk. What it throws is printed to stderr and ignored. */
   onProgress?: ((progress: MapProgress) => void) | undefined
 }
 
+/** Options of a `map` whose results are entries like those of `Promise.allSettled`. */
+export type SettledOptions = MapOptions & { settled: true }
+
+/** Options of a `map` whose results are numbers, in a Float64Array. */
+export type Float64Options = MapOptions & { output: 'float64' }
+
+type Iterables<A extends unknown[]> = { [K in keyof A]: Input<A[K]> }
+
+/** An iterable per parameter of the target, and the options. */
+export type MapArguments<A extends unknown[]> = [...iterables: Iterables<A>, options?: MapOptions]
+
+/** An iterable per parameter of the target, and options with `settled: true`. */
+export type SettledArguments<A extends unknown[]> = [...iterables: Iterables<A>, options: SettledOptions]
+
+/** An iterable per parameter of the target, and options with `output: 'float64'`. */
+export type Float64Arguments<A extends unknown[]> = [...iterables: Iterables<A>, options: Float64Options]
+
+/** A target whose results are numbers. */
+export type Float64Target<A extends unknown[]> = Target<A, number | Promise<number>>
+
 /**
  * The results of a map: iterate over them as they come, or await them all. Each result can be taken once. A map is submitted work:
  * a shutdown of its executor has it mapped to its end, whether or not its results are taken.
  */
-export interface MapResult<R> extends AsyncIterable<R>, PromiseLike<R[]> {
+export interface MapResult<R, All = R[]> extends AsyncIterable<R>, PromiseLike<All> {
   [Symbol.asyncIterator](): AsyncIterator<R, undefined, undefined>
   /** As a promise's `catch`. */
-  catch<B = never>(onError?: ((reason: any) => B | PromiseLike<B>) | null): Promise<R[] | B>
+  catch<B = never>(onError?: ((reason: any) => B | PromiseLike<B>) | null): Promise<All | B>
   /** As a promise's `finally`. */
-  finally(onSettled?: (() => void) | null): Promise<R[]>
+  finally(onSettled?: (() => void) | null): Promise<All>
 }
+
+/** The results of a map with `output: 'float64'`. */
+export type Float64Result = MapResult<number, Float64Array<ArrayBuffer>>
 
 /** The options of a map, checked and complete. */
 export interface MapSettings {
@@ -61,6 +90,8 @@ export interface MapSettings {
   timeoutMs: number
   ordered: boolean
   settled: boolean
+  /** Whether results are numbers, to be gathered in a Float64Array. */
+  float64: boolean
   signal: AbortSignal | undefined
   onProgress: ((progress: MapProgress) => void) | undefined
 }
@@ -83,10 +114,11 @@ function checkMapOptions(options: MapOptions): MapSettings {
     'buffersize',
     'ordered',
     'settled',
+    'output',
     'signal',
     'onProgress',
   ])
-  const { chunksize, buffersize, onProgress, ordered = true, settled = false } = options
+  const { chunksize, buffersize, onProgress, ordered = true, settled = false, output } = options
   if (onProgress !== undefined) checkFunction(onProgress, 'onProgress')
   return {
     chunksize: chunksize === undefined ? undefined : checkCount(chunksize, 'chunksize'),
@@ -94,7 +126,15 @@ function checkMapOptions(options: MapOptions): MapSettings {
     timeoutMs: checkTimeout(options.timeout),
     ordered: checkFlag(ordered, 'ordered'),
     settled: checkFlag(settled, 'settled'),
+    float64: checkOutput(output, settled),
     signal: checkSignal(options.signal),
     onProgress: onProgress && bindContext(onProgress),
   }
+}
+
+function checkOutput(output: unknown, settled: boolean): boolean {
+  if (output === undefined) return false
+  if (output !== 'float64') throw new TypeError(`output must be 'float64' or absent, not ${inspect(output)}`)
+  if (settled) throw new TypeError("output: 'float64' takes numbers, and settled: true gives entries: use one of them")
+  return true
 }

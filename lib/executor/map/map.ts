@@ -12,34 +12,19 @@ import { withTimeout } from '../../base/with-timeout.js'
 import { MAX_NUMBERS_PER_CHUNK, type Column } from '../../transport/number-column.js'
 import { ByteMeter } from './byte-meter.js'
 import { BytesInFlight } from './bytes-in-flight.js'
-import { ChunkPlan, type CallAverages, type PlanLimits } from './chunk-plan.js'
+import { ChunkPlan } from './chunk-plan.js'
 import { Rows, type Input, type InputBatch, type Inputs } from './input/inputs.js'
-import { batchUntilFailure, settledBatch } from './chunk-results.js'
+import { batchUntilFailure, numbersUntilOther, settledBatch } from './chunk-results.js'
 import type { ChunkResult } from './map-chunk.js'
 import type { MapProgress, MapSettings } from './map-options.js'
 import { bindInputs, readInputs } from './input/read-inputs.js'
-import { areInSlab, NUMBERS_PER_SLAB, type NumberSlab, type NumberSlabs } from './number-slabs.js'
-import type { OpenMap, OpenMaps } from './open-maps.js'
-import { GatheredValues } from './gathered.js'
+import { areInSlab, NUMBERS_PER_SLAB, type NumberSlab } from './number-slabs.js'
+import type { MapRunner } from './map-runner.js'
+import type { OpenMap } from './open-maps.js'
+import { GatheredNumbers, GatheredValues, type Gathered } from './gathered.js'
 import { Results, type ResultBatch } from './results.js'
 import { Room } from './input/room.js'
-import { submitChunk, type ChunkRunner, type SubmittedChunk } from './submit-chunk.js'
-
-/** What a map asks of the executor that it runs on. */
-export interface MapRunner extends ChunkRunner {
-  readonly limits: PlanLimits
-  /** The maps of the executor that are not done. */
-  readonly maps: OpenMaps
-  readonly averages: MapAverages
-  /** Memory for chunks of numbers, if the workers share it with this thread. */
-  readonly slabs: NumberSlabs | undefined
-}
-
-/** What the executor knows of the function's calls, and learns from its maps. */
-export interface MapAverages extends CallAverages {
-  /** Results of so many calls take so many bytes. */
-  recordResults(count: number, bytes: number): void
-}
+import { submitChunk, type SubmittedChunk } from './submit-chunk.js'
 
 /** If an async input gives nothing for this long, what it gave before is sent without waiting for a full chunk. */
 const SLOW_INPUT_MS = 2
@@ -52,7 +37,7 @@ interface ChunkEntry extends SubmittedChunk {
   batch: ResultBatch | undefined
 }
 
-export class Mapping<R> implements OpenMap {
+export class Mapping<R, All = R[]> implements OpenMap {
   readonly #runner: MapRunner
   readonly #inputs: Inputs
   readonly #arity: number
@@ -124,9 +109,10 @@ export class Mapping<R> implements OpenMap {
   }
 
   /** All results that were not taken. */
-  all(): Promise<R[]> {
+  all(): Promise<All> {
     this.#isAwaited = true
-    return this.#results.all(new GatheredValues<R>(this.#inputs.total))
+    const Gathered = this.#settings.float64 ? GatheredNumbers : GatheredValues<R>
+    return this.#results.all(new Gathered(this.#inputs.total) as Gathered<unknown> as Gathered<All>)
   }
 
   finish(): void {
@@ -213,7 +199,8 @@ export class Mapping<R> implements OpenMap {
     this.#entries.push(entry)
     this.#unsettledChunks++
     const chunk = { items, arity: this.#arity, spread: this.#spread, slab }
-    submitChunk(this.#runner, chunk, this.#settings.settled, entry, (result) => {
+    submitChunk(this.#runner, chunk, this.#settings.settled, entry, (settledResult) => {
+      const result = this.#settings.float64 ? this.#onlyNumbers(settledResult, entry.start) : settledResult
       const resultBytes = this.#weigh(result)
       this.#unsettledChunks--
       this.#bytes.settled(count, bytes, resultBytes)
@@ -223,6 +210,10 @@ export class Mapping<R> implements OpenMap {
       this.#onChunk(entry, result, resultBytes)
       slab?.free()
     })
+  }
+
+  #onlyNumbers(result: ChunkResult, start: number): ChunkResult {
+    return numbersUntilOther(result, start, (error) => this.#runner.explain(error))
   }
 
   #weigh({ values, failures }: ChunkResult): number {
