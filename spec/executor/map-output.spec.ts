@@ -1,5 +1,13 @@
 // map with output: 'float64': what awaiting it gives, and what is refused.
-import { InlineExecutor, Pool, ProcessPoolExecutor, type Executor, type MapOptions } from 'manyhands'
+import {
+  DataCloneError,
+  InlineExecutor,
+  Pool,
+  ProcessPoolExecutor,
+  WorkerDiedError,
+  type Executor,
+  type MapOptions,
+} from 'manyhands'
 import { assert, suite, thrownBy } from '../harness.js'
 
 const test = suite("map with output: 'float64'")
@@ -138,11 +146,18 @@ test('a worker that dies fails its item in its place', async () => {
     return n
   }
   const seen: number[] = []
-  await thrownBy(async () => {
+  const error = await thrownBy(async () => {
     for await (const value of executors[0]!.map(exitAt, countTo(2000), { ...float64, chunksize: 1000 }))
       seen.push(value)
   })
+  assert.instance(error, WorkerDiedError)
   assert.equal(seen, [0, 1, 2, 3, 4])
+})
+
+test('a result that cannot be cloned is that error', async () => {
+  const unsendable = (n: number) => (n === 1 ? () => {} : n) as number
+  const error = await thrownBy(() => executors[0]!.map(unsendable, [0, 1, 2], { ...float64, chunksize: 3 }))
+  assert.instance(error, DataCloneError)
 })
 
 test('the executors end', async () => {

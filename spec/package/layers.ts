@@ -134,6 +134,7 @@ export const OUTSIDE_THINGS: readonly OutsideThing[] = [
       'lib/transport/codec/table-decoder.ts',
       'lib/task/function-source.ts',
       'lib/task/import-module.ts',
+      'lib/executor/worker/number-loop.ts',
     ],
     isUsedIn: (source, code) =>
       /['"`](node:)?vm['"`]/.test(source) || /\bGLOBAL_Function\(|\bGLOBAL_eval\b|\._compile\(/.test(code),
