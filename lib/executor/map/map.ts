@@ -29,6 +29,9 @@ import { submitChunk, type SubmittedChunk } from './submit-chunk.js'
 /** If an async input gives nothing for this long, what it gave before is sent without waiting for a full chunk. */
 const SLOW_INPUT_MS = 2
 
+/** A consumer that iterates takes the results of all chunks that are settled in one turn of the event loop. */
+const MAX_NUMBERS_PER_TURN = 2 ** 12
+
 /** A chunk that was submitted, in the order of results. */
 interface ChunkEntry extends SubmittedChunk {
   /** The item that is its first. */
@@ -204,12 +207,16 @@ export class Mapping<R, All = R[]> implements OpenMap {
       const resultBytes = this.#weigh(result)
       this.#unsettledChunks--
       this.#bytes.settled(count, bytes, resultBytes)
-      // Who iterates takes a whole chunk in one turn of the event loop: it must not be too large.
-      const maxNumbers = this.#isAwaited && areInSlab(result.values) ? NUMBERS_PER_SLAB : MAX_NUMBERS_PER_CHUNK
-      this.#plan.settled(count, bytes, onlyNumbers ? maxNumbers : undefined, this.#runner.averages)
+      this.#plan.settled(count, bytes, onlyNumbers ? this.#maxNumbers(result) : undefined, this.#runner.averages)
       this.#onChunk(entry, result, resultBytes)
       slab?.free()
     })
+  }
+
+  /** How many numbers the next chunks may have, after one with these results. */
+  #maxNumbers({ values }: ChunkResult): number {
+    if (!this.#isAwaited) return MAX_NUMBERS_PER_TURN
+    return areInSlab(values) ? NUMBERS_PER_SLAB : MAX_NUMBERS_PER_CHUNK
   }
 
   #onlyNumbers(result: ChunkResult, start: number): ChunkResult {
