@@ -41,9 +41,9 @@ type FutureState = 'pending' | 'running' | 'cancelled' | 'finished' | 'failed'
 // One function for all futures. A closure for each would be a tenth of its memory. So is the function that rejects, which is let go:
 // to fail, a future takes over a promise that is rejected.
 const settleNothing = (_value: any): void => {}
-const latest = { resolve: settleNothing }
+const latestSettler = { resolve: settleNothing }
 const captureResolve = (resolve: (value: any) => void): void => {
-  latest.resolve = resolve
+  latestSettler.resolve = resolve
 }
 
 /**
@@ -61,14 +61,14 @@ export class Future<R = unknown> extends Promise<R> {
   /** What it returned or threw, once it has. */
   #outcome: unknown
   #work: Work | undefined
-  #resolve: ((value: any) => void) | undefined = latest.resolve
+  #resolve: ((value: any) => void) | undefined = latestSettler.resolve
   // Of any, so that a Future<string> is a Future<unknown>. Undefined if there are none, as in most futures.
   #callbacks: ((future: Future<any>) => unknown)[] | undefined
 
   /** @param work what the future is for; without it, the future is settled by `setResult`, `setException` and `cancel` alone */
   constructor(work?: Work) {
     super(captureResolve)
-    latest.resolve = settleNothing // It refers to the future, and so to its result.
+    latestSettler.resolve = settleNothing // It refers to the future, and so to its result.
     if (work !== undefined && typeof work?.withdraw !== 'function')
       throw new TypeError(`a Future has no options, not ${inspect(work)}`)
     this.#work = work
