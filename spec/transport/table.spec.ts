@@ -192,6 +192,13 @@ test('what structuredClone refuses is left to it: proxies, functions, symbols, a
     }
 })
 
+test('arguments are left to structuredClone among objects with indices as keys, too', () => {
+  const argumentsOf = function () { return arguments } as (...args: unknown[]) => unknown // prettier-ignore
+  const packer = new ColumnPacker()
+  for (let times = 0; times < 3; times++) arrive(rows((n) => ({ 0: n })), packer) // prettier-ignore
+  assert.is(packer.pack(rows((n) => (n === 39 ? argumentsOf(n) : { 0: n }))), undefined)
+})
+
 const shared = { x: 1 }
 const sharedList = [1, 2]
 const sharings: Record<string, (n: number) => unknown> = {
