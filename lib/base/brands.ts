@@ -10,15 +10,26 @@ export function isObjectPrototype(object: object): boolean {
   )
 }
 
+type ContainerKind = 'array' | 'plain' | 'map' | 'set'
+
 /** Whether the object holds values of any kind, and how. */
-export function containerKind(value: object): 'array' | 'plain' | 'map' | 'set' | undefined {
+export function containerKind(value: object): ContainerKind | undefined {
   if (Array.isArray(value)) return 'array'
   const prototype = prototypeOf(value)
-  if (prototype === null || prototype === Object.prototype) return 'plain'
-  // Most others are of this realm, and of a class that extends no other. To ask for their brands would take longer.
-  if (prototypeOf(prototype) === Object.prototype)
-    return value instanceof Map ? 'map' : value instanceof Set ? 'set' : undefined
-  if (isObjectPrototype(prototype)) return 'plain'
+  return prototype === null || prototype === Object.prototype ? 'plain' : rareContainerKind(value, prototype)
+}
+
+/** As `containerKind`, for what is neither an array nor a plain object of this realm. */
+export function rareContainerKind(value: object, prototype: object): ContainerKind | undefined {
+  // Most are instances of a class of this realm. To ask for their brands would take longer than to look where they come from.
+  for (let from: object | null = prototype; from !== null; from = prototypeOf(from)) {
+    if (from === Object.prototype) return undefined
+    if (from === Map.prototype || from === Set.prototype) return brandedKind(value)
+  }
+  return isObjectPrototype(prototype) ? 'plain' : brandedKind(value)
+}
+
+function brandedKind(value: object): 'map' | 'set' | undefined {
   return types.isMap(value) ? 'map' : types.isSet(value) ? 'set' : undefined
 }
 

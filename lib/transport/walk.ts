@@ -10,7 +10,7 @@
 //
 // Only in the first three rows, the containers, are shareables looked for.
 import { types } from 'node:util'
-import { containerKind, isObjectPrototype, prototypeOf } from '../base/brands.js'
+import { containerKind, isObjectPrototype, prototypeOf, rareContainerKind } from '../base/brands.js'
 
 /** What a walk meets: everything but the primitive values that can be cloned. */
 type Contained = object | symbol
@@ -59,13 +59,13 @@ export function someChild(value: object, test: ChildTest): boolean {
 /** As `someChild`, for containers only; false for any other value. */
 export function someContent(value: object, test: ChildTest): boolean {
   if (Array.isArray(value)) return someItem(value, test)
-  const prototype: unknown = Object.getPrototypeOf(value)
+  const prototype = prototypeOf(value)
   if (prototype === Object.prototype || prototype === null) return someProperty(value as Record<string, unknown>, test)
-  return someRareContent(value, test)
+  return someRareContent(value, prototype, test)
 }
 
-function someRareContent(value: object, test: ChildTest): boolean {
-  const kind = containerKind(value)
+function someRareContent(value: object, prototype: object, test: ChildTest): boolean {
+  const kind = rareContainerKind(value, prototype)
   if (kind === 'map') return someEntry(value as Map<unknown, unknown>, test)
   if (kind === 'set') return someMember(value as Set<unknown>, test)
   return kind === 'plain' && someProperty(value as Record<string, unknown>, test)

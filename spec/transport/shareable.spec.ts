@@ -242,4 +242,26 @@ test('a value deep enough to exhaust the stack is an error of the caller', async
   assert.is(process.pid, undefined)
 })
 
+test('are found in Maps and Sets of derived classes, and not looked for in what only inherits from Map', () => {
+  class Named extends Map<unknown, unknown> {}
+  class Renamed extends Named {}
+  class Group extends Set<unknown> {}
+  const cell = new Cell()
+  for (const value of [
+    new Map([[1, cell]]),
+    new Named([[cell, 1]]),
+    new Renamed([[1, [cell]]]),
+    new Set([cell]),
+    new Group([cell]),
+  ])
+    // prettier-ignore
+    assert.is(pack([value], []).handles, true)
+  class Holder {
+    cell = cell
+  }
+  class Keeper extends Holder {}
+  const others = [new Holder(), new Keeper(), Object.create(Map.prototype), Object.create(Renamed.prototype)] as unknown[] // prettier-ignore
+  for (const value of others) assert.is(pack([value], []).handles, false)
+})
+
 test.run()
