@@ -1,5 +1,5 @@
 // What does counting cost: unprotected, atomically, and under each lock? First on one thread, without contention (by benchmark.js),
-// beside the two raw Atomics calls that every lock needs. Then on two threads at once, beside C++'s std::mutex, Python's Value, and
+// beside the two raw Atomics calls that every lock needs. Then on two threads at once (or `--workers`), beside C++'s std::mutex, Python's Value, and
 // the Mutex of the package multithreading. Every total is asserted; for the unprotected counter, the loss is printed.
 import Benchmark from 'benchmark'
 import { isMainThread, Lock, Process, RLock, Semaphore, task, Value } from 'manyhands'
@@ -11,6 +11,7 @@ import { join } from 'node:path'
 import { measure, report, type Contender } from './measure.js'
 import { importMultithreading } from './peers/multithreading.js'
 import { startPython } from './python.js'
+import { WORKERS } from './workers.js'
 
 const ROUNDS = 5
 const BATCH = 1000
@@ -176,48 +177,51 @@ interface Shared {
   mutex: SharedArrayBuffer
 }
 
-const contend = task(import.meta.url, async function contend(how: string, times: number, shared: Shared) {
-  const { value, start, lock, rlock, semaphore } = shared
-  const plain = new Int32Array(shared.plain)
-  if (how === 'multithreading Mutex') await importMultithreading()
-  start.add(1)
-  while (start.value < 2);
-  const begun = process.hrtime.bigint()
-  const under = (one: { acquireSync(): boolean; release(): void }) => {
-    for (let i = 0; i < times; i++) {
-      one.acquireSync()
-      plain[0]!++
-      one.release()
+const contend = task(
+  import.meta.url,
+  async function contend(how: string, times: number, shared: Shared, threads: number) {
+    const { value, start, lock, rlock, semaphore } = shared
+    const plain = new Int32Array(shared.plain)
+    if (how === 'multithreading Mutex') await importMultithreading()
+    start.add(1)
+    while (start.value < threads);
+    const begun = process.hrtime.bigint()
+    const under = (one: { acquireSync(): boolean; release(): void }) => {
+      for (let i = 0; i < times; i++) {
+        one.acquireSync()
+        plain[0]!++
+        one.release()
+      }
     }
-  }
-  if (how === 'plain ++') for (let i = 0; i < times; i++) plain[0]!++
-  else if (how === 'Atomics.add') for (let i = 0; i < times; i++) Atomics.add(plain, 0, 1)
-  else if (how === 'Value.add') for (let i = 0; i < times; i++) value.add(1)
-  else if (how === 'Lock') under(lock)
-  else if (how === 'RLock') under(rlock)
-  else if (how === 'Semaphore(1)') under(semaphore)
-  else if (how === 'multithreading Mutex') {
-    const { Mutex } = await importMultithreading()
-    const mutex = new Mutex(plain, shared.mutex)
-    for (let i = 0; i < times; i++) {
-      const guard = mutex.blockingLock()
-      guard.value[0]!++
-      guard.dispose()
+    if (how === 'plain ++') for (let i = 0; i < times; i++) plain[0]!++
+    else if (how === 'Atomics.add') for (let i = 0; i < times; i++) Atomics.add(plain, 0, 1)
+    else if (how === 'Value.add') for (let i = 0; i < times; i++) value.add(1)
+    else if (how === 'Lock') under(lock)
+    else if (how === 'RLock') under(rlock)
+    else if (how === 'Semaphore(1)') under(semaphore)
+    else if (how === 'multithreading Mutex') {
+      const { Mutex } = await importMultithreading()
+      const mutex = new Mutex(plain, shared.mutex)
+      for (let i = 0; i < times; i++) {
+        const guard = mutex.blockingLock()
+        guard.value[0]!++
+        guard.dispose()
+      }
+    } else
+      for (let i = 0; i < times; i++) {
+        await lock.acquire()
+        plain[0]!++
+        lock.release()
+      }
+    // Both begin together. The longer of the two times is that of the run.
+    const took = process.hrtime.bigint() - begun
+    for (let seen = shared.nanoseconds.value; seen < took;) {
+      const was = shared.nanoseconds.compareExchange(seen, took)
+      if (was === seen) break
+      seen = was
     }
-  } else
-    for (let i = 0; i < times; i++) {
-      await lock.acquire()
-      plain[0]!++
-      lock.release()
-    }
-  // Both begin together. The longer of the two times is that of the run.
-  const took = process.hrtime.bigint() - begun
-  for (let seen = shared.nanoseconds.value; seen < took;) {
-    const was = shared.nanoseconds.compareExchange(seen, took)
-    if (was === seen) break
-    seen = was
-  }
-})
+  },
+)
 
 function contended(how: string, times: number): Contender {
   return {
@@ -233,13 +237,16 @@ function contended(how: string, times: number): Contender {
         plain: new SharedArrayBuffer(4),
         mutex: new SharedArrayBuffer(4),
       }
-      const processes = [1, 2].map(() => new Process({ target: contend, args: [how, times, shared] }).start())
+      const processes = Array.from({ length: WORKERS }, () =>
+        new Process({ target: contend, args: [how, times, shared, WORKERS] }).start(),
+      )
       await Promise.all(processes.map((process) => process.join()))
       const ms = Number(shared.nanoseconds.value) / 1e6
       const total = how === 'Value.add' ? shared.value.value : new Int32Array(shared.plain)[0]!
-      if (how === 'plain ++') console.log(`plain ++ on two threads lost ${2 * times - total} of ${2 * times}`)
-      else assert.equal(total, 2 * times, how)
-      return (2 * times) / ms / 1000
+      if (how === 'plain ++')
+        console.log(`plain ++ on ${WORKERS} threads lost ${WORKERS * times - total} of ${WORKERS * times}`)
+      else assert.equal(total, WORKERS * times, how)
+      return (WORKERS * times) / ms / 1000
     },
   }
 }
@@ -249,17 +256,19 @@ const MUTEX_CPP = `
 #include <cstdio>
 #include <mutex>
 #include <thread>
+#include <vector>
 int main() {
   const int times = 3000000;
   std::mutex mutex;
   volatile long total = 0;
   auto count = [&] { for (int i = 0; i < times; i++) { std::lock_guard<std::mutex> guard(mutex); total = total + 1; } };
   auto start = std::chrono::steady_clock::now();
-  std::thread a(count), b(count);
-  a.join(); b.join();
+  std::vector<std::thread> threads;
+  for (int i = 0; i < ${WORKERS}; i++) threads.emplace_back(count);
+  for (auto& thread : threads) thread.join();
   double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  if (total != 2L * times) return 1;
-  std::printf("%f", 2.0 * times / seconds / 1e6);
+  if (total != ${WORKERS}L * times) return 1;
+  std::printf("%f", ${WORKERS}.0 * times / seconds / 1e6);
 }
 `
 
@@ -279,23 +288,23 @@ def locked_count(value, times):
             value.value += 1
 def run(times):
     value = multiprocessing.Value('i', 0)
-    processes = [multiprocessing.Process(target=locked_count, args=(value, times)) for _ in range(2)]
+    processes = [multiprocessing.Process(target=locked_count, args=(value, times)) for _ in range(${WORKERS})]
     start = time.perf_counter()
     for process in processes: process.start()
     for process in processes: process.join()
-    assert value.value == 2 * times
-    return 2 * times / (time.perf_counter() - start) / 1e6
+    assert value.value == ${WORKERS} * times
+    return ${WORKERS} * times / (time.perf_counter() - start) / 1e6
 def unlocked_count(value, times):
     for _ in range(times):
         value.value += 1
 def unlocked():
     times = 200000
     value = multiprocessing.Value('i', 0, lock=False)
-    processes = [multiprocessing.Process(target=unlocked_count, args=(value, times)) for _ in range(2)]
+    processes = [multiprocessing.Process(target=unlocked_count, args=(value, times)) for _ in range(${WORKERS})]
     start = time.perf_counter()
     for process in processes: process.start()
     for process in processes: process.join()
-    return 2 * times / (time.perf_counter() - start) / 1e6
+    return ${WORKERS} * times / (time.perf_counter() - start) / 1e6
 def locked(): return run(50000)
 `
 
@@ -315,7 +324,7 @@ async function together(): Promise<void> {
         ]
       : []),
   ]
-  console.log('\nTwo threads: million increments per second')
+  console.log(`\n${WORKERS} threads: million increments per second`)
   const measured = await measure(contenders, ROUNDS)
   report(measured, 'M/s', measured.some(({ name }) => name === 'C++ std::mutex') ? 'C++ std::mutex' : 'Lock')
   python?.close()

@@ -1,9 +1,10 @@
 // How long does it take to map a million numbers, and 100,000 small objects, over a function that does nearly nothing? Beside
-// Python's Pool.map with its automatic chunks, with two workers each, and beside the least for numbers: a loop in one thread into a new
+// Python's Pool.map with its automatic chunks, with two workers each (or `--workers`), and beside the least for numbers: a loop in one thread into a new
 // array. Goals: numbers at least 7 times as fast as Python, into an array and into a Float64Array.
 import { isMainThread, ProcessPoolExecutor } from 'manyhands'
-import { measure, report } from './measure.js'
+import { goal, measure, ratio, report } from './measure.js'
 import { startPython } from './python.js'
+import { WORKERS } from './workers.js'
 
 const NUMBERS = 1_000_000
 const OBJECTS = 100_000
@@ -16,7 +17,7 @@ def inc(n): return n + 1
 def touch(o): return {'id': o['id'], 'name': o['name'], 'ok': True}
 def run(fn, items):
     global pool
-    pool = pool or multiprocessing.Pool(2)
+    pool = pool or multiprocessing.Pool(${WORKERS})
     start = time.perf_counter()
     pool.map(fn, items)
     return (time.perf_counter() - start) * 1000
@@ -27,7 +28,7 @@ all_objects = [{'id': i, 'name': 'item %d' % i} for i in range(${OBJECTS})]
 `
 
 if (isMainThread) {
-  const executor = new ProcessPoolExecutor({ maxWorkers: 2 })
+  const executor = new ProcessPoolExecutor({ maxWorkers: WORKERS })
   const python = startPython(PYTHON)
   const inc = (n: number) => n + 1
   const touch = ({ id, name }: { id: number; name: string }) => ({ id, name, ok: true })
@@ -65,7 +66,12 @@ if (isMainThread) {
     [ofObjects, `ms, ${OBJECTS} objects`],
   ] as const) {
     for (const { measure } of contenders) await measure()
-    report(await measure(contenders, ROUNDS), what, 'Python Pool.map')
+    const measured = await measure(contenders, ROUNDS)
+    report(measured, what, 'Python Pool.map')
+    if (!python) continue
+    const faster = (name: string) => ratio(measured, 'Python Pool.map', name)
+    for (const { name } of contenders.filter(({ name }) => name.startsWith('await map')))
+      goal(`${name}, times as fast as Python`, faster(name), { atLeast: name.includes('objects') ? 2.5 : 7 })
   }
   await executor.shutdown()
   python?.close()

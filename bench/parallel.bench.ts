@@ -1,10 +1,11 @@
-// What does parallelFor cost, against two raw threads that each compute half of the range, and for a body that does nothing?
+// What does parallelFor cost, against raw threads that each compute an equal part of the range, and for a body that does nothing? Two
+// threads, or as many as `--workers` says.
 import { isMainThread, ProcessPoolExecutor, task, type Schedule } from 'manyhands'
 import { once } from 'node:events'
 import { parentPort, Worker } from 'node:worker_threads'
 import { measure, report, type Contender } from './measure.js'
+import { WORKERS } from './workers.js'
 
-const WORKERS = 2
 const ROUNDS = 11
 /** Takes one core about 400 ms. */
 const LENGTH = 240_000
@@ -38,14 +39,14 @@ async function compare(executor: ProcessPoolExecutor, raw: Worker[]): Promise<vo
     name: `parallelFor, ${schedule}`,
     measure: () => timed(() => executor.parallelFor(LENGTH, spinBlock, { schedule })),
   })
-  const halves = async () => {
+  const parts = async () => {
     const answers = raw.map((worker) => once(worker, 'message'))
     for (const [part, worker] of raw.entries())
       worker.postMessage([(LENGTH / WORKERS) * part, (LENGTH / WORKERS) * (part + 1)])
     await Promise.all(answers)
   }
   const contenders: Contender[] = [
-    { name: 'raw threads', measure: () => timed(halves) },
+    { name: 'raw threads', measure: () => timed(parts) },
     scheduled('static'),
     scheduled('dynamic'),
     scheduled('guided'),

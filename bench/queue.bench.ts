@@ -1,5 +1,5 @@
 // How many messages a second go from thread to thread, through a Queue and through the alternatives? Numbers, small objects, strings of
-// 1 KB, and buffers of 64 KB; one to one with a blocking and an awaiting consumer, four to one, one to four. Every run counts what
+// 1 KB, and buffers of 64 KB; one to one with a blocking and an awaiting consumer, four to one, one to four, n to n. Every run counts what
 // arrived. Consumers block unless the name says otherwise. Workers start before the clock does. A round is long enough to make the tenth
 // of a second negligible that a new thread takes to compile its code.
 import { isMainThread, Process, Queue, task } from 'manyhands'
@@ -9,6 +9,7 @@ import { MessageChannel, receiveMessageOnPort, type MessagePort } from 'node:wor
 import { goal, measure, ratio, report, type Contender } from './measure.js'
 import { importMultithreading } from './peers/multithreading.js'
 import { startPython } from './python.js'
+import { WORKERS } from './workers.js'
 
 const ROUNDS = 5
 const CHANNEL_COUNT = 5000
@@ -96,6 +97,21 @@ async function toFour(kind: Payload): Promise<number> {
   const stop = start(flag, 4, count)
   const value = payloads[kind].make(1)
   for (let i = 0; i < count; i++) queue.putSync(value)
+  for (const process of processes) process.joinSync()
+  const rate = stop()
+  assert.ok(queue.empty())
+  return rate
+}
+
+/** From as many threads to as many others. */
+async function betweenMany(kind: Payload): Promise<number> {
+  const each = Math.floor(payloads[kind].count / WORKERS)
+  const [queue, flag] = [new Queue(), newFlag()]
+  const processes = Array.from({ length: WORKERS }, () => [
+    new Process({ target: putAll, args: [queue, flag, kind, each] }).start(),
+    new Process({ target: getAll, args: [queue, flag, each] }).start(),
+  ]).flat()
+  const stop = start(flag, 2 * WORKERS, WORKERS * each)
   for (const process of processes) process.joinSync()
   const rate = stop()
   assert.ok(queue.empty())
@@ -216,7 +232,7 @@ def buffers(): return run(bytes(65536), 1000)
 
 async function bench(): Promise<void> {
   const python = startPython(PYTHON)
-  const only = process.argv[2]
+  const only = process.argv.slice(2).find((argument) => !argument.startsWith('--'))
   for (const kind of Object.keys(payloads) as Payload[]) {
     if (only && !kind.includes(only)) continue
     const contenders: Contender[] = [
@@ -226,6 +242,7 @@ async function bench(): Promise<void> {
       { name: 'Queue 1:1, await getMany', measure: () => throughQueue(kind, 1, 'many') },
       { name: 'Queue 4:1', measure: () => throughQueue(kind, 4, 'sync') },
       { name: 'Queue 1:4', measure: () => toFour(kind) },
+      { name: `Queue ${WORKERS}:${WORKERS}`, measure: () => betweenMany(kind) },
       { name: 'receiveMessageOnPort', measure: () => throughPort(kind, 'sync') },
       { name: 'MessagePort events', measure: () => throughPort(kind, 'async') },
     ]

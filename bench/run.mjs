@@ -1,4 +1,4 @@
-// Runs the benches one after the other: all of them, or those whose names contain an argument. Prints which goals they met, and
+// Runs the benches one after the other: all of them, or those whose names contain an argument. Passes flags on to them. Prints which goals they met, and
 // writes all that they measured to .build/bench/results.json.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -7,7 +7,8 @@ import { cpus } from 'node:os'
 const RECORD = '.build/bench/record.jsonl'
 const RESULTS = '.build/bench/results.json'
 
-const wanted = process.argv.slice(2)
+const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith('--'))
+const flags = process.argv.slice(2).filter((argument) => argument.startsWith('--'))
 const files = readdirSync('.build/bench').filter((file) => file.endsWith('.bench.js'))
 const benches = []
 for (const file of files.toSorted()) {
@@ -15,7 +16,7 @@ for (const file of files.toSorted()) {
   const name = file.replace('.bench.js', '')
   console.log(`\n## ${name}`)
   rmSync(RECORD, { force: true })
-  const { status } = spawnSync(process.execPath, [`.build/bench/${file}`], {
+  const { status } = spawnSync(process.execPath, [`.build/bench/${file}`, ...flags], {
     stdio: 'inherit',
     env: { ...process.env, BENCH_RECORD: RECORD },
   })
