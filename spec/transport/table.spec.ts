@@ -263,6 +263,7 @@ test('an object is met once, also where the hashes are alike, and again once all
 })
 
 test('what a getter does meanwhile shows as structuredClone would show it', () => {
+  assert.is(arrive(rows(others['a getter']!)), 'tree')
   const plain = (n: number) => ({ a: n as unknown, b: undefined as unknown, list: [n, undefined] })
   const packer = packerFor(plain)
   const last = (get: (object: ReturnType<typeof plain>) => unknown) => {
