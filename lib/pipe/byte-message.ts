@@ -1,12 +1,12 @@
 // Messages of bytes, as a Pipe carries them: copied from the sender's memory, and into the receiver's.
 import { inspect, types } from 'node:util'
 import { checkInteger } from '../base/validate.js'
-import { bytesOf, bytesWithRoom, copyBytes } from '../memory/byte-view.js'
+import { viewedBytes, bytesWithRoom, copyBytes } from '../memory/byte-view.js'
 import { contentOf } from './message.js'
 
 /** What `sendBytes` sends. @throws TypeError not a view or buffer; RangeError outside of it */
 export function copyToSend(view: unknown, offset: unknown = 0, size?: unknown): Uint8Array<ArrayBuffer> {
-  const all = bytesOf(view, 'sendBytes')
+  const all = viewedBytes(view, 'sendBytes')
   const from = checkInteger(offset, 'offset', 0, all.byteLength)
   const rest = all.byteLength - from
   const length = size === undefined ? rest : checkInteger(size, 'size', 0, rest)
@@ -27,7 +27,7 @@ export function bytesReceived(message: unknown, use: string): Uint8Array {
  * @throws TypeError it is not bytes; as `bytesWithRoom`
  */
 export function into(view: unknown, use: string): (message: unknown) => number {
-  bytesOf(view, use)
+  viewedBytes(view, use)
   return (message) => {
     const bytes = bytesReceived(message, use)
     copyBytes(bytes, bytesWithRoom(view, bytes.length, use), 0)

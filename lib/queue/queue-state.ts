@@ -3,7 +3,7 @@
 import { InvalidStateError } from '../errors.js'
 import { keepShape } from '../base/keep-shape.js'
 import { load, waitOn, type Words } from '../memory/atomics.js'
-import { bytesOf, bytesWithRoom, copyBytes } from '../memory/byte-view.js'
+import { viewedBytes, bytesWithRoom, copyBytes } from '../memory/byte-view.js'
 import { probeDue, registerThread } from '../thread/liveness.js'
 import { decode, decodeBytes, encode, isBytesFrame } from '../transport/codec/codec.js'
 import type { Frame } from '../transport/codec/frame.js'
@@ -102,7 +102,7 @@ export class QueueState {
   readInto(view: unknown, use: string): number {
     const { ring } = this
     const { frame, words } = ring
-    const target = bytesOf(view, use) // Not: with the lock held. A getter of a derived class may do anything.
+    const target = viewedBytes(view, use) // Not: with the lock held. A getter of a derived class may do anything.
     let other: Uint8Array | undefined
     const result = ring.readWith(() => {
       const isPlain = isBytesFrame(frame.tag)

@@ -7,7 +7,7 @@ import { afterTurn, turnIfDue } from '../base/loop-turn.js'
 import { partsIn } from '../base/parts.js'
 import { checkFlag, checkInteger, refuseOptions } from '../base/validate.js'
 import { checkTimeout, checkWaitOptions, type WaitOptions } from '../base/wait-options.js'
-import { bytesOf, type ByteView } from '../memory/byte-view.js'
+import { viewedBytes, type ByteView } from '../memory/byte-view.js'
 import { keep, keepAll } from '../transport/codec/codec.js'
 import type { Frame } from '../transport/codec/frame.js'
 import { makeOwnable } from '../transport/shareable.js'
@@ -189,7 +189,7 @@ export class Queue<T = unknown> {
   async getInto(view: ByteView, options?: WaitOptions): Promise<number> {
     const { timeoutMs, signal } = checkWaitOptions(options)
     signal?.throwIfAborted()
-    bytesOf(view, 'getInto')
+    viewedBytes(view, 'getInto')
     let length = -1
     const read = () => (length = this.#openState().readInto(view, 'getInto')) >= 0
     if (this.#getters.empty && read()) return afterTurn(length)

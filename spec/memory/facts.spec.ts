@@ -2,7 +2,7 @@
 import { build } from 'esbuild'
 import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
-import { Worker } from 'node:worker_threads'
+import { MessageChannel, Worker } from 'node:worker_threads'
 import { assert, runProgram, suite, until } from '../harness.js'
 
 const test = suite('facts of Node')
@@ -81,6 +81,33 @@ test('fact 6: a message port closes when the thread at its other end is terminat
   const closed = once(port1 as never, 'close')
   void busy.terminate()
   await closed
+})
+
+test('fact 6: a message port closes only when no JavaScript runs any more at its other end, and behind its messages', async () => {
+  for (const end of ['', 'process.exit()', `throw new Error('uncaught')`]) {
+    const { port1, port2 } = new MessageChannel()
+    const w = words()
+    const source = `
+      const { port, w } = require('node:worker_threads').workerData
+      const work = () => { for (const endMs = performance.now() + 30; performance.now() < endMs;) Atomics.add(w, 0, 1) }
+      const { emit } = process
+      process.emit = (...args) => {
+        const result = Reflect.apply(emit, process, args)
+        if (args[0] === 'exit') { work(); port.postMessage('last'); Atomics.store(w, 1, 1) }
+        return result
+      }
+      process.on('exit', work)
+      process.nextTick(() => { ${end} })`
+    const ending = new Worker(source, { eval: true, workerData: { port: port2, w }, transferList: [port2] })
+    const exited = new Promise((resolve) => ending.on('error', () => {}).once('exit', resolve))
+    const events: unknown[] = []
+    port1.on('message', (message: unknown) => events.push(message))
+    await once(port1, 'close')
+    assert.equal([events, w[1]], [['last'], 1], end)
+    const worked = w[0]
+    await exited
+    assert.is(w[0], worked, end)
+  }
 })
 
 // A top-level await in what a worker loads at boot can abort the whole program, but not on demand: so this checks that there is none.

@@ -5,7 +5,7 @@
 // Two deliberate differences from structuredClone: a typed array as the value itself is sent without the rest of the buffer under
 // it; and V8 starts anew with a value that turns out to be no tree, so that its getters are called again.
 import { types } from 'node:util'
-import { bytesOf } from '../../memory/byte-view.js'
+import { viewedBytes } from '../../memory/byte-view.js'
 import { TreeEncoder } from './tree.js'
 import { decodeTree } from './tree-decoder.js'
 import { decodeAny, encodeAny } from './v8.js'
@@ -162,5 +162,5 @@ export const isBytesFrame = (tag: number): boolean => tag >= BYTES_FRAME
 export function decodeBytes(...[tag, ...payload]: Parameters<typeof decode>): Uint8Array | undefined {
   if (tag !== V8_FRAME) return undefined
   const value = decode(tag, ...payload)
-  return ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value) ? bytesOf(value, 'decode') : undefined
+  return ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value) ? viewedBytes(value, 'decode') : undefined
 }
