@@ -3,7 +3,7 @@
 //
 // The fakes may be there before this file is loaded, as globals and in Node's modules. Those of @sinonjs/fake-timers, which sinon,
 // jest and vitest use, tell what they have replaced; and they leave the prototype of `performance` alone.
-import { performance as systemPerformance } from 'node:perf_hooks'
+import type * as PerfHooks from 'node:perf_hooks'
 import * as timers from 'node:timers'
 
 function original<F>(name: string, found: F): F {
@@ -11,7 +11,15 @@ function original<F>(name: string, found: F): F {
   return clock?.[`_${name}`] ?? found
 }
 
+/** The module is loaded only where the global is a fake: it takes 1 ms. */
+const systemPerformance = isOfNode(globalThis.performance)
+  ? globalThis.performance
+  : (require('node:perf_hooks') as typeof PerfHooks).performance
 const { now } = Object.getPrototypeOf(systemPerformance) as typeof systemPerformance
+
+function isOfNode(found: object | undefined): boolean {
+  return found !== undefined && Object.hasOwn(Object.getPrototypeOf(found) as object, 'nodeTiming')
+}
 
 export const performance: { now(): number } = { now: now.bind(systemPerformance) }
 export const hrtime: NodeJS.HRTime = original('hrtime', process.hrtime)
