@@ -45,11 +45,7 @@ export interface WorkerStart extends WorkerPorts {
 
 /** The `workerData` of a first thread, which is booted without piscina: see main/threads/piscina-threads.ts. */
 export interface FirstThreadData extends WorkerSetup {
-  first: {
-    ports: WorkerStart
-    /** The file with which piscina's threads start. */
-    piscinaWorker: string
-  }
+  first: WorkerStart
 }
 
 /** The worker has nothing more to do: it runs its finalizer and its exit handlers, and ends. */

@@ -1,15 +1,13 @@
 // Threads of piscina, started one at a time when this package asks for one. The only file that knows piscina.
 //
 // Piscina takes 17 ms to load, and many programs need one worker. So the first thread is booted without it, and runs piscina's code
-// from its start; piscina is loaded with the second thread, and takes the first for the one that it boots as it is opened. In a
-// program that has loaded piscina already, it boots the first, too.
+// from its start; piscina is loaded with the second thread, and takes the first for the one that it boots as it is opened.
 //
 // What of piscina 5.3 must be respected: it starts threads of its own accord in event listeners, where a failure to start one
 // would end the program, so `minThreads` and `maxThreads` are 0 except while it is asked for a thread; the thread that it starts
 // in its constructor is the only one that can be given its ports before it has booted; `atomics: 'sync'` blocks the event loop
 // of idle workers; it forgets a thread before that has exited; and a run that it has queued when the start of a thread fails
 // stays queued, so the queue is ours.
-import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { ResourceLimits, Worker, WorkerOptions } from 'node:worker_threads'
@@ -58,7 +56,7 @@ export class PiscinaThreads<W extends object> {
    * @throws no thread can be started
    */
   start(worker: W, ports: WorkerStart): void {
-    if (!this.#piscina && !this.#firstThread && canBootWithout()) return this.#bootFirst(worker, ports)
+    if (!this.#piscina && !this.#firstThread) return this.#bootFirst(worker, ports)
     const piscina = (this.#piscina ??= this.#open())
     // A symbol is not cloned: it takes the worker to the load balancer, and not to the thread.
     const message = Object.assign(ports, { [this.#workerKey]: worker })
@@ -88,7 +86,7 @@ export class PiscinaThreads<W extends object> {
   /** Boot a thread without piscina. @throws no thread can be started */
   #bootFirst(worker: W, ports: WorkerStart): void {
     const thread = new threads.Worker(ENTRY, {
-      ...this.#ofThread({ ...this.#options.setup, first: { ports, piscinaWorker: piscinaWorker() } }),
+      ...this.#ofThread({ ...this.#options.setup, first: ports }),
       transferList: [ports.leases, ports.results, ports.output],
     })
     this.#firstThread = thread
@@ -96,6 +94,7 @@ export class PiscinaThreads<W extends object> {
     thread.on('error', () => {}) // Each thread's own listener tells.
     thread.unref() // Its port holds the event loop while it has a lease.
     this.#choose(worker, [thread.threadId])
+    thread.postMessage(piscinaWorker()) // Found while the thread boots.
   }
 
   #open(): Piscina {
@@ -152,11 +151,6 @@ const ENTRY = fileURLToPath(new URL('./worker-executor-entry.cjs', import.meta.u
 
 /** Node's own exports: piscina boots threads by the class that is there. */
 const threads = require('node:worker_threads') as { Worker: typeof Worker }
-
-/** Whether a thread can, and should, be booted without piscina: there is none yet, and its threads start with the file that is known. */
-function canBootWithout(): boolean {
-  return !(require.resolve('piscina') in require.cache) && existsSync(piscinaWorker())
-}
 
 /** The file that piscina's threads start with. */
 function piscinaWorker(): string {
