@@ -29,13 +29,15 @@ const bundling = {
  */
 const LAZY = {
   cells: ['lib/memory/element-ops.ts'],
+  codec: ['lib/transport/codec/codec.ts'],
   engine: [
     'lib/executor/pool-options.ts',
     ...['call-job', 'chunk-job', 'range-job', 'item-jobs', 'death-errors'].map(
       (name) => `lib/executor/main/${name}.ts`,
     ),
   ],
-  errors: ['lib/executor/task-events.ts', 'lib/transport/error-codec.ts', 'lib/transport/clone-error.ts'],
+  errors: ['lib/transport/clone-error.ts'],
+  events: ['lib/executor/task-events.ts'],
   imap: ['lib/pool/imap.ts'],
   managing: ['lib/manager/manager-thread.ts', 'lib/manager/proxy.ts'],
   map: ['lib/executor/map/map.ts'],
@@ -45,13 +47,13 @@ const LAZY = {
     'lib/queue/queue-errors.ts',
     'lib/queue/queue-state.ts',
     'lib/queue/task-counts.ts',
-    'lib/transport/codec/codec.ts',
   ],
   output: ['lib/thread/worker-output.ts'],
   range: ['lib/executor/range/range.ts'],
   tables: ['lib/transport/codec/table.ts', 'lib/transport/codec/table-decoder.ts'],
   sources: ['lib/task/function-source.ts'],
-  inline: ['lib/executor/inline-attempt.ts', 'lib/executor/map/map-chunk.ts', 'lib/executor/range/run-blocks.ts'],
+  inline: ['lib/executor/inline-attempt.ts'],
+  items: ['lib/executor/map/map-chunk.ts', 'lib/executor/range/run-blocks.ts'],
   starting: ['lib/process/child.ts', 'lib/process/warm-threads.ts'],
 }
 const lazyFiles = Object.values(LAZY).flat()
@@ -59,7 +61,7 @@ const lazyFiles = Object.values(LAZY).flat()
 const INDEX = 'lib/index.ts'
 const INTERNALS = 'lib/internals.ts'
 
-/** What each file exports, imports and requires, once its types are gone. */
+/** What each file exports and imports, once its types are gone. */
 async function readSources() {
   const files = [...typescriptIn('lib'), ...typescriptIn('workers')]
   const { outputFiles, metafile } = await build({
@@ -87,7 +89,6 @@ async function readSources() {
         file,
         {
           imports,
-          required: found(/\brequire\("(\.[^"]*)"\)/g).map(([path]) => sourceOf(file, path)),
           exports: metafile.outputs[output].exports,
           variables: found(/^let (\w+)/gm).flat(),
           asksUrl: text.includes('import.meta.url'),
@@ -132,12 +133,16 @@ const loadedWithRoot = new Map(
 )
 const rootFiles = [...roots.values()].flat()
 
+/** What a worker of an executor may load: with its first use, too. */
+const loadedInWorker = new Set(loadedWithRoot.get('worker-executor'))
+for (const file of loadedInWorker)
+  for (const { path } of sources.get(file).imports) for (const loaded of loadedWith(path)) loadedInWorker.add(loaded)
+
 /** The chunk that a file is in. */
 function chunkOf(file) {
   const loaders = [...roots.keys()].filter((name) => loadedWithRoot.get(name).has(file))
-  const isOfWorker = loaders.includes('worker-executor')
-  if (loaders.includes('core')) return isOfWorker ? 'base' : 'core'
-  if (isOfWorker && loaders.length > 1) return 'shared' // One chunk: a worker has all of it.
+  if (loaders.includes('core')) return loadedInWorker.has(file) ? 'base' : 'core'
+  if (loaders.includes('worker-executor') && loaders.length > 1) return 'shared' // One chunk: a worker has all of it.
   return loaders.join('-') || 'internals'
 }
 
@@ -172,8 +177,12 @@ function lazyNames(files) {
   return [...names].map(([chunk, names]) => ({ chunk, object: `${chunk.replace(/\W/g, '_')}_lazy`, names: [...names] }))
 }
 
+/** What is loaded with a program or a thread is required; the rest is loaded by workers/load-later.cjs. */
+const isLoadedAtOnce = (chunk) => chunk === 'base' || (roots.has(chunk) && !(chunk in LAZY))
+const loading = (chunk) => (isLoadedAtOnce(chunk) ? `require('./${chunk}.cjs')` : `loadLater('${chunk}')`)
+
 function lazyObject({ chunk, object, names }) {
-  const load = `${object}.chunk ??= require('./${chunk}.cjs')`
+  const load = `${object}.chunk ??= ${loading(chunk)}`
   return `const ${object} = { chunk: undefined, ${names.map((name) => `get ${name}() { return (${load}).${name} }`)} }`
 }
 
@@ -199,7 +208,7 @@ const linked = (chunk) => ({
     })
     onLoad({ filter: /.*/, namespace: 'chunk' }, ({ path }) => {
       const names = sharedBy(path)
-      return { contents: `const { ${names} } = require('./${chunkOfFile.get(path)}.cjs'); export { ${names} }` }
+      return { contents: `const { ${names} } = ${loading(chunkOfFile.get(path))}; export { ${names} }` }
     })
     onResolve({ filter: /^node:/ }, ({ path, kind }) =>
       kind === 'import-statement' ? { path, namespace: 'builtin' } : undefined,
@@ -214,18 +223,21 @@ const linked = (chunk) => ({
   },
 })
 
+const LOAD_LATER = `(() => { ${readFileSync('workers/load-later.cjs', 'utf8').replace('module.exports =', 'return')} })()`
 const MODULE_URL = 'const MODULE_URL = require("node:url").pathToFileURL(__filename).href'
 
 /** Export by one object. esbuild would define a getter for each name, and then another, which takes longer than all else in a chunk. */
-function exportAtOnce(text) {
+function exportAtOnce(text, further) {
   const [statement, names] = /^export \{([^}]*)\};$/m.exec(text) ?? ['', '']
   const entries = names.replace(/(\w+) as (\w+)/g, '$2: $1')
-  return text.replace(statement, () => `module.exports = {${entries}};`).replaceAll('__require(', 'require(')
+  return text.replace(statement, () => `module.exports = {${entries}${further}};`).replaceAll('__require(', 'require(')
 }
 
 async function buildChunk(chunk) {
   const files = [...sources.keys()].filter((file) => chunkOfFile.get(file) === chunk)
   const lazy = lazyNames(files)
+  const moduleUrl = files.some((file) => sources.get(file).asksUrl) ? MODULE_URL : ''
+  const loadLater = `const loadLater = ${chunk === 'base' ? LOAD_LATER : `require('./base.cjs').loadLater`}`
   const exported = new Set()
   // The index first: what it exports, other files of its chunk export, too.
   const entry = files
@@ -248,13 +260,11 @@ async function buildChunk(chunk) {
       'import.meta.url': 'MODULE_URL',
       ...Object.fromEntries(lazy.flatMap(({ object, names }) => names.map((name) => [name, `${object}.${name}`]))),
     },
-    banner: {
-      js: [files.some((file) => sources.get(file).asksUrl) ? MODULE_URL : '', ...lazy.map(lazyObject)].join(';'),
-    },
+    banner: { js: [moduleUrl, loadLater, ...lazy.map(lazyObject)].join(';') },
     plugins: [linked(chunk)],
   })
   // Without a format, esbuild leaves the names of functions and classes at the top as they are.
-  const { code, map } = await transform(exportAtOnce(outputFiles[0].text), {
+  const { code, map } = await transform(exportAtOnce(outputFiles[0].text, chunk === 'base' ? ', loadLater' : ''), {
     target: compiling.target,
     minify: true,
     treeShaking: true,
@@ -296,6 +306,9 @@ await Promise.all([
     format: 'esm',
   }),
 ])
+const later = [...new Set(chunkOfFile.values())].filter((chunk) => !isLoadedAtOnce(chunk) && chunk !== 'internals')
+const texts = later.map((chunk) => `\n//@ ${chunk}\n${readFileSync(`dist/${chunk}.cjs`, 'latin1')}`)
+writeFileSync('dist/later.txt', `${texts.join('')}\n//@ \n`, 'latin1')
 writeFace('index', INDEX)
 writeFace('internals', INTERNALS)
 copyFileSync('workers/executor-entry.cjs', 'dist/worker-executor-entry.cjs')

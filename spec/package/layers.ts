@@ -135,6 +135,7 @@ export const OUTSIDE_THINGS: readonly OutsideThing[] = [
       'lib/task/function-source.ts',
       'lib/task/import-module.ts',
       'lib/executor/worker/number-loop.ts',
+      'workers/load-later.cjs',
     ],
     isUsedIn: (source, code) =>
       /['"`](node:)?vm['"`]/.test(source) || /\bGLOBAL_Function\(|\bGLOBAL_eval\b|\._compile\(/.test(code),

@@ -109,7 +109,7 @@ test('has what a user needs and nothing else', () => {
   ])
     assert.ok(files.includes(needed), `${needed} is missing`)
   const allowed =
-    /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|dist\/[\w-]+\.(c?js|c?js\.map)|dist\/types\/lib\/[\w/-]+\.d\.ts)$/
+    /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|dist\/[\w-]+\.(c?js|c?js\.map)|dist\/later\.txt|dist\/types\/lib\/[\w/-]+\.d\.ts)$/
   assert.equal(
     files.filter((file) => !allowed.test(file) || file.includes('internals')),
     [],

@@ -1,0 +1,37 @@
+// Loads a chunk at its first use. A part of the chunk that all others have: see build.mjs. The texts of all chunks are in memory since the import, once for all threads:
+// when a program first needs one, it may have no file descriptor left.
+const { readFileSync } = require('node:fs')
+const Module = require('node:module')
+const { join } = require('node:path')
+const { getEnvironmentData, setEnvironmentData } = require('node:worker_threads')
+
+/** The chunks, each after a line with its name: see build.mjs. Threads inherit them. */
+const texts = Buffer.from(getEnvironmentData(__filename) ?? readTexts())
+
+function readTexts() {
+  const bytes = readFileSync(join(__dirname, 'later.txt'))
+  const shared = new SharedArrayBuffer(bytes.length)
+  bytes.copy(Buffer.from(shared))
+  setEnvironmentData(__filename, shared)
+  return shared
+}
+
+function loadLater(name) {
+  const filename = join(__dirname, `${name}.cjs`)
+  if (filename in require.cache) return require(filename)
+  const head = `\n//@ ${name}\n`
+  const start = texts.indexOf(head, 'latin1') + head.length
+  const loading = new Module(filename, module)
+  Object.assign(loading, { filename, paths: module.paths })
+  require.cache[filename] = loading
+  try {
+    loading._compile(texts.latin1Slice(start, texts.indexOf('\n//@ ', start, 'latin1')), filename)
+    loading.loaded = true
+    return loading.exports
+  } catch (reason) {
+    delete require.cache[filename]
+    throw reason
+  }
+}
+
+module.exports = loadLater
