@@ -1,5 +1,5 @@
 // What does a large amount of work cost the program that submits it? Measures the time per item of a map of 10^4 to 10^6 items, the
-// delay of the event loop while 200,000 small tasks stream through `map`, the memory that each of 100,000 futures takes before it is done,
+// delay of the event loop while 200,000 objects, and a million numbers, stream through `map`, the memory that each of 100,000 futures takes before it is done,
 // and what is left after 300,000.
 import { isMainThread, ProcessPoolExecutor } from 'manyhands'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
@@ -39,17 +39,29 @@ if (isMainThread) {
   for (const { measure } of sizes) await measure()
   report(await measure(sizes, ROUNDS), 'ns an item', '10000 numbers')
 
-  const stream = async () => {
+  const streamed = async (results: () => AsyncIterable<unknown>) => {
     const delay = monitorEventLoopDelay({ resolution: 1 })
     delay.enable()
-    const names = (function* () {
-      for (let n = 0; n < 200_000; n++) yield { n, name: `item ${n}` }
-    })()
-    for await (const _ of executor.map(({ n }: { n: number }) => ({ n }), names));
+    for await (const _ of results());
     delay.disable()
     return delay.percentile(99) / 1e6
   }
-  report(await measure([{ name: '200,000 objects stream', measure: stream }], ROUNDS), 'ms of delay, p99', '')
+  function* names() {
+    for (let n = 0; n < 200_000; n++) yield { n, name: `item ${n}` }
+  }
+  const numbers = Array.from({ length: 1e6 }, (_, n) => n)
+  const streams = await measure(
+    [
+      {
+        name: '200,000 objects stream',
+        measure: () => streamed(() => executor.map(({ n }: { n: number }) => ({ n }), names())),
+      },
+      { name: '1,000,000 numbers stream', measure: () => streamed(() => executor.map(inc, numbers)) },
+    ],
+    ROUNDS,
+  )
+  report(streams, 'ms of delay, p99', '')
+  for (const { name, median } of streams) goal(`delay while ${name}, ms`, median, { atMost: 20 })
 
   const submit = async () => {
     await Promise.all(Array.from({ length: 300_000 }, (_, n) => executor.submit(inc, n)))

@@ -1,13 +1,12 @@
 // How long does it take from start() to the end of join(), when the target does nothing? One process that finds a booted thread in
 // reserve, and nine at once, beside a bare Worker and Python's multiprocessing (fork and spawn).
-import { isMainThread, Process, task } from 'manyhands'
+import { isMainThread, Process } from 'manyhands'
 import { Worker } from 'node:worker_threads'
 import { goal, measure, ratio, report, type Contender } from './measure.js'
+import { nothing } from './peers/nothing.js'
 import { startPython } from './python.js'
 
 const ROUNDS = 15
-
-const nothing = task(import.meta.url, function nothing() {})
 
 const PYTHON = `
 import multiprocessing, time

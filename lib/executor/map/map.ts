@@ -30,7 +30,7 @@ import { submitChunk, type SubmittedChunk } from './submit-chunk.js'
 const SLOW_INPUT_MS = 2
 
 /** A consumer that iterates takes the results of all chunks that are settled in one turn of the event loop. */
-const MAX_NUMBERS_PER_TURN = 2 ** 12
+const MAX_NUMBERS_PER_TURN = 2 ** 11
 
 /** A chunk that was submitted, in the order of results. */
 interface ChunkEntry extends SubmittedChunk {
