@@ -72,7 +72,7 @@ retries('a task that throws, dies or takes too long is retried as often as retri
     const ways =
       executor instanceof InlineExecutor ? (['throw', 'hang'] as const) : (['throw', 'exit', 'hang'] as const)
     for (const how of ways) {
-      const through = how === 'hang' ? patient.with({ timeout: 200 }) : patient
+      const through = how === 'hang' ? patient.with({ timeout: 500 }) : patient
       assert.is(await through.submit(failing, counter(), 2, how), 2)
       const runs = counter()
       const error = await thrownBy(() => through.submit(failing, runs, 3, how))
