@@ -167,6 +167,8 @@ function childrenOf(value: object, path: string): Located[] {
   return children
 }
 
+const GETTER_THAT_THROWS = Symbol('a getter that throws')
+
 /** The properties of a value, an array's named ones too, with a symbol in place of each whose getter throws; other values as they are. */
 function readable(value: object): object {
   if (types.isMap(value) || types.isSet(value) || types.isNativeError(value) || ArrayBuffer.isView(value)) return value
@@ -174,7 +176,7 @@ function readable(value: object): object {
     try {
       return (value as Record<string, unknown>)[key]
     } catch {
-      return Symbol('a getter that throws')
+      return GETTER_THAT_THROWS
     }
   }
   return Object.fromEntries(Object.keys(value).map((key) => [key, read(key)]))
@@ -199,6 +201,7 @@ function literal(key: unknown): string {
 
 function describe(value: unknown): string {
   if (typeof value === 'function') return `a function (${value.name || 'anonymous'})`
+  if (value === GETTER_THAT_THROWS) return GETTER_THAT_THROWS.description!
   if (typeof value === 'symbol') return `a symbol (${value.description ?? ''})`
   const { name } = (value as object).constructor ?? {}
   return name && name !== 'Object' ? `a ${name}` : 'an object'
