@@ -313,6 +313,40 @@ test('map gives what its input throws in its place', async () => {
   }
 })
 
+test('map gives what reading an array throws in its place', async () => {
+  const fail = (): never => {
+    throw new RangeError('by the accessor')
+  }
+  const withAccessor = (count: number, at: number) =>
+    Object.defineProperty(Array<number>(count).fill(1), at, { get: fail })
+  const get = (list: number[], key: string) => (key === '2' ? fail() : Reflect.get(list, key))
+  const lists = [withAccessor(3, 2), withAccessor(3000, 2), new Proxy([1, 1, 1, 1], { get })]
+  for (const list of lists) {
+    const seen: unknown[] = []
+    const error = await thrownBy(async () => {
+      for await (const n of executor.map(double, list)) seen.push(n)
+    })
+    assert.is(error.message, 'by the accessor')
+    assert.equal(seen, [2, 2])
+  }
+  const late = withAccessor(40_000, 30_000)
+  const seen = await take(executor.map(double, late), 30_000)
+  assert.is(seen.length, 30_000)
+  assert.is((await thrownBy(() => executor.map(double, late))).message, 'by the accessor')
+})
+
+test('a map whose array is moved away fails, and its executor can be shut down', async () => {
+  const own = new ProcessPoolExecutor({ maxWorkers: 1 })
+  for (const count of [10, 200_000]) {
+    const list = new Float64Array(count).fill(1)
+    const mapped = own.map(double, list, { chunksize: 5, buffersize: 5 })
+    structuredClone(list.buffer, { transfer: [list.buffer] })
+    assert.instance(await thrownBy(() => mapped), TypeError)
+    assert.instance(await thrownBy(() => own.map(double, list)), TypeError)
+  }
+  await own.shutdown()
+})
+
 test('map times out, closes its input and cancels what has not begun', async () => {
   const gate = new Gate()
   const numbers = new Numbers()

@@ -51,7 +51,7 @@ type PlainList = unknown[] | Float64Array
 /** Whether iterating gives the elements and does nothing else, so that it can be read in slices. */
 function isPlainList(input: unknown): input is PlainList {
   const isList = Array.isArray(input) || (ArrayBuffer.isView(input) && !types.isDataView(input))
-  if (!isList || types.isBigInt64Array(input) || types.isBigUint64Array(input)) return false
+  if (!isList || types.isProxy(input) || types.isBigInt64Array(input) || types.isBigUint64Array(input)) return false
   const plain = Array.isArray(input) ? Array.prototype : Float64Array.prototype
   return (input as unknown[])[Symbol.iterator] === plain[Symbol.iterator]
 }
@@ -78,12 +78,41 @@ class ListInput implements Inputs {
     const at = this.#at
     const end = Math.min(at + count, list.length)
     const slab = this.#slabs?.take(end - at)
-    let items: Column | undefined
-    if (slab) items = Array.isArray(list) ? this.#fill(slab, list, at, end) : copyInto(slab, list.subarray(at, end))
-    items ??= Array.isArray(list) ? list.slice(at, end) : new Float64Array(list.subarray(at, end))
+    let items: Column
+    try {
+      items = this.#copy(list, at, end, slab)
+    } catch (thrown) {
+      slab?.free()
+      return this.#readUntilThrown(at, end, room, thrown)
+    }
     const batch = whatFits(items, 1, room)
     this.#at += batch.length
     return { items: batch, ended: this.#at >= list.length, slab: areInSlab(items) ? slab : undefined }
+  }
+
+  #copy(list: PlainList, at: number, end: number, slab: NumberSlab | undefined): Column {
+    if (Array.isArray(list)) return slab ? this.#fill(slab, list, at, end) : list.slice(at, end)
+    const part = list.subarray(at, end)
+    return slab ? copyInto(slab, part) : new Float64Array(part)
+  }
+
+  /** As an iterator would: what comes before the item that throws, and then the failure. Of memory that was moved away, nothing is left. */
+  #readUntilThrown(at: number, end: number, room: Room, thrown: unknown): InputBatch {
+    const items: unknown[] = []
+    let failure: InputBatch['failure'] = { thrown }
+    if (Array.isArray(this.#list)) {
+      try {
+        while (at + items.length < end) items.push(this.#list[at + items.length])
+        failure = undefined
+      } catch (again) {
+        failure = { thrown: again }
+      }
+    }
+    const batch = whatFits(items, 1, room)
+    this.#at += batch.length
+    // Not together with items that did not fit: they are read again, and what comes after them fails again.
+    if (failure && batch.length === items.length) return { items: batch, ended: true, failure }
+    return { items: batch, ended: this.#at >= this.#list.length }
   }
 
   /** @returns the items, in the slab if they are all numbers. Each is read once, as by `slice`: it may be an accessor */
@@ -91,10 +120,10 @@ class ListInput implements Inputs {
     const { numbers } = slab
     const other = fillWithNumbers(numbers, list, at, end)
     if (!other) return numbers.subarray(0, end - at)
-    const read = [...numbers.subarray(0, other.index - at), other.value]
+    const items = [...numbers.subarray(0, other.index - at), other.value, ...list.slice(other.index + 1, end)]
     slab.free()
     this.#slabs = undefined
-    return [...read, ...list.slice(other.index + 1, end)]
+    return items
   }
 
   flush(): void {}
