@@ -1,6 +1,6 @@
 // The shipped code of lib/sync, Queue and Pipe, bundled so that an explorer controls it: every access to shared memory, the time,
-// the deaths and the ports go through a controller. Spins are left out. Nothing else is replaced. A mutant is the shipped code with
-// one change.
+// the deaths and the ports go through a controller. Spins are left out, and rings and tables are small; not so for a machine
+// (machine.ts), which sees them in full size. Nothing else is replaced. A mutant is the shipped code with one change.
 import { build, type Plugin } from 'esbuild'
 import { readFile } from 'node:fs/promises'
 import { sep } from 'node:path'
@@ -36,6 +36,8 @@ export interface Controller {
   point<W extends object>(waiter: W): W
   /** A waiter is about to sleep. Its fields say so as well. */
   asleep<W extends object>(waiter: W): W
+  /** Look at a word so many times, or until it changes: where spins are in the bundle. */
+  spin?(words: Int32Array, index: number, seen: number, looks: number): void
   /** For async functions, where they are explored (turns.ts). */
   whenChanged?(words: Int32Array, index: number, seen: number, callback: () => void): void
   setTimeout?(callback: () => void, ms: number): unknown
@@ -72,6 +74,8 @@ export type Classes = Pick<
   }
 
 export interface Bundle {
+  /** For `loadBundle`, in another thread. */
+  readonly text: string
   /** The classes as a simulated thread of its own has them. */
   load(controller: Controller): Classes & { rebuild<T extends object>(object: T): T }
 }
@@ -209,6 +213,18 @@ const GIVE_BACK = 'release(this.words, 0)'
 const LOCK_TAKE = 'return compareExchange(this.words, 0, 0, ME) === 0 || this.acquireSlowly(timeoutMs)'
 const LOCK_GIVE_BACK = 'if (!this.free()) throw'
 
+const SPINS: [from: string, to: string][] = [
+  ['availableParallelism() > 1 ? 100 : 0', '100'],
+  [
+    'for (let looks = LOOKS; looks > 0 && peek(words, index) === seen; looks--);',
+    'controller.spin(words, index, seen, LOOKS)',
+  ],
+  [
+    'for (let rounds = ROUNDS; rounds > 0 && peek(words, index) === before; rounds--) spinWhile(words, index, before)',
+    'controller.spin(words, index, before, ROUNDS * LOOKS)',
+  ],
+]
+
 export type Mutex = 'real' | 'granted' | 'lock granted'
 
 /**
@@ -216,8 +232,13 @@ export type Mutex = 'real' | 'granted' | 'lock granted'
  * @param mutex 'granted': a monitor's mutex just works, as the exploration of the lock word shows, and is taken over from a dead owner. A
  * section of a monitor is then one step, and three threads have few enough states. 'lock granted': a Condition's Lock just works as
  * well, and reports a dead owner.
+ * @param fullSize with spins, and with rings and tables as large as they are shipped. @default false
  */
-export async function bundle({ mutant, mutex = 'real' }: { mutant?: Mutant; mutex?: Mutex } = {}): Promise<Bundle> {
+export async function bundle({
+  mutant,
+  mutex = 'real',
+  fullSize = false,
+}: { mutant?: Mutant; mutex?: Mutex; fullSize?: boolean } = {}): Promise<Bundle> {
   let mutated = false
   const plugin: Plugin = {
     name: 'explore',
@@ -226,12 +247,15 @@ export async function bundle({ mutant, mutex = 'real' }: { mutant?: Mutant; mute
       onLoad({ filter: /.*/, namespace: 'stub' }, () => ({ contents: THREADS }))
       onLoad({ filter: /\.ts$/ }, async ({ path }) => {
         const file = path.slice(process.cwd().length + 1).replaceAll(sep, '/')
-        if (REPLACED[file]) return { contents: REPLACED[file], loader: 'js' }
+        const isSpins = fullSize && file === 'lib/sync/adaptive-spin.ts'
+        if (REPLACED[file] && !isSpins) return { contents: REPLACED[file], loader: 'js' }
         let contents = await readFile(path, 'utf8')
         if (mutant?.file === file) {
           contents = replaceOnce(contents, mutant.from, mutant.to)
           mutated = true
         }
+        if (isSpins) for (const [from, to] of SPINS) contents = replaceOnce(contents, from, to)
+        if (fullSize) return { contents, loader: 'ts' }
         if (file === 'lib/sync/lock.ts' && mutex === 'lock granted') {
           contents = replaceOnce(
             contents,
@@ -297,14 +321,18 @@ export async function bundle({ mutant, mutex = 'real' }: { mutant?: Mutant; mute
     plugins: [plugin],
   })
   if (mutant && !mutated) throw new Error(`${mutant.file} was not bundled`)
+  const { text } = outputFiles[0]!
+  return { text, load: loadBundle(text) }
+}
+
+/** `load` of the bundle with this text. */
+export function loadBundle(text: string): Bundle['load'] {
   // oxlint-disable-next-line typescript/no-implied-eval -- each simulated thread needs a copy of its own of the bundle
-  const code = new Function('controller', 'require', 'module', outputFiles[0]!.text)
-  return {
-    load: (controller) => {
-      const module = { exports: {} }
-      code(controller, process.getBuiltinModule, module)
-      return module.exports as ReturnType<Bundle['load']>
-    },
+  const code = new Function('controller', 'require', 'module', text)
+  return (controller) => {
+    const module = { exports: {} }
+    code(controller, process.getBuiltinModule, module)
+    return module.exports as ReturnType<Bundle['load']>
   }
 }
 

@@ -815,7 +815,8 @@ function tidy(words: Int32Array): void {
   }
 }
 
-function directController(): Controller {
+/** For a thread that makes objects, alone. */
+export function directController(): Controller {
   const unused = (): never => {
     throw new Error('not while it is made')
   }
