@@ -335,6 +335,28 @@ test('map gives what reading an array throws in its place', async () => {
   assert.is((await thrownBy(() => executor.map(double, late))).message, 'by the accessor')
 })
 
+test('map reads an instance of a subclass of an array by its iterator, and makes none', async () => {
+  class Point extends Float32Array {
+    constructor(x: number, y: number) {
+      super([x, y])
+    }
+  }
+  class Odd extends Float64Array {
+    static get [Symbol.species]() {
+      return Uint8Array
+    }
+  }
+  class Sliced extends Array<number> {
+    override slice(): number[] {
+      return []
+    }
+  }
+  assert.equal(await executor.map(double, new Point(1, 2)), [2, 4])
+  assert.equal(await executor.map(double, Odd.of(0.5, -1)), [1, -2])
+  assert.equal(await executor.map(double, Sliced.of(1, 2)), [2, 4])
+  assert.equal(await executor.map(double, Buffer.of(1, 2)), [2, 4])
+})
+
 test('a map whose array is moved away fails, and its executor can be shut down', async () => {
   const own = new ProcessPoolExecutor({ maxWorkers: 1 })
   for (const count of [10, 200_000]) {

@@ -1,7 +1,7 @@
 // Which way a map's inputs are read: lists in slices, other sync inputs step by step, async ones by async-inputs.ts; and the rows
 // of starmap, each of which is the list of a call's arguments.
 import { inspect, types } from 'node:util'
-import { isThenable } from '../../../base/brands.js'
+import { isThenable, prototypeOf } from '../../../base/brands.js'
 import { bindContext } from '../../../base/async-context.js'
 import { performance } from '../../../base/clock.js'
 import { fillWithNumbers, type Column } from '../../../transport/number-column.js'
@@ -48,12 +48,14 @@ function readInStep(inputs: readonly Input<unknown>[], slabs: NumberSlabs | unde
 
 type PlainList = unknown[] | Float64Array
 
-/** Whether iterating gives the elements and does nothing else, so that it can be read in slices. */
+/** Whether iterating gives the elements and does nothing else, so that it can be read in slices. Not: of a subclass, which makes them. */
 function isPlainList(input: unknown): input is PlainList {
-  const isList = Array.isArray(input) || (ArrayBuffer.isView(input) && !types.isDataView(input))
-  if (!isList || types.isProxy(input) || types.isBigInt64Array(input) || types.isBigUint64Array(input)) return false
-  const plain = Array.isArray(input) ? Array.prototype : Float64Array.prototype
-  return (input as unknown[])[Symbol.iterator] === plain[Symbol.iterator]
+  const isTyped = types.isTypedArray(input) && !types.isBigInt64Array(input) && !types.isBigUint64Array(input)
+  if (!isTyped && (!Array.isArray(input) || types.isProxy(input))) return false
+  const plain = isTyped ? Float64Array.prototype : Array.prototype
+  if ((input as unknown[])[Symbol.iterator] !== plain[Symbol.iterator]) return false
+  const prototype = prototypeOf(input)
+  return prototype === plain || (isTyped && (Buffer.isBuffer(input) || prototypeOf(prototype!) === prototypeOf(plain)))
 }
 
 /** An array, or a typed array, whose numbers are copied and never boxed. */
@@ -99,20 +101,16 @@ class ListInput implements Inputs {
   /** As an iterator would: what comes before the item that throws, and then the failure. Of memory that was moved away, nothing is left. */
   #readUntilThrown(at: number, end: number, room: Room, thrown: unknown): InputBatch {
     const items: unknown[] = []
-    let failure: InputBatch['failure'] = { thrown }
-    if (Array.isArray(this.#list)) {
-      try {
-        while (at + items.length < end) items.push(this.#list[at + items.length])
-        failure = undefined
-      } catch (again) {
-        failure = { thrown: again }
-      }
+    const failure = { thrown }
+    try {
+      for (let index = at; index < end; index++) items.push(this.#list[index])
+    } catch (again) {
+      failure.thrown = again
     }
     const batch = whatFits(items, 1, room)
     this.#at += batch.length
-    // Not together with items that did not fit: they are read again, and what comes after them fails again.
-    if (failure && batch.length === items.length) return { items: batch, ended: true, failure }
-    return { items: batch, ended: this.#at >= this.#list.length }
+    // Items that did not fit are read again, and what comes after them fails again.
+    return batch.length < items.length ? { items: batch, ended: false } : { items: batch, ended: true, failure }
   }
 
   /** @returns the items, in the slab if they are all numbers. Each is read once, as by `slice`: it may be an accessor */
