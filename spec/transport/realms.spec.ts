@@ -36,6 +36,18 @@ test('in a context, map gives the results that the tasks return', async () => {
   ]) // prettier-ignore
 })
 
+test('in a context, what is loaded at its first use is loaded there, too', async () => {
+  const body = `
+    const empty = await thrown(() => new lib.Queue().getNowait())
+    print([empty.constructor === lib.QueueEmpty, Object.getPrototypeOf(lib.QueueEmpty.prototype) instanceof Error])
+    const executor = new lib.ProcessPoolExecutor({ maxWorkers: 1 })
+    const failed = await thrown(() => executor.submit(() => { throw new RangeError('mine') }))
+    print([failed.constructor === RangeError, failed.message])
+    print((await executor.map((x) => ({ x }), [1])).constructor === Array)
+    await executor.shutdown()`
+  assert.equal(await printedInContext(body), [[true, true], [true, 'mine'], true])
+})
+
 test('in a context, shareables come back as themselves from any container', async () => {
   const body = `
     const executor = new lib.ProcessPoolExecutor({ maxWorkers: 1 })
