@@ -18,7 +18,7 @@
 import { threadId } from 'node:worker_threads'
 import { publish } from '../base/diagnostics.js'
 import { DeadlockError, OwnerDiedError } from '../errors.js'
-import { add, compareExchange, load, notifyAll, notifyOne, type Words } from '../memory/atomics.js'
+import { add, compareExchange, load, notifyAll, notifyOne, or, type Words } from '../memory/atomics.js'
 import { isDead, probeDead, probeDue } from '../thread/liveness.js'
 import { spinWhile } from './adaptive-spin.js'
 import { AGAIN, DONE, WAIT, type TryResult, type Waiter } from './park.js'
@@ -85,8 +85,10 @@ export class LockWaiter implements Waiter {
       return AGAIN
     }
     const mark = blocking ? CONTENDED : AWAITED
-    if ((word & mark) === 0 && compareExchange(words, at, word, word | mark) !== word) return AGAIN
-    this.seen = blocking ? word | mark : turns
+    // Not by compareExchange: while many threads use the lock its owner has always changed, and no waiter would ever fall asleep.
+    const marked = or(words, at, mark)
+    if ((marked & OWNER_MASK) === 0) return AGAIN
+    this.seen = blocking ? marked | mark : turns
     this.slept = blocking
     return WAIT
   }

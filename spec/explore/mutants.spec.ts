@@ -296,8 +296,8 @@ const mutants: (Mutant & { shownBy: string })[] = [
   {
     name: 'a thread that awaits looks at TURNS after LOCK',
     file: 'lib/sync/lock-word.ts',
-    from: 'this.seen = blocking ? word | mark : turns',
-    to: 'this.seen = blocking ? word | mark : load(words, at + TURNS)',
+    from: 'this.seen = blocking ? marked | mark : turns',
+    to: 'this.seen = blocking ? marked | mark : load(words, at + TURNS)',
     shownBy: 'Lock: 3 threads, one awaits',
   },
   {
