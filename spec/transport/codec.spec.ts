@@ -70,6 +70,23 @@ test('an object is received with its keys in order, before and after its key set
   for (let n = 0; n < 40; n++) assertSame(throughCodec({ z: n, a: 'x', 1: n }), { 1: n, z: n, a: 'x' })
 })
 
+test('what Object.prototype has does not show in what is received', () => {
+  let calls = 0
+  const inherited: PropertyDescriptorMap = {
+    withSetter: { set: () => void calls++, configurable: true },
+    readOnly: { value: 1, writable: false, configurable: true },
+  }
+  const value = { withSetter: 2, readOnly: 3 }
+  const { prototype } = Object
+  Object.defineProperties(prototype, inherited)
+  try {
+    for (let n = 0; n < 40; n++) assertSame(throughCodec(value), value)
+  } finally {
+    for (const key of Object.keys(inherited)) Reflect.deleteProperty(prototype, key)
+  }
+  assert.is(calls, 0)
+})
+
 test('the frames of many values, short and long, are kept side by side', () => {
   const kinds = [
     (n: number) => n,

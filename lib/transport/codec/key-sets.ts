@@ -70,11 +70,18 @@ function makeKeySet(keys: string[], words: Int32Array): KeySet {
     make(next) {
       if (++uses === COMPILE_AFTER_USES) keySet.make = compileConstructor(keys) ?? keySet.make
       const object: Record<string, unknown> = {}
-      for (const key of keys) object[key] = next()
+      for (const key of keys) setOwn(object, key, next())
       return object
     },
   }
   return keySet
+}
+
+/** Set a property of a plain object as a literal does, although Object.prototype may have a setter of that name, or be frozen. */
+function setOwn(object: Record<string, unknown>, key: string, value: unknown): void {
+  if (key in Object.prototype)
+    Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true })
+  else object[key] = value
 }
 
 /** A function around an object literal, ten times faster than the loop; `undefined` where code from strings is forbidden. */
