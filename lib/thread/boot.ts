@@ -1,5 +1,6 @@
 // Booting worker threads: the entry files of the threads that this package starts itself, and the checks of what a caller may
 // ask of a thread. piscina boots the executor's threads.
+import { URL } from 'node:url'
 import { inspect } from 'node:util'
 import { Worker, type ResourceLimits, type WorkerOptions } from 'node:worker_threads'
 import { checkOptions } from '../base/validate.js'

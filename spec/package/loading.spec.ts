@@ -148,6 +148,18 @@ test('an error that ends a program shows a short line of the package', async () 
   assert.ok(stderr.length < 3000, stderr)
 })
 
+test('what is loaded later does without a global that the program has deleted since', async () => {
+  const [result, exitcode] = await printedBy(`
+    delete globalThis.URL
+    const executor = new manyhands.ProcessPoolExecutor({ maxWorkers: 1 })
+    print(await executor.submit((n) => n + 1, 1))
+    await executor.shutdown()
+    const process = new manyhands.Process({ target: () => 1 }).start()
+    await process.join()
+    print(process.exitcode)`)
+  assert.equal([result, exitcode], [2, 0])
+})
+
 test('the face exports what the module for bundlers exports', async () => {
   const [face] = await printedBy(`print(Object.keys(manyhands))`)
   const [bundled] = await printedBy(`print(Object.keys(await import(${JSON.stringify(resolve('dist/module.js'))})))`)

@@ -147,7 +147,7 @@ export class PiscinaThreads<W extends object> {
 }
 
 /** What piscina loads in its threads; the first thread starts with it. */
-const ENTRY = fileURLToPath(new URL('./worker-executor-entry.cjs', import.meta.url))
+const ENTRY = join(dirname(fileURLToPath(import.meta.url)), 'worker-executor-entry.cjs')
 
 /** Node's own exports: piscina boots threads by the class that is there. */
 const threads = require('node:worker_threads') as { Worker: typeof Worker }
