@@ -223,7 +223,7 @@ const linked = (chunk) => ({
   },
 })
 
-const LOAD_LATER = `(() => { ${readFileSync('workers/load-later.cjs', 'utf8').replace('module.exports =', 'return')} })()`
+const LOAD_LATER = `(() => { ${readFileSync('workers/load-later.cjs', 'utf8').replace('module.exports =', 'return').replace('PACKAGE_VERSION', JSON.stringify(version))} })()`
 const MODULE_URL = 'const MODULE_URL = require("node:url").pathToFileURL(__filename).href'
 
 /** Export by one object. esbuild would define a getter for each name, and then another, which takes longer than all else in a chunk. */

@@ -1,18 +1,22 @@
 // Loads a chunk at its first use. A part of the chunk that all others have: see build.mjs. The texts of all chunks are in memory since
 // the import, once for all threads: when a program first needs one, it may have no file descriptor left.
-const { readFileSync } = require('node:fs')
+const { closeSync, fstatSync, openSync, readSync } = require('node:fs')
 const Module = require('node:module')
 const { join } = require('node:path')
 const { getEnvironmentData, setEnvironmentData } = require('node:worker_threads')
 
-/** The chunks, each after a line with its name: see build.mjs. Threads inherit them. */
-const texts = Buffer.from(getEnvironmentData(__filename) ?? readTexts())
+/** Threads inherit the texts of their own version: another may be installed while a program runs. */
+const KEY = `${__filename}@${PACKAGE_VERSION}`
+
+/** The chunks, each after a line with its name: see build.mjs. */
+const texts = Buffer.from(getEnvironmentData(KEY) ?? readTexts())
 
 function readTexts() {
-  const bytes = readFileSync(join(__dirname, 'later.txt'))
-  const shared = new SharedArrayBuffer(bytes.length)
-  bytes.copy(Buffer.from(shared))
-  setEnvironmentData(__filename, shared)
+  const file = openSync(join(__dirname, 'later.txt'))
+  const shared = new SharedArrayBuffer(fstatSync(file).size)
+  readSync(file, new Uint8Array(shared))
+  closeSync(file)
+  setEnvironmentData(KEY, shared)
   return shared
 }
 
