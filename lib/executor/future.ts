@@ -69,6 +69,10 @@ export class Future<R = unknown> extends Promise<R> {
   constructor(work?: Work) {
     super(captureResolve)
     latestSettler.resolve = settleNothing // It refers to the future, and so to its result.
+    if (typeof work === 'function')
+      throw new TypeError(
+        'a Future is not made of a function: use those of Promise, such as Promise.all, which take futures',
+      )
     if (work !== undefined && typeof work?.withdraw !== 'function')
       throw new TypeError(`a Future has no options, not ${inspect(work)}`)
     this.#work = work
