@@ -15,7 +15,7 @@ import { changesSince, inheritedState, onEnvironmentData, type InheritedState } 
 const REFILL_AFTER_MS = 30
 
 /** Each idle thread costs a few megabytes; each one missing in a burst costs a boot. */
-const MAX_WARM_THREADS = 8
+const MAX_WARM_THREADS = 12
 
 /** A thread for one process, and what this thread shares with it. */
 export interface ProcessThread {
