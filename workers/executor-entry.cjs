@@ -21,9 +21,11 @@ function startWithoutPiscina() {
 }
 
 function becomePiscinas(file) {
+  if (file === undefined) return
   try {
     require(file)
-  } catch {
-    // A version of piscina that starts with another file, and will not take this thread.
+  } catch (reason) {
+    // The file is missing: this version of piscina starts its threads with another one, and will not take this thread.
+    if (reason?.code !== 'MODULE_NOT_FOUND') throw reason
   }
 }

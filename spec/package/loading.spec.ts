@@ -20,7 +20,7 @@ async function printedBy(source: string, flags: string[] = []): Promise<unknown[
     `import { createRequire } from 'node:module'
      import * as manyhands from ${JSON.stringify(index)}
      const { cache } = createRequire(import.meta.url)
-     const loaded = () => Object.keys(cache).filter((file) => !file.includes('internal')).map((file) => file.replaceAll('\\\\', '/'))
+     const loaded = () => Object.keys(cache).map((file) => file.replaceAll('\\\\', '/'))
      const print = (value) => console.log(JSON.stringify(value))
      ${source}`,
   )
@@ -110,6 +110,25 @@ test('a piscina that boots another file than was expected boots its own threads'
   )
   const { code, stdout, stderr } = await runNode([file])
   assert.equal({ code, stdout, stderr }, { code: 0, stdout: '[ 1, 1 ]\n', stderr: '' })
+})
+
+test('where piscina is not installed, an executor has one worker, and tells why', async () => {
+  const home = join(folder, 'alone')
+  mkdirSync(home)
+  cpSync('package.json', join(home, 'package.json'))
+  cpSync('dist', join(home, 'dist'), { recursive: true })
+  const file = join(home, 'program.mjs')
+  writeFileSync(
+    file,
+    `import { ProcessPoolExecutor } from './dist/index.js'
+     const executor = new ProcessPoolExecutor({ maxWorkers: 2 })
+     const later = (n) => new Promise((resolve) => setTimeout(resolve, 50, n))
+     console.log(await Promise.all([1, 2, 3].map((n) => executor.submit(later, n))))
+     await executor.shutdown()`,
+  )
+  const { code, stdout, stderr } = await runNode([file])
+  assert.equal({ code, stdout }, { code: 0, stdout: '[ 1, 2, 3 ]\n' })
+  assert.match(stderr, /MANYHANDS_WORKER_NOT_STARTED[^]*Cannot find module 'piscina'/)
 })
 
 test('a worker that runs a plain function does not load the classes of the package', async () => {

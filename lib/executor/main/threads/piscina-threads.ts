@@ -152,9 +152,13 @@ const ENTRY = join(dirname(fileURLToPath(import.meta.url)), 'worker-executor-ent
 /** Node's own exports: piscina boots threads by the class that is there. */
 const threads = require('node:worker_threads') as { Worker: typeof Worker }
 
-/** The file that piscina's threads start with. */
-function piscinaWorker(): string {
-  return join(dirname(require.resolve('piscina')), 'worker.js')
+/** The file that piscina's threads start with; `undefined` if it is not found, which the second thread tells. */
+function piscinaWorker(): string | undefined {
+  try {
+    return join(dirname(require.resolve('piscina')), 'worker.js')
+  } catch {
+    return undefined
+  }
 }
 
 type Run = NonNullable<ReturnType<TaskQueue['shift']>>
