@@ -9,7 +9,8 @@
 // - `callIn` closes each token, which no thread can then take or give back, and enters it in the table: as free, or as a hold of its
 //   owner. After that the policy sees the whole object in the table, and the mutex protects it.
 // - A death needs no record: the word keeps the name of the dead owner, as that of a Lock does, and `callIn` enters it as any other. A
-//   thread that dies while it calls in leaves some tokens closed. Whoever needs them comes for the mutex, and calls them in.
+//   thread that dies while it calls in leaves some tokens closed. They stay closed until the next thread that needs one takes the
+//   mutex and calls them in.
 // - The log may write a token that is lent only in the name of the thread that commits. Not: a free one. Another thread may have
 //   taken it when the log is written again. One with the name of a dead thread stays as it is until it is called in.
 //
